@@ -1,0 +1,116 @@
+import type { CompletedJob, PreparedEnvironment, StagedInputs } from '../domain/completed-job.ts';
+import type { SealedGrant } from '../domain/grant.ts';
+import type {
+  ContainerImage,
+  Evidence,
+  ModelVersion,
+  RecordedRun,
+  RegistrationRequest,
+} from '../domain/model-version.ts';
+import type { Inspection, Release } from '../domain/release.ts';
+import type { Receipt } from '../domain/statement.ts';
+import type { JobId } from '../domain/resource-names.ts';
+import type { TrainModelInput } from '../domain/train-model-input.ts';
+import type { MachinePlan, TrainingPlan } from '../domain/training-plan.ts';
+import type {
+  ComputeTarget,
+  EnrolledMachine,
+  Hello,
+  Holder,
+  LeaseRequest,
+  LeaseReturn,
+  MachineKey,
+  PowerState,
+  ProvisionedMachine,
+} from '../domain/virtual-machine.ts';
+
+/**
+ * What workflows may ask for. Each verb takes the value before it and its own part of the plan, and returns the next
+ * value, complete. Every verb may be executed many times with the effect of once. Failures carry `domain/failure.ts`.
+ */
+
+export interface SiteActivities {
+  /** Reads policy, sizes, quotas and that the inputs exist; changes nothing but `plan.json` in the run container. */
+  planTraining(request: {
+    input: TrainModelInput;
+    workflowId: string;
+    originalExecutionRunId: string;
+  }): Promise<TrainingPlan>;
+  /** GET first, PUT only what is absent, start what is deallocated. Minutes; heartbeats its poller's state. */
+  provisionVirtualMachine(machine: MachinePlan): Promise<ProvisionedMachine>;
+  /** Puts this bundle's worker on the VM by the CustomScript extension, and waits until it says hello. */
+  enrolVirtualMachine(machine: ProvisionedMachine): Promise<EnrolledMachine>;
+  /** Adds the public address and the one rule for TCP 22. Returns the address to dial. */
+  openAttachRule(machine: MachinePlan): Promise<{ address: string }>;
+  /** Removes that rule and that address; absent is fine. */
+  closeAttachRule(machine: MachinePlan): Promise<void>;
+  inspectVirtualMachine(machine: string): Promise<PowerState>;
+  /** Absent or already deallocated is fine. */
+  deallocateVirtualMachine(machine: string): Promise<void>;
+  /** Removes the VM and all that was made with it (`machineResources`), by our tag only; absent is fine. */
+  deleteVirtualMachine(machine: string): Promise<void>;
+  /** Read SAS for the plan's stores, write SAS for the site's run container; sealed to the VM. */
+  grantData(request: { plan: TrainingPlan; machineKey: MachineKey }): Promise<SealedGrant>;
+  /** Signs over the evidence and keeps the envelope in the site's run container. The same job has one receipt. */
+  issueReceipt(evidence: Evidence): Promise<Receipt>;
+}
+
+export interface CloudActivities {
+  /** Signal with start of the VM's workflow; asking twice is one request. The answer comes by signal. */
+  leaseVirtualMachine(request: LeaseRequest): Promise<void>;
+  returnVirtualMachine(request: LeaseReturn & { machine: string }): Promise<void>;
+  /** Whether the holder's run is still open: what frees a lease after Terminate. */
+  describeHolder(holder: Holder): Promise<'open' | 'closed'>;
+  /** GET before PUT. Fails with class `network` or `policy` where Azure ML cannot reach the VM. */
+  attachComputeTarget(request: { machine: EnrolledMachine; name: string; address: string }): Promise<ComputeTarget>;
+  /** The compute target if Azure ML has it already for this VM. */
+  findComputeTarget(request: { machine: EnrolledMachine; name: string }): Promise<ComputeTarget | null>;
+  /** Removes the compute target's record (`Detach`), never the VM; absent is fine. */
+  detachComputeTarget(name: string): Promise<void>;
+  /** Finds the MLflow run by its `job` tag, else creates it, RUNNING, tagged with the compute target. */
+  recordRun(request: {
+    plan: TrainingPlan;
+    machine: EnrolledMachine;
+    computeTarget: ComputeTarget;
+  }): Promise<RecordedRun>;
+  /** Ends the run: parameters, last metrics, status from the exit code. */
+  finishRun(request: {
+    run: RecordedRun;
+    status: 'FINISHED' | 'FAILED' | 'KILLED';
+    completed?: Pick<CompletedJob, 'parameters' | 'metrics' | 'endedAt'>;
+  }): Promise<void>;
+  grantCode(request: { plan: TrainingPlan; machineKey: MachineKey }): Promise<SealedGrant>;
+  /** 1 h write SAS for exactly these artifacts. */
+  grantArtifacts(request: { plan: TrainingPlan; inspection: Inspection; machineKey: MachineKey }): Promise<SealedGrant>;
+  /** Signal with start of the `model` workflow. The answer comes by signal. */
+  requestRegistration(request: RegistrationRequest): Promise<void>;
+  /**
+   * In the `model` workflow's order: verifies the receipt, hashes the staged blobs, moves them to where no SAS of an edge
+   * reaches, finds the version by its `job` tag or makes the next one, and reads it back.
+   */
+  registerModel(request: RegistrationRequest): Promise<ModelVersion>;
+  /** The same content has the same digest; what the registry has is not sent again. */
+  buildImage(request: { evidence: Evidence; version: ModelVersion; repository: string }): Promise<ContainerImage>;
+}
+
+export interface EdgeActivities {
+  hello(): Promise<Hello>;
+  /** Before any data is in reach. Content-addressed, published by rename. */
+  prepareEnvironment(request: { plan: TrainingPlan }): Promise<PreparedEnvironment>;
+  /** Code and inputs, verified by digest, read-only. Fails as `GrantExpired` where a grant has run out. */
+  stageInputs(request: { plan: TrainingPlan; grants: SealedGrant[] }): Promise<StagedInputs>;
+  /** One unit a job; a retry re-attaches. At most 3 starts after interruptions; a script's own failure is final. */
+  runTrainingJob(request: {
+    plan: TrainingPlan;
+    environment: PreparedEnvironment;
+    grants: SealedGrant[];
+  }): Promise<CompletedJob>;
+  /** Regular files of the model's output only, with their digests, against the policy on the VM. */
+  inspectOutputs(request: { plan: TrainingPlan }): Promise<Inspection>;
+  /** Copies every output and the log to the site's run container: what is not released stays readable there. */
+  keepOutputs(request: { plan: TrainingPlan; grants: SealedGrant[] }): Promise<void>;
+  /** Sends exactly the inspected artifacts; a file that no longer hashes the same is refused. */
+  releaseArtifacts(request: { plan: TrainingPlan; inspection: Inspection; grants: SealedGrant[] }): Promise<Release>;
+  /** Stops the job if it runs, and removes its folders by name; absent is fine. */
+  cleanJob(job: JobId): Promise<void>;
+}

@@ -1,0 +1,31 @@
+import { z } from 'zod';
+
+/** What a VM is granted for one run, inside the seal. Every URL carries a short SAS for just this. */
+export const SiteGrant = z.strictObject({
+  kind: z.literal('site'),
+  /** A SAS for each data store (read, list), by store name: the container's URL with the SAS. */
+  stores: z.record(z.string(), z.string()),
+  /** The site's run container (create, write, read), below `runs/<job>/`. */
+  runs: z.string(),
+  /** Where the plan's list of blobs stands, below the run container. */
+  plan: z.string(),
+});
+export type SiteGrant = z.infer<typeof SiteGrant>;
+
+export const CodeGrant = z.strictObject({ kind: z.literal('code'), url: z.string() });
+export type CodeGrant = z.infer<typeof CodeGrant>;
+
+/** One write-only URL an artifact, valid for an hour. */
+export const ArtifactGrant = z.strictObject({
+  kind: z.literal('artifacts'),
+  urls: z.array(z.strictObject({ path: z.string(), url: z.string() })),
+});
+export type ArtifactGrant = z.infer<typeof ArtifactGrant>;
+
+/** A compact JWE (ECDH-ES, A256GCM) that only the VM can open. Safe in Temporal's history. `expires` is ISO 8601. */
+export const SealedGrant = z.strictObject({
+  kind: z.enum(['site', 'code', 'artifacts']),
+  jwe: z.string(),
+  expires: z.iso.datetime(),
+});
+export type SealedGrant = z.infer<typeof SealedGrant>;

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { Failure } from './failure.ts';
+import { EnrolledMachine, ComputeTarget, Holder } from './virtual-machine.ts';
+import { CompletedJob, PreparedEnvironment, StagedInputs } from './completed-job.ts';
+import { Release } from './release.ts';
+import { ModelName, Sha256 } from './resource-names.ts';
+import { Receipt } from './statement.ts';
+import { TrainingPlan } from './training-plan.ts';
+
+/** Azure ML's record of the run: an MLflow run. */
+export const RecordedRun = z.strictObject({ experimentId: z.string(), runId: z.string() });
+export type RecordedRun = z.infer<typeof RecordedRun>;
+
+/** A model version in Azure ML; immutable. */
+export const ModelVersion = z.strictObject({
+  name: ModelName,
+  version: z.int().min(1),
+  resourceId: z.string(),
+  modelUri: z.string(),
+  type: z.enum(['mlflow_model', 'custom_model']),
+  tags: z.record(z.string(), z.string()),
+});
+export type ModelVersion = z.infer<typeof ModelVersion>;
+
+export const ContainerImage = z.strictObject({
+  /** Host and port of the registry. */
+  registry: z.string(),
+  repository: z.string(),
+  tag: z.string(),
+  /** `sha256:…` of the manifest. */
+  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+  /** How many bytes this build had to upload: 0 when the registry had it all. */
+  uploadedBytes: z.int().min(0),
+});
+export type ContainerImage = z.infer<typeof ContainerImage>;
+
+/** All that was seen of a run on site; what the receipt is issued over. */
+export const Evidence = z.strictObject({
+  plan: TrainingPlan,
+  machine: z.strictObject({ name: EnrolledMachine.shape.name, bundle: Sha256 }),
+  environment: PreparedEnvironment,
+  inputs: StagedInputs,
+  completed: CompletedJob,
+  release: Release,
+});
+export type Evidence = z.infer<typeof Evidence>;
+
+/** What the `model` workflow is asked for. It holds no metric's history and no list longer than the release. */
+export const RegistrationRequest = z.strictObject({
+  holder: Holder,
+  evidence: Evidence,
+  receipt: Receipt,
+  run: RecordedRun,
+  computeTarget: ComputeTarget,
+});
+export type RegistrationRequest = z.infer<typeof RegistrationRequest>;
+
+export const RegistrationAnswer = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('registered'), version: ModelVersion }),
+  z.strictObject({ kind: z.literal('refused'), failure: Failure }),
+]);
+export type RegistrationAnswer = z.infer<typeof RegistrationAnswer>;

@@ -1,0 +1,97 @@
+import { z } from 'zod';
+
+/**
+ * Every name and idempotency key of the system, and the rules that Azure sets for them.
+ * Whatever needs a hash takes it as an argument: workflows import this file and must not hash.
+ */
+
+const name = (pattern: RegExp, rule: string) => z.string().regex(pattern, rule);
+
+export const SiteName = name(
+  /^[a-z][a-z0-9-]{0,22}[a-z0-9]$/,
+  'a site name is 2 to 24 of a-z, 0-9 and -, from a letter',
+);
+/** Azure ML asset names: Microsoft.MachineLearningServices `models/{name}`; the lower-case subset is also an OCI path. */
+export const ModelName = name(
+  /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+  'a model name is 1 to 63 of a-z, 0-9 and -, with a letter or digit at both ends',
+);
+/** Azure: a Linux VM's name has at most 64 characters; 40 leaves room for what is derived from it. */
+export const VirtualMachineName = name(
+  /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/,
+  'a VM name is 1 to 40 of a-z, 0-9 and -, from a letter, not ending in -',
+);
+export const VirtualMachineSizeName = name(/^[A-Za-z][A-Za-z0-9_]{1,63}$/, 'a VM size looks like Standard_DS2_v2');
+export const Repository = name(
+  /^(?=.{1,200}$)[a-z0-9]+([._-][a-z0-9]+)*(\/[a-z0-9]+([._-][a-z0-9]+)*)*$/,
+  'a repository is lower-case path parts joined by / and names no registry host',
+);
+export const Identifier = name(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'a name is a letter or _, then letters, digits or _');
+export const Sha256 = name(/^[0-9a-f]{64}$/, 'a SHA-256 is 64 of 0-9 and a-f');
+export const JobId = name(/^[0-9a-f]{20}$/, 'a job is 20 of 0-9 and a-f');
+export type JobId = z.infer<typeof JobId>;
+
+/** A hash to 64 hex digits (SHA-256), given by the caller. */
+export type Hash = (text: string) => string;
+
+/** Names the unit, the SAS paths, the `job` tag and the receipt. A reset keeps it, a new start gets a new one. */
+export function jobId(hash: Hash, workflowId: string, originalExecutionRunId: string): JobId {
+  return hash(`${workflowId}\n${originalExecutionRunId}`).slice(0, 20);
+}
+
+/** `inputDigest`: SHA-256 of the input's canonical JSON. Starting what is running returns it. */
+export function trainWorkflowId(site: string, model: string, inputDigest: string): string {
+  return `train-${site}-${model}-${inputDigest.slice(0, 12)}`;
+}
+
+export const virtualMachineWorkflowId = (machine: string): string => `vm-${machine}`;
+export const modelWorkflowId = (model: string): string => `model-${model}`;
+
+/** `demo` and `Standard_DS2_v2` make `demo-ds2-v2`. */
+export function virtualMachineName(site: string, size: string): string {
+  const short = size
+    .replace(/^(Standard|Basic)_/i, '')
+    .toLowerCase()
+    .replaceAll('_', '-');
+  return `${site}-${short}`.slice(0, 40).replace(/-+$/, '');
+}
+
+/** Azure ML: 2 to 16 of letters, digits and -, from a letter. Too long a name keeps its head and gets 5 hex of its hash. */
+export function computeTargetName(hash: Hash, machine: string): string {
+  return machine.length <= 16 ? machine : `${machine.slice(0, 10).replace(/-+$/, '')}-${hash(machine).slice(0, 5)}`;
+}
+
+/** The resources that belong to a VM, all in its resource group. */
+export function machineResources(machine: string) {
+  return {
+    virtualNetwork: `${machine}-vnet`,
+    subnet: 'default',
+    securityGroup: `${machine}-nsg`,
+    networkInterface: `${machine}-nic`,
+    publicAddress: `${machine}-ip`,
+    osDisk: `${machine}-os`,
+    extension: 'edge-train',
+    attachRule: 'edge-train-attach',
+  } as const;
+}
+
+/** The tag on every Azure resource that we made; what lacks it is never deleted. */
+export const OWNER_TAG = 'edge-train';
+
+export const SITE_QUEUE = 'edge-train-site';
+export const CLOUD_QUEUE = 'edge-train';
+/** A new bundle is a new queue, so a job in flight stays with the worker that knows it. */
+export const edgeQueue = (machine: string, bundleDigest: string): string =>
+  `edge-${machine}-${bundleDigest.slice(0, 12)}`;
+
+export const defaultRepository = (model: string): string => `edge-train/${model}`;
+export const imageTag = (version: number): string => `v${version}`;
+
+/** Blob paths. The site's run container holds all that a run leaves on site. */
+export const siteRunPath = (job: JobId, ...rest: string[]): string => ['runs', job, ...rest].join('/');
+export const bundlePath = (digest: string): string => `bundles/${digest}.tar.gz`;
+/** Where the edge may write released artifacts, and where the cloud worker moves them, out of the SAS's reach. */
+export const stagingPath = (job: JobId, ...rest: string[]): string => ['staging', job, ...rest].join('/');
+export const modelPath = (model: string, job: JobId, ...rest: string[]): string =>
+  ['models', model, job, ...rest].join('/');
+export const codePath = (digest: string): string => `code/${digest}.tar.gz`;

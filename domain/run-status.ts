@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { Failure } from './failure.ts';
+import { JobId, SiteName } from './resource-names.ts';
+import { TrainModelResult } from './train-model-result.ts';
+
+/** The steps that a person watches, in order; each is one arrow of the data's way. */
+export const STEPS = [
+  'plan',
+  'lease',
+  'record',
+  'environment',
+  'stage',
+  'train',
+  'inspect',
+  'release',
+  'receipt',
+  'register',
+  'image',
+  'clean',
+] as const;
+export type StepName = (typeof STEPS)[number];
+
+export const Step = z.strictObject({
+  name: z.enum(STEPS),
+  /** `site`, `cloud` or the VM's name. */
+  where: z.string(),
+  state: z.enum(['waiting', 'running', 'done', 'failed', 'skipped']),
+  startedAt: z.iso.datetime().optional(),
+  endedAt: z.iso.datetime().optional(),
+  /** One line for a person: what is being done, or what came of it. Never a path on site, never a script's output. */
+  detail: z.string().optional(),
+});
+export type Step = z.infer<typeof Step>;
+
+/** The answer to `trainModel`'s `status` query. */
+export const RunStatus = z.strictObject({
+  site: SiteName.optional(),
+  model: z.string().optional(),
+  job: JobId.optional(),
+  virtualMachine: z.string().optional(),
+  state: z.enum(['running', 'succeeded', 'failed', 'cancelled']),
+  steps: z.array(Step),
+  result: TrainModelResult.optional(),
+  failure: Failure.optional(),
+});
+export type RunStatus = z.infer<typeof RunStatus>;

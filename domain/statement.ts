@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { DataDigest } from './data-reference.ts';
+import { Release } from './release.ts';
+import { JobId, Sha256, SiteName } from './resource-names.ts';
+
+/**
+ * Signed documents: in-toto statements (https://in-toto.io/Statement/v1) in DSSE envelopes
+ * (https://github.com/secure-systems-lab/dsse), ECDSA P-256 with SHA-256.
+ */
+
+export const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
+export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
+export const RECEIPT_TYPE = 'https://edge-train.dev/receipt/v1';
+
+export const Envelope = z.strictObject({
+  payloadType: z.literal(PAYLOAD_TYPE),
+  /** Base64. */
+  payload: z.string(),
+  signatures: z.array(z.strictObject({ keyid: z.string(), sig: z.string() })).min(1),
+});
+export type Envelope = z.infer<typeof Envelope>;
+
+/** What the site swears to: what was trained on what, where, and the whole of what left. */
+export const ReceiptPredicate = z.strictObject({
+  job: JobId,
+  site: SiteName,
+  siteFile: Sha256,
+  workflowId: z.string(),
+  virtualMachine: z.strictObject({ name: z.string(), bootId: z.string(), bundle: Sha256 }),
+  data: DataDigest,
+  code: Sha256.optional(),
+  environment: z.strictObject({ digest: z.string(), lock: Sha256 }),
+  training: z.strictObject({ startedAt: z.iso.datetime(), endedAt: z.iso.datetime(), starts: z.int() }),
+  /** Each artifact with its digest: nothing else of this run left the site through edge-train. */
+  released: Release,
+  /** What crossed besides: names of metrics and parameters that went to Azure ML. */
+  metrics: z.array(z.string()),
+  parameters: z.array(z.string()),
+});
+export type ReceiptPredicate = z.infer<typeof ReceiptPredicate>;
+
+export const Receipt = z.strictObject({
+  /** SHA-256 of the envelope's JSON text as stored. */
+  digest: Sha256,
+  envelope: Envelope,
+  /** Below the site's run container. */
+  path: z.string(),
+});
+export type Receipt = z.infer<typeof Receipt>;
+
+/** The head of DSSE's pre-authentication encoding; the payload's bytes follow it. The type is ASCII. */
+export const preAuthenticationHead = (payloadBytes: number): string =>
+  `DSSEv1 ${PAYLOAD_TYPE.length} ${PAYLOAD_TYPE} ${payloadBytes} `;
+
+/** An in-toto statement over the released artifacts. */
+export function receiptStatement(predicate: ReceiptPredicate) {
+  return {
+    _type: STATEMENT_TYPE,
+    subject: predicate.released.artifacts.map(({ path, sha256 }) => ({ name: path, digest: { sha256 } })),
+    predicateType: RECEIPT_TYPE,
+    predicate,
+  };
+}

@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { CodeAsset } from './code-asset.ts';
+import { CommandJob, placeholders } from './command-job.ts';
+import { DataReference, parseDataAddress } from './data-reference.ts';
+import { CondaFile, curatedName } from './environment.ts';
+import {
+  Identifier,
+  ModelName,
+  Repository,
+  SiteName,
+  VirtualMachineName,
+  VirtualMachineSizeName,
+} from './resource-names.ts';
+
+export const ModelTags = z.record(
+  z.string().regex(/^[A-Za-z0-9][\w.-]{0,127}$/, 'a tag’s name is letters, digits, . _ and -'),
+  // eslint-disable-next-line no-control-regex -- control characters are what is refused
+  z
+    .string()
+    .max(256)
+    .regex(/^[^\u0000-\u001f\u007f]*$/, 'a tag’s value has no control characters'),
+);
+
+export const MachineRequest = z.strictObject({
+  size: VirtualMachineSizeName.optional(),
+  name: VirtualMachineName.optional(),
+  /** What becomes of the VM after the run. `keep`: the next run uses it; it is deallocated when idle. */
+  after: z.enum(['keep', 'deallocate', 'delete']).default('keep'),
+});
+
+/** The one JSON object that starts `trainModel`, from the command, the Temporal UI or a schedule. */
+export const TrainModelInput = z
+  .strictObject({
+    site: SiteName,
+    job: CommandJob,
+    /** Absent: the command needs no code of its own. */
+    code: CodeAsset.optional(),
+    /** What the job's data inputs are on site, where the job file does not say it by name. */
+    data: z.record(Identifier, DataReference).default({}),
+    model: z.strictObject({
+      name: ModelName,
+      /** The output, and the folder below it, that holds the model: `model` or `outputs/model`. */
+      path: z.string().min(1).max(500).optional(),
+      tags: ModelTags.default({}),
+    }),
+    virtualMachine: MachineRequest.prefault({}),
+    image: z.strictObject({ repository: Repository.optional() }).prefault({}),
+  })
+  .superRefine((input, context) => {
+    for (const { path, message } of contradictions(input)) context.addIssue({ code: 'custom', path, message });
+  });
+export type TrainModelInput = z.infer<typeof TrainModelInput>;
+/** As a person writes it: defaults may be left out. */
+export type TrainModelRequest = z.input<typeof TrainModelInput>;
+
+interface Contradiction {
+  readonly path: (string | number)[];
+  readonly message: string;
+}
+
+/** What no single field can show. */
+function contradictions(input: {
+  job: CommandJob;
+  code?: unknown;
+  data: Record<string, DataReference>;
+}): Contradiction[] {
+  const { job } = input;
+  const inputs = job.inputs ?? {};
+  const outputs = job.outputs ?? {};
+  const named = placeholders(job.command);
+  const faults: Contradiction[] = [];
+  const fault = (path: (string | number)[], message: string) => faults.push({ path, message });
+
+  for (const name of named.inputs)
+    if (!Object.hasOwn(inputs, name)) fault(['job', 'command'], `names inputs.${name}, which is not declared`);
+  for (const name of named.outputs)
+    if (!Object.hasOwn(outputs, name) && name !== 'default')
+      fault(['job', 'command'], `names outputs.${name}, which is not declared`);
+  for (const text of named.unknown) fault(['job', 'command'], `${text.slice(0, 40)} is neither an input nor an output`);
+  for (const [name, value] of Object.entries(inputs)) {
+    if (typeof value !== 'object' || Object.hasOwn(input.data, name)) continue;
+    if (!parseDataAddress(value.path))
+      fault(
+        ['job', 'inputs', name, 'path'],
+        `says nothing of where the data is on site: use azureml://datastores/STORE/paths/PATH, azureml:ASSET, or --input ${name}=STORE/PATH`,
+      );
+  }
+  for (const name of Object.keys(input.data))
+    if (typeof inputs[name] !== 'object') fault(['data', name], 'is not a data input of the job');
+  if (typeof job.environment === 'string') {
+    if (!curatedName(job.environment)) fault(['job', 'environment'], 'is no name of an environment');
+  } else if (!CondaFile.safeParse(job.environment.conda_file).success) {
+    fault(
+      ['job', 'environment', 'conda_file'],
+      'must hold the conda file’s content here; edge-train run reads the file and puts it in',
+    );
+  }
+  if (job.code !== undefined && input.code === undefined)
+    fault(['code'], 'is required, since the job names a code folder; edge-train run uploads it and puts its digest in');
+  return faults;
+}

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { CodeAsset } from './code-asset.ts';
+import { DataReference } from './data-reference.ts';
+import { EnvironmentPlan } from './environment.ts';
+import { MachineSize } from './machine-size.ts';
+import { ReleasePolicy } from './release.ts';
+import { Identifier, JobId, ModelName, Repository, Sha256, SiteName, VirtualMachineName } from './resource-names.ts';
+import { ModelTags } from './train-model-input.ts';
+
+/** One blob of an input as it was when the run was planned; the edge fetches exactly this one (If-Match). */
+export const PlannedBlob = z.strictObject({ path: z.string(), bytes: z.int().min(0), etag: z.string() });
+
+export const PlannedInput = z.strictObject({
+  name: Identifier,
+  type: z.enum(['uri_file', 'uri_folder', 'mlflow_model', 'custom_model']),
+  data: DataReference,
+  /** How many blobs and bytes the plan saw; the list itself stays on site, in the run container's `plan.json`. */
+  files: z.int().min(1),
+  bytes: z.int().min(0),
+});
+export type PlannedInput = z.infer<typeof PlannedInput>;
+
+export const PlannedOutput = z.strictObject({
+  name: Identifier,
+  type: z.enum(['uri_folder', 'uri_file', 'mlflow_model', 'custom_model']),
+});
+export type PlannedOutput = z.infer<typeof PlannedOutput>;
+
+export const MachinePlan = z.strictObject({
+  site: SiteName,
+  name: VirtualMachineName,
+  size: MachineSize,
+  after: z.enum(['keep', 'deallocate', 'delete']),
+  attach: z.enum(['never', 'try', 'require']),
+  /** Deallocated this long after its last lease. */
+  idleSeconds: z.int().min(0),
+  computeTarget: z.string(),
+});
+export type MachinePlan = z.infer<typeof MachinePlan>;
+
+/** Everything that is derived, frozen before anything is spent. Made at the site from the input and `site.yml`. */
+export const TrainingPlan = z.strictObject({
+  job: JobId,
+  site: SiteName,
+  workflowId: z.string(),
+  /** SHA-256 of the `site.yml` that it was made from. */
+  siteFile: Sha256,
+  virtualMachine: MachinePlan,
+  command: z.string(),
+  environmentVariables: z.record(Identifier, z.string()),
+  environment: EnvironmentPlan,
+  code: CodeAsset.optional(),
+  inputs: z.array(PlannedInput),
+  outputs: z.array(PlannedOutput),
+  limits: z.strictObject({ seconds: z.int().min(1), memoryMiB: z.int().min(1), sharedMemoryMiB: z.int().min(0) }),
+  run: z.strictObject({
+    experiment: z.string(),
+    displayName: z.string(),
+    description: z.string().optional(),
+    tags: z.record(z.string(), z.string()),
+  }),
+  model: z.strictObject({
+    name: ModelName,
+    /** The output that holds the model, and the path below it ('' for all of it). */
+    output: Identifier,
+    path: z.string(),
+    type: z.enum(['mlflow_model', 'custom_model']),
+    tags: ModelTags,
+  }),
+  image: z.strictObject({ repository: Repository }),
+  /** As the site had it when planned: shown to people. The edge obeys the root-owned policy on the VM. */
+  release: ReleasePolicy,
+});
+export type TrainingPlan = z.infer<typeof TrainingPlan>;
+
+/** Where things are inside the cage. */
+export const CAGE = {
+  code: '/job/code',
+  inputs: '/job/inputs',
+  outputs: '/job/outputs',
+  environment: '/job/env',
+} as const;
+/** `${{outputs.default}}` and files that a script puts into `./outputs`, as Azure ML has it. */
+export const DEFAULT_OUTPUT = 'default';
