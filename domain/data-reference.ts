@@ -51,7 +51,6 @@ export function parseDataAddress(path: string): DataAddress | undefined {
 }
 
 function isBlobPath(path: string): boolean {
-  // eslint-disable-next-line no-control-regex -- control characters are what is refused
-  if (/[\u0000-\u001f\u007f\\]/.test(path) || path.startsWith('/')) return false;
+  if (/[\p{Cc}\\]/u.test(path) || path.startsWith('/')) return false;
   return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }

@@ -5,7 +5,7 @@ export const Requirement = z
   .string()
   .max(300)
   .regex(
-    /^[A-Za-z0-9][\w.-]*(\[[\w.,\s-]+\])?\s*([<>=!~]=?=?\s*[\w.*+!-]+\s*,?\s*)*(;[^\r\n]*)?$/,
+    /^[A-Za-z0-9][\w.-]*(\[[\w.,\s-]+\])?\s*((?:[<>]=?|[=!~]=|===)\s*(?:\d+!)?\w[\w.*+-]*\s*,?\s*)*(;[^\r\n]*)?$/,
     'a requirement is NAME[extras] and version bounds; options, URLs and paths are refused: the site decides where packages come from',
   );
 

@@ -29,7 +29,6 @@ export function describeIssues(issues: readonly Issue[]): string {
 export function shown(value: unknown): string {
   const text = typeof value === 'string' ? JSON.stringify(value) : (JSON.stringify(value) ?? String(value));
   const escaped = text.replace(
-    // eslint-disable-next-line no-control-regex -- control characters are what is being escaped
     /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
