@@ -153,7 +153,7 @@ plant('services', 'const f = async () => true;\nif (f()) console.log(1);', '@typ
 plant('services', "import 'debug';", 'import-x/no-extraneous-dependencies');
 plant('services', '// eslint-disable-next-line no-debugger\nexport const x = 1;', 'null');
 plant('test', "import { test } from 'node:test';\ntest('x', async () => {});");
-for (const room of outside)
+for (const room of ['test', 'bench'])
   plant(room, "import '../client/file.ts';\nimport '../sandbox/file.ts';\nimport '@temporalio/worker';");
 
 before(async () => {
