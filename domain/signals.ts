@@ -1,0 +1,20 @@
+/**
+ * Names by which the workflows speak to one another: who starts what, with which signal, and how it is answered.
+ * `virtualMachine` and `model` are signalled with start on CLOUD_QUEUE, by an activity; they answer `trainModel` by signal.
+ */
+
+/** Workflow types. `virtualMachine` starts with `[{ name: VM's name }]`, `model` with `[{ name: model's name }]`. */
+export const WORKFLOW_TYPE = { trainModel: 'trainModel', virtualMachine: 'virtualMachine', model: 'model' } as const;
+
+export const SIGNAL = {
+  /** To `virtualMachine`, with a LeaseRequest. Asking twice for one holder is one request. */
+  requestLease: 'requestLease',
+  /** To `virtualMachine`, with a LeaseReturn. What is not held is fine. */
+  returnLease: 'returnLease',
+  /** To `model`, with a RegistrationRequest. Asking twice for one holder is one request. */
+  requestRegistration: 'requestRegistration',
+  /** To `trainModel`, with a LeaseAnswer. */
+  leaseAnswered: 'leaseAnswered',
+  /** To `trainModel`, with a RegistrationAnswer. */
+  versionRegistered: 'versionRegistered',
+} as const;
