@@ -5,7 +5,7 @@ import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 
-x509.cryptoProvider.set(webcrypto as Crypto);
+x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const day = 24 * 60 * 60 * 1000;
@@ -34,7 +34,7 @@ export async function serverCertificate(paths: Paths, names: string[]): Promise<
 }
 
 interface Authority {
-  keys: { privateKey: CryptoKey; publicKey: CryptoKey };
+  keys: { privateKey: webcrypto.CryptoKey; publicKey: webcrypto.CryptoKey };
   cert: x509.X509Certificate;
 }
 
@@ -44,11 +44,11 @@ async function readAuthority(paths: Paths): Promise<Authority> {
   const cert = new x509.X509Certificate(readFileSync(paths.ca, 'utf8'));
   const pkcs8 = x509.PemConverter.decodeFirst(readFileSync(keyFile, 'utf8'));
   const privateKey = await webcrypto.subtle.importKey('pkcs8', pkcs8, algorithm, false, ['sign']);
-  return { keys: { privateKey: privateKey as CryptoKey, publicKey: await cert.publicKey.export() }, cert };
+  return { keys: { privateKey: privateKey, publicKey: await cert.publicKey.export() }, cert };
 }
 
 async function makeAuthority(paths: Paths, keyFile: string): Promise<void> {
-  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as CryptoKeyPair;
+  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
   const cert = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serial(),
     name: 'CN=edge-train sandbox CA',
@@ -82,7 +82,7 @@ function covers({ cert }: ServerCertificate, names: string[]): boolean {
 }
 
 async function issue(paths: Paths, authority: Authority, names: string[]): Promise<ServerCertificate> {
-  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as CryptoKeyPair;
+  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
   const cert = await x509.X509CertificateGenerator.create({
     serialNumber: serial(),
     subject: 'CN=edge-train sandbox',
@@ -107,7 +107,7 @@ async function issue(paths: Paths, authority: Authority, names: string[]): Promi
   return made;
 }
 
-async function exportKey(key: CryptoKey): Promise<string> {
+async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   return x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY') + '\n';
 }
 

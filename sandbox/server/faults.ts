@@ -138,7 +138,7 @@ function checkedPattern(order: FaultOrder): RegExp {
   const [, method, path] = route as unknown as [string, string, string];
   const glob = path
     .split(/(\*\*|\*)/)
-    .map((part) => (part === '**' ? '.*' : part === '*' ? '[^/]*' : RegExp.escape(part)))
+    .map((part) => (part === '**' ? '.*' : part === '*' ? '[^/]*' : part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')))
     .join('');
   return new RegExp(`^${method === '*' ? '[A-Z]+' : method} ${glob}$`, 'i');
 }

@@ -43,7 +43,7 @@ interface NetworkBody {
   tags?: Record<string, string> | undefined;
 }
 
-function resourceRoutes<S extends z.ZodType<NetworkBody>>(hub: Hub, kind: string, schema: S, check: Check<z.infer<S>>): ArmRoute[] {
+function resourceRoutes<B extends NetworkBody>(hub: Hub, kind: string, schema: z.ZodType<B>, check: Check<B>): ArmRoute[] {
   const type = `Microsoft.Network/${kind}`;
   const path = `${provider}/${kind}/{name}`;
   const versions = networkVersions;
