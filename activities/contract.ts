@@ -17,6 +17,7 @@ import type {
   EnrolledMachine,
   Hello,
   Holder,
+  InstalledMachine,
   LeaseRequest,
   LeaseReturn,
   MachineKey,
@@ -38,8 +39,11 @@ export interface SiteActivities {
   }): Promise<TrainingPlan>;
   /** GET first, PUT only what is absent, start what is deallocated. Minutes; heartbeats its poller's state. */
   provisionVirtualMachine(machine: MachinePlan): Promise<ProvisionedMachine>;
-  /** Puts this bundle's worker on the VM by the CustomScript extension, and waits until it says hello. */
-  enrolVirtualMachine(machine: ProvisionedMachine): Promise<EnrolledMachine>;
+  /**
+   * Puts the bundle's worker on the VM by the CustomScript extension; the same bundle is there once. The workflow then
+   * asks `hello` on `queue`, and has an EnrolledMachine when bundle and public key are the same.
+   */
+  enrolVirtualMachine(machine: ProvisionedMachine): Promise<InstalledMachine>;
   /** Adds the public address and the one rule for TCP 22. Returns the address to dial. */
   openAttachRule(machine: MachinePlan): Promise<{ address: string }>;
   /** Removes that rule and that address; absent is fine. */

@@ -64,6 +64,11 @@ export const SiteFile = z.strictObject({
         mode: z.enum(['try', 'require']),
         /** Where Azure ML dials from, as a CIDR; open only while it attaches. */
         from: z.string().regex(/^[\d.]+\/\d+$/, 'a CIDR such as 20.0.0.0/24'),
+        /** The powerless account that Azure ML logs in to; the same as `cloud.yml`’s. */
+        username: z
+          .string()
+          .regex(/^[a-z][a-z0-9-]{0,30}$/, 'an account’s name is a-z, 0-9 and -, from a letter')
+          .default('azureml'),
         /** OpenSSH public key of the powerless account that Azure ML logs in to; `cloud.yml` has its private half. */
         publicKey: z.string().regex(/^(ssh-ed25519|ssh-rsa) [A-Za-z0-9+/=]+( .*)?$/, 'an OpenSSH public key'),
       }),

@@ -24,14 +24,17 @@ export const ProvisionedMachine = z.strictObject({
 });
 export type ProvisionedMachine = z.infer<typeof ProvisionedMachine>;
 
-/** The VM with our worker on it, which has said hello. */
-export const EnrolledMachine = z.strictObject({
+/** The VM with our worker's bundle on it, as ARM knows it; it has not said hello yet. */
+export const InstalledMachine = z.strictObject({
   ...ProvisionedMachine.shape,
   publicKey: MachineKey,
   bundle: Sha256,
   queue: z.string(),
-  bootId: z.string(),
 });
+export type InstalledMachine = z.infer<typeof InstalledMachine>;
+
+/** The VM with our worker on it, which has said hello with this bundle and this key. */
+export const EnrolledMachine = z.strictObject({ ...InstalledMachine.shape, bootId: z.string() });
 export type EnrolledMachine = z.infer<typeof EnrolledMachine>;
 
 /** What Azure ML knows of the VM: `attached`, or why not. Training needs it in neither case. */

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { ReleasePolicy } from './release.ts';
+import { Sha256, SiteName, VirtualMachineName } from './resource-names.ts';
+import { HttpsUrl } from './secret.ts';
+import { MachineKey } from './virtual-machine.ts';
+
+/** The VM's own key: private halves exist in the extension's protected settings and root-readable on the VM only. */
+export const MachinePrivateKey = z.strictObject({ ...MachineKey.shape, d: z.string() });
+export type MachinePrivateKey = z.infer<typeof MachinePrivateKey>;
+
+/** What the site lets a job do, as a root-owned file on the VM. A plan may tighten it, never loosen it. */
+export const MachinePolicy = z.strictObject({
+  site: SiteName,
+  maxSeconds: z.int().min(1),
+  maxLogBytes: z.int().min(1),
+  release: ReleasePolicy,
+});
+export type MachinePolicy = z.infer<typeof MachinePolicy>;
+
+/**
+ * Everything that the installer on the VM is told, as one base64 JSON document inside the extension's protected
+ * settings. Made by the site worker alone; nothing of it comes from a workflow but the VM's name.
+ */
+export const MachineConfig = z.strictObject({
+  machine: VirtualMachineName,
+  bundle: Sha256,
+  queue: z.string(),
+  temporal: z.strictObject({
+    address: z.string(),
+    namespace: z.string(),
+    tls: z.boolean(),
+    /** The VM's own credential; absent only where the server lets anonymous calls in. */
+    apiKey: z.string().optional(),
+  }),
+  /** `http://HOST:PORT` of the CONNECT proxy. */
+  uplink: z.string(),
+  packageIndex: HttpsUrl,
+  privateKey: MachinePrivateKey,
+  policy: MachinePolicy,
+  /** The powerless account that Azure ML logs in to; absent where the site never attaches. */
+  attachAccount: z.strictObject({ username: z.string(), publicKey: z.string() }).optional(),
+  /** PEM of certificate authorities that the VM must trust besides its own: the site's, and the release account's. */
+  caBundle: z.string().optional(),
+  /** Blob endpoints on site: reached directly, never through the uplink. */
+  siteBlobEndpoints: z.array(HttpsUrl),
+});
+export type MachineConfig = z.infer<typeof MachineConfig>;
+
+/**
+ * The CustomScript extension's public `settings`, which ARM gives back: with them a lost answer is found by GET, and a
+ * seal's key is checked against what ARM knows rather than against a workflow's word.
+ */
+export const ExtensionSettings = z.strictObject({ bundle: Sha256, publicKey: MachineKey });
+export type ExtensionSettings = z.infer<typeof ExtensionSettings>;

@@ -1,0 +1,125 @@
+import type { TokenCredential } from '@azure/core-auth';
+import {
+  createDefaultHttpClient,
+  createHttpHeaders,
+  createPipelineRequest,
+  type HttpClient,
+  type PipelineResponse,
+} from '@azure/core-rest-pipeline';
+import { registryError } from './registry-error.ts';
+
+/** An Azure Container Registry, or any OCI registry behind the same challenge (RFC 6750, distribution's token spec). */
+export interface Registry {
+  /** HOST or HOST:PORT, always by HTTPS. */
+  readonly loginServer: string;
+  /** Absent: anonymous. */
+  readonly credential?: TokenCredential;
+  /** The scope of the Entra token that is exchanged is `<audience>/.default`. */
+  readonly audience: string;
+  /** PEM of a certificate authority besides the system's. */
+  readonly ca?: string;
+  readonly abortSignal?: AbortSignal;
+}
+
+export interface RegistryRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+  /** A path of the registry, or a URL that it gave (`Location`), which must be its own. */
+  readonly target: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: Buffer;
+  /** Statuses that are answers here and not errors. */
+  readonly accept: readonly number[];
+  readonly stream?: boolean;
+}
+
+/** Long enough for 16 MiB on a slow link; a half-open connection still ends. */
+const TIMEOUT = 120_000;
+
+/**
+ * Requests to `/v2/` that the SDK lacks (HEAD of a blob, mount, resumable upload), with the registry's own tokens: a 401
+ * names the scope, the Entra token is exchanged for a refresh token and that for an access token
+ * (https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md). Never retries but after that challenge.
+ */
+export class RegistrySession {
+  readonly #registry: Registry;
+  readonly #http: HttpClient = createDefaultHttpClient();
+  readonly #tls: { ca?: string };
+  #token: string | undefined;
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+    this.#tls = registry.ca === undefined ? {} : { ca: registry.ca };
+  }
+
+  async send(request: RegistryRequest): Promise<PipelineResponse> {
+    let response = await this.#send(request);
+    if (response.status === 401) {
+      this.#token = await this.#answerChallenge(response.headers.get('www-authenticate') ?? '');
+      response = await this.#send(request);
+    }
+    if (request.accept.includes(response.status)) return response;
+    throw registryError(response, `${request.method} ${new URL(this.#url(request.target)).pathname}`);
+  }
+
+  async #send(request: RegistryRequest): Promise<PipelineResponse> {
+    const { abortSignal } = this.#registry;
+    return this.#http.sendRequest(
+      createPipelineRequest({
+        url: this.#url(request.target),
+        method: request.method,
+        headers: createHttpHeaders({
+          ...request.headers,
+          ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+          ...(request.body === undefined ? {} : { 'content-length': String(request.body.length) }),
+        }),
+        ...(request.body === undefined ? {} : { body: request.body }),
+        ...(abortSignal ? { abortSignal } : {}),
+        ...(request.stream ? { streamResponseStatusCodes: new Set([200]) } : {}),
+        tlsSettings: this.#tls,
+        timeout: TIMEOUT,
+      }),
+    );
+  }
+
+  /** Locations may be absolute or not; a token is never sent to another host. */
+  #url(target: string): string {
+    const origin = `https://${this.#registry.loginServer}`;
+    const url = new URL(target, origin);
+    if (url.origin === new URL(origin).origin) return url.href;
+    throw new Error(`The registry ${this.#registry.loginServer} named a place of another host: ${url.origin}`);
+  }
+
+  async #answerChallenge(challenge: string): Promise<string> {
+    const field = (name: string) => new RegExp(`${name}="([^"]*)"`).exec(challenge)?.[1];
+    const service = field('service') ?? this.#registry.loginServer;
+    const scope = field('scope') ?? '';
+    const { credential, audience } = this.#registry;
+    if (!credential) return this.#post('/oauth2/token', { grant_type: 'password', service, scope }, 'access_token');
+    const entra = await credential.getToken(`${audience}/.default`);
+    const refresh = await this.#post(
+      '/oauth2/exchange',
+      { grant_type: 'access_token', service, access_token: entra?.token ?? '' },
+      'refresh_token',
+    );
+    return this.#post(
+      '/oauth2/token',
+      { grant_type: 'refresh_token', service, scope, refresh_token: refresh },
+      'access_token',
+    );
+  }
+
+  async #post(target: string, form: Record<string, string>, answer: string): Promise<string> {
+    this.#token = undefined;
+    const response = await this.#send({
+      method: 'POST',
+      target,
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: Buffer.from(new URLSearchParams(form).toString()),
+      accept: [200],
+    });
+    if (response.status !== 200) throw registryError(response, `POST ${target}`);
+    const value = (JSON.parse(response.bodyAsText ?? '{}') as Record<string, unknown>)[answer];
+    if (typeof value !== 'string') throw registryError(response, `POST ${target}: no ${answer}`);
+    return value;
+  }
+}
