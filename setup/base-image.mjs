@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
 import { debianSources } from './debian-sources.mjs';
 import { run } from './process.mjs';
 
@@ -33,7 +35,7 @@ export const servingImage = {
   packages: ['python3', 'ca-certificates', 'libgomp1'],
 };
 
-const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
+const here = path.dirname(fileURLToPath(import.meta.url));
 const suite = 'bookworm';
 /** Every file time in the images is at most this (2026-01-01), so that the same packages give the same bytes. */
 const epoch = '1767225600';
@@ -52,7 +54,10 @@ export function baseImage(image) {
     name: `images/${image.name}.tar`,
     why: image.why,
     from: named ? `image ${named} (${image.variable})` : 'mmdebstrap, with this machine’s apt sources',
-    key: async () => createHash('sha256').update(named ?? (await recipe(image))).digest('hex'),
+    key: async () =>
+      createHash('sha256')
+        .update(named ?? (await recipe(image)))
+        .digest('hex'),
     targets: [`images/${image.name}.tar`, `images/${image.name}.tar.sha256`],
     programs: named ? ['docker'] : ['mmdebstrap'],
     async install({ tools, scratch }) {
@@ -76,6 +81,7 @@ async function recipe(image) {
 /** @param {BaseImage} image @param {string} tar */
 async function bootstrap(image, tar) {
   const sources = await debianSources(suite);
+  const work = await workFolder(image);
   const args = [
     ...['--mode=root', '--format=tar', `--variant=${image.variant}`, `--include=${image.packages.join(',')}`],
     ...leftOut.map((glob) => `--dpkgopt=path-exclude=${glob}`),
@@ -85,8 +91,22 @@ async function bootstrap(image, tar) {
   ];
   await run('mmdebstrap', sources ? [...args, '-'] : args, {
     input: sources,
-    env: { ...process.env, SOURCE_DATE_EPOCH: epoch, LC_ALL: 'C.UTF-8' },
+    env: { ...process.env, TMPDIR: work, SOURCE_DATE_EPOCH: epoch, LC_ALL: 'C.UTF-8' },
   });
+  await rm(work, { recursive: true });
+}
+
+/**
+ * Where mmdebstrap works: under the system's temporary folder, since apt's own user must be able to enter it, and by a
+ * name that stays, so that what a killed set-up left goes now. (Its mounts were in a namespace of its own.)
+ * @param {BaseImage} image
+ */
+async function workFolder(image) {
+  const clone = createHash('sha256').update(here).digest('hex').slice(0, 12);
+  const folder = path.join(tmpdir(), `edge-train-${image.name}-${clone}`);
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { mode: 0o755 });
+  return folder;
 }
 
 /** @param {string} name @param {string} tar */

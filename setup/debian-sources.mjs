@@ -21,7 +21,8 @@ export function sourceLines(listed, suite) {
   for (const line of listed.split('\n')) {
     const [origin, codename, uri, component] = line.split('|');
     const pocket = /^[a-z]+(|-updates|-security)$/.exec(codename ?? '')?.[1];
-    if (origin === 'Debian' && component === 'main' && pocket !== undefined) lines.add(`deb ${uri} ${suite}${pocket} main`);
+    if (origin === 'Debian' && component === 'main' && pocket !== undefined)
+      lines.add(`deb ${uri} ${suite}${pocket} main`);
   }
   return [...lines].some((line) => line.includes(` ${suite} `)) ? `${[...lines].join('\n')}\n` : undefined;
 }

@@ -1,18 +1,21 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 
 /** The children that are at work, so that an interrupted set-up can end them. @type {Set<import('node:child_process').ChildProcess>} */
 const children = new Set();
 
 /**
- * Runs a program to its end, without a shell; its output is kept and shown only if it fails.
+ * Runs a program to its end, without a shell; its output is kept and shown only if it fails. It ends with this process,
+ * also when that is killed, unless it `survives` (a package manager is not to be stopped half way).
  * @param {string} program
  * @param {string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: string }} [options]
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: string, survives?: boolean }} [options]
  * @returns {Promise<string>} what it wrote to standard output
  */
-export async function run(program, args, { cwd, env = process.env, input } = {}) {
-  const child = spawn(program, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
-  children.add(child);
+export async function run(program, args, { cwd, env = process.env, input, survives = false } = {}) {
+  const [file, argv] = survives ? [program, args] : endingWithUs(program, args);
+  const child = spawn(file, argv, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'], detached: survives });
+  if (!survives) children.add(child);
   let stdout = '';
   let tail = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
@@ -22,23 +25,27 @@ export async function run(program, args, { cwd, env = process.env, input } = {})
     const [code, signal] = await new Promise((resolve, reject) => {
       child.on('error', reject).on('close', (...end) => resolve(end));
     });
-    if (code !== 0) throw new Error(`${program} ${args[0] ?? ''} ended with ${signal ?? code}:\n${(tail || stdout.slice(-4000)).trim()}`);
-    return stdout;
+    if (code === 0) return stdout;
+    throw new Error(
+      `${program} ${args[0] ?? ''} ended with ${signal ?? code}: ${(tail || stdout.slice(-4000)).trim()}`,
+    );
   } finally {
     children.delete(child);
   }
 }
 
 /**
- * Ends what `run` has under way, each with the processes that it started.
- * @param {NodeJS.Signals} signal
+ * The command line under which the kernel tells a program to end when its parent has died, in whatever way.
+ * @param {string} program
+ * @param {string[]} args
+ * @returns {[string, string[]]}
  */
-export function endChildren(signal) {
-  for (const { pid } of children) {
-    try {
-      if (pid) process.kill(-pid, signal);
-    } catch {
-      // it has ended by itself
-    }
-  }
+export function endingWithUs(program, args) {
+  const setpriv = '/usr/bin/setpriv';
+  return existsSync(setpriv) ? [setpriv, ['--pdeathsig', 'TERM', '--', program, ...args]] : [program, args];
+}
+
+/** Ends what `run` has under way. */
+export function endChildren() {
+  for (const child of children) child.kill('SIGTERM');
 }

@@ -1,0 +1,60 @@
+import { foreground } from './child.mjs';
+import { node, root } from './paths.mjs';
+import { SetupProblem } from './problem.mjs';
+import { endChildren } from './process.mjs';
+import { setUp } from './set-up.mjs';
+
+const usage = `usage: node setup/main.mjs COMMAND
+  setup          bring what is missing, and stop
+  start [ARGS]   set-up, then the demo (npm start; ARGS after --)
+  test [FILES]   set-up, then the checks and all tests, or only FILES (npm test)
+  test:unit      set-up, then the tests that need nothing but Node`;
+
+/** @param {string[]} argv */
+async function main([command, ...rest]) {
+  const args = rest[0] === '--' ? rest.slice(1) : rest;
+  switch (command) {
+    case 'setup':
+      await prepare(false);
+      return 0;
+    case 'start':
+      await prepare(false);
+      return foreground(node, ['client/main.ts', 'demo', ...args], { cwd: root });
+    case 'test':
+      await prepare(true);
+      return foreground(node, ['setup/test/main.mjs', 'all', ...args], { cwd: root });
+    case 'test:unit':
+      await prepare(false);
+      return foreground(node, ['setup/test/main.mjs', 'unit', ...args], { cwd: root });
+    default:
+      console.error(usage);
+      return 2;
+  }
+}
+
+/** @param {boolean} browser */
+async function prepare(browser) {
+  const handlers = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']).map((signal) => {
+    const handler = () => {
+      console.error(`Set-up interrupted (${signal}). The next one goes on from here.`);
+      endChildren();
+      process.exit(130);
+    };
+    process.on(signal, handler);
+    return () => process.off(signal, handler);
+  });
+  await setUp({ browser, log: (line) => console.error(line) });
+  for (const release of handlers) release();
+}
+
+/** @param {unknown} error */
+function tell(error) {
+  if (error instanceof SetupProblem) {
+    console.error(`edge-train: ${error.message}`);
+    return 3;
+  }
+  console.error(`edge-train: set-up failed: ${error instanceof Error ? error.message : error}`);
+  return 1;
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch(tell);
