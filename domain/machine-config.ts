@@ -47,8 +47,9 @@ export const MachineConfig = z.strictObject({
 export type MachineConfig = z.infer<typeof MachineConfig>;
 
 /**
- * The CustomScript extension's public `settings`, which ARM gives back: with them a lost answer is found by GET, and a
- * seal's key is checked against what ARM knows rather than against a workflow's word.
+ * What ARM knows of the worker on a VM, as tags of the extension: the CustomScript handler refuses public settings that it
+ * does not know. So one PUT carries both halves of the key, a lost answer is found by GET, and a seal's key is checked
+ * against ARM rather than against a workflow's word.
  */
-export const ExtensionSettings = z.strictObject({ bundle: Sha256, publicKey: MachineKey });
-export type ExtensionSettings = z.infer<typeof ExtensionSettings>;
+export const InstalledWorker = z.strictObject({ bundle: Sha256, publicKey: MachineKey });
+export type InstalledWorker = z.infer<typeof InstalledWorker>;

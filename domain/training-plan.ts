@@ -9,6 +9,7 @@ import { ModelTags } from './train-model-input.ts';
 
 /** One blob of an input as it was when the run was planned; the edge fetches exactly this one (If-Match). */
 export const PlannedBlob = z.strictObject({ path: z.string(), bytes: z.int().min(0), etag: z.string() });
+export type PlannedBlob = z.infer<typeof PlannedBlob>;
 
 export const PlannedInput = z.strictObject({
   name: Identifier,
@@ -72,6 +73,16 @@ export const TrainingPlan = z.strictObject({
   release: ReleasePolicy,
 });
 export type TrainingPlan = z.infer<typeof TrainingPlan>;
+
+/**
+ * `runs/<job>/plan.json` in the site's run container: the plan, and the blobs that it froze, which never leave the site.
+ * A blob's path is its whole name in the store's container. A `uri_file` has exactly one.
+ */
+export const PlanFile = z.strictObject({
+  plan: TrainingPlan,
+  inputs: z.array(z.strictObject({ name: Identifier, store: Identifier, blobs: z.array(PlannedBlob).min(1) })),
+});
+export type PlanFile = z.infer<typeof PlanFile>;
 
 /** Where things are inside the cage. */
 export const CAGE = {

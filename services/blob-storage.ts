@@ -1,0 +1,241 @@
+import {
+  AnonymousCredential,
+  BlobSASPermissions,
+  BlockBlobClient,
+  ContainerClient,
+  ContainerSASPermissions,
+  generateBlobSASQueryParameters,
+  newPipeline,
+  SASProtocol,
+  StorageSharedKeyCredential,
+  type Pipeline,
+  type StoragePipelineOptions,
+} from '@azure/storage-blob';
+import { ServiceError, toServiceError } from './errors.ts';
+
+/** The newest version that Stack Hub's blob service speaks; a newer one is `400 InvalidHeaderValue`. */
+export const STACK_HUB_VERSION = '2019-07-07';
+
+export interface BlobConnection {
+  /** PEM of certificate authorities to trust instead of the system's. */
+  ca?: string | undefined;
+  /** Absent: what the SDK speaks. */
+  apiVersion?: string | undefined;
+  /** A CONNECT proxy. */
+  proxy?: { host: string; port: number } | undefined;
+}
+
+export interface BlobAccountOptions extends BlobConnection {
+  /** `https://ACCOUNT.blob.SUFFIX`, or `https://HOST:PORT/ACCOUNT`. */
+  endpoint: string;
+  key: string;
+}
+
+export interface SasRequest {
+  container: string;
+  /** Absent: the whole container. */
+  blob?: string;
+  /** Letters as Azure writes them: `r` read, `l` list, `c` create, `w` write, `a` add, `d` delete. */
+  permissions: string;
+  minutes?: number;
+  now?: Date;
+}
+
+/** A storage account and its shared key. */
+export interface BlobAccount {
+  container(name: string): ContainerClient;
+  /** A URL that carries its own short permission, https only; it starts 15 minutes back, for clocks that differ. */
+  sas(request: SasRequest): { url: string; expires: string };
+}
+
+export interface ListedBlob {
+  /** The whole name in the container. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly etag: string;
+}
+
+export function openAccount(options: BlobAccountOptions): BlobAccount {
+  const endpoint = options.endpoint.replace(/\/+$/, '');
+  const credential = new StorageSharedKeyCredential(accountName(endpoint), checkedKey(options.key));
+  const pipeline = blobPipeline(credential, options);
+  const container = (name: string) => new ContainerClient(`${endpoint}/${name}`, pipeline);
+  return {
+    container,
+    sas({ container: name, blob, permissions, minutes = 60, now = new Date() }) {
+      const expiresOn = new Date(now.getTime() + minutes * 60_000);
+      const query = generateBlobSASQueryParameters(
+        {
+          containerName: name,
+          ...(blob === undefined ? {} : { blobName: blob }),
+          permissions:
+            blob === undefined ? ContainerSASPermissions.parse(permissions) : BlobSASPermissions.parse(permissions),
+          protocol: SASProtocol.Https,
+          startsOn: new Date(now.getTime() - 15 * 60_000),
+          expiresOn,
+          ...(options.apiVersion === undefined ? {} : { version: options.apiVersion }),
+        },
+        credential,
+      );
+      const client = container(name);
+      return {
+        url: `${blob === undefined ? client.url : client.getBlobClient(blob).url}?${query}`,
+        expires: expiresOn.toISOString(),
+      };
+    },
+  };
+}
+
+/** A container by a URL that carries a SAS. */
+export function openContainer(url: string, connection: BlobConnection = {}): ContainerClient {
+  return new ContainerClient(url, blobPipeline(new AnonymousCredential(), connection));
+}
+
+/** A blob by a URL that carries a SAS. */
+export function openBlob(url: string, connection: BlobConnection = {}): BlockBlobClient {
+  return new BlockBlobClient(url, blobPipeline(new AnonymousCredential(), connection));
+}
+
+/** Every blob below a prefix, in the order of their names, page by page. @throws ServiceError */
+export async function* listBlobs(container: ContainerClient, prefix: string): AsyncGenerator<ListedBlob> {
+  try {
+    for await (const { name, properties } of container.listBlobsFlat({ prefix })) {
+      yield { path: name, bytes: properties.contentLength ?? 0, etag: properties.etag };
+    }
+  } catch (error) {
+    throw toServiceError(error, `listing ${place(container.url)}/${prefix}`);
+  }
+}
+
+/** Size and etag of one blob; undefined where there is none. @throws ServiceError */
+export async function findBlob(container: ContainerClient, path: string): Promise<ListedBlob | undefined> {
+  try {
+    const { contentLength = 0, etag = '' } = await container.getBlobClient(path).getProperties();
+    return { path, bytes: contentLength, etag };
+  } catch (error) {
+    if (statusOf(error) === 404) return undefined;
+    throw toServiceError(error, `reading ${place(container.url)}/${path}`);
+  }
+}
+
+/** Puts a blob that is not there yet. False: it was there, and is as it was. @throws ServiceError */
+export async function putIfAbsent(
+  container: ContainerClient,
+  path: string,
+  content: string | Uint8Array,
+  contentType = 'application/octet-stream',
+): Promise<boolean> {
+  const body = typeof content === 'string' ? Buffer.from(content) : content;
+  try {
+    await container.getBlockBlobClient(path).upload(body, body.byteLength, {
+      conditions: { ifNoneMatch: '*' },
+      blobHTTPHeaders: { blobContentType: contentType },
+    });
+    return true;
+  } catch (error) {
+    if (statusOf(error) === 409 && codeOf(error) === 'BlobAlreadyExists') return false;
+    if (statusOf(error) === 412) return false;
+    throw toServiceError(error, `writing ${place(container.url)}/${path}`);
+  }
+}
+
+/** As `putIfAbsent`, from a file of any size, in blocks. */
+export async function putFileIfAbsent(container: ContainerClient, path: string, file: string): Promise<boolean> {
+  try {
+    await container
+      .getBlockBlobClient(path)
+      .uploadFile(file, { conditions: { ifNoneMatch: '*' }, blockSize: 8 * 2 ** 20 });
+    return true;
+  } catch (error) {
+    if (statusOf(error) === 409 && codeOf(error) === 'BlobAlreadyExists') return false;
+    if (statusOf(error) === 412) return false;
+    throw toServiceError(error, `writing ${place(container.url)}/${path}`);
+  }
+}
+
+/** A blob of at most `limit` bytes, as UTF-8; undefined where there is none. @throws ServiceError */
+export async function readText(
+  container: ContainerClient,
+  path: string,
+  limit = 64 * 2 ** 20,
+): Promise<string | undefined> {
+  const found = await findBlob(container, path);
+  if (!found) return undefined;
+  if (found.bytes > limit) {
+    throw toServiceError(
+      new Error(`it has ${found.bytes} bytes, and ${limit} are expected at most`),
+      `reading ${place(container.url)}/${path}`,
+    );
+  }
+  try {
+    const content = await container
+      .getBlobClient(path)
+      .downloadToBuffer(0, found.bytes, { conditions: { ifMatch: found.etag } });
+    return content.toString('utf8');
+  } catch (error) {
+    throw toServiceError(error, `reading ${place(container.url)}/${path}`);
+  }
+}
+
+/** Makes a container; one that is there is fine. @throws ServiceError */
+export async function ensureContainer(container: ContainerClient): Promise<void> {
+  try {
+    await container.createIfNotExists();
+  } catch (error) {
+    throw toServiceError(error, `creating the container ${place(container.url)}`);
+  }
+}
+
+/**
+ * Two tries, since Temporal retries whole activities; the version is set by a factory, which runs before signing, because
+ * the client's own `version` option is ignored and `additionalPolicies` break child clients.
+ */
+function blobPipeline(
+  credential: AnonymousCredential | StorageSharedKeyCredential,
+  connection: BlobConnection,
+): Pipeline {
+  const { ca, proxy, apiVersion } = connection;
+  const options: StoragePipelineOptions & { tlsOptions?: { ca: string } } = {
+    retryOptions: { maxTries: 2, tryTimeoutInMs: 120_000 },
+    ...(ca === undefined ? {} : { tlsOptions: { ca } }),
+    ...(proxy === undefined ? {} : { proxyOptions: { host: `http://${proxy.host}`, port: proxy.port } }),
+  };
+  const pipeline = newPipeline(credential, options);
+  if (apiVersion !== undefined) {
+    pipeline.factories.push({
+      create: (next) => ({
+        sendRequest(request) {
+          request.headers.set('x-ms-version', apiVersion);
+          return next.sendRequest(request);
+        },
+      }),
+    });
+  }
+  return pipeline;
+}
+
+function accountName(endpoint: string): string {
+  const url = new URL(endpoint);
+  const inPath = url.pathname.split('/')[1];
+  return inPath ? inPath : (url.hostname.split('.')[0] ?? '');
+}
+
+/** The SDK takes any text for a key and signs nonsense with it. */
+function checkedKey(key: string): string {
+  if (/^[A-Za-z0-9+/]+={0,2}$/.test(key) && key.length % 4 === 0) return key;
+  throw new ServiceError({
+    class: 'policy',
+    type: 'CredentialRefused',
+    cause: 'The storage account’s key is not base64, as every account key is.',
+    nextStep: 'Put the account’s key behind the reference in the configuration; it is read anew at each attempt.',
+    retryable: false,
+  });
+}
+
+/** A container's URL without its query, which may be a SAS. */
+function place(url: string): string {
+  return url.split('?', 1)[0] ?? '';
+}
+
+const statusOf = (error: unknown): unknown => (error as { statusCode?: unknown }).statusCode;
+const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;
