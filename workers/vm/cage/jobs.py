@@ -1,0 +1,275 @@
+"""What the launcher does to jobs: folders, limits, starts and ends. Runs as root; callers have checked every name.
+
+/var/lib/edge-train/jobs/JOB is root's, so that the worker cannot swap what the unit binds. Below it: spec, source, inputs
+(contents the worker's), work, outputs, scratch (shared with the job by group), logs and state (root's).
+"""
+
+import contextlib
+import fcntl
+import grp
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import time
+
+HOME = "/var/lib/edge-train"
+JOBS = HOME + "/jobs"
+DROPINS = "/run/systemd/system"
+MAX_STARTS = 3
+MIB = 1 << 20
+
+
+class Refused(Exception):
+    def __init__(self, type, message):
+        super().__init__(message)
+        self.type = type
+
+
+def environment(digest):
+    """A folder for the worker to build an environment in; its parent is root's, so a job's bind source stays itself."""
+    path = HOME + "/environments/" + digest
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o755)
+    own(path, "edge-train", "edge-train", 0o755)
+    return {"path": path}
+
+
+def create(job, environment, limits):
+    terms = {"environment": environment, "limits": checked_limits(limits)}
+    if not os.path.isdir("%s/environments/%s" % (HOME, environment)):
+        raise Refused("InvalidRequest", "there is no environment %s" % environment)
+    with lock(job):
+        path = folder(job)
+        if os.path.exists(path + "/state/started.json") or os.path.exists(path + "/state/attempts.json"):
+            return {"path": path}
+        make_folders(path)
+        write(path + "/terms.json", terms)
+        write(path + "/state/terms.json", terms)
+        write_dropin(job, terms)
+    return {"path": path}
+
+
+def make_folders(path):
+    ensure(path, "root", "edge-train", 0o750)
+    for name in ("spec", "source", "inputs"):
+        ensure("%s/%s" % (path, name), "edge-train", "edge-train", 0o755)
+    for name in ("work", "outputs", "scratch"):
+        ensure("%s/%s" % (path, name), "edge-train", "edge-train-job", 0o2770)
+    for name in ("logs", "state"):
+        ensure("%s/%s" % (path, name), "root", "root", 0o755)
+
+
+def checked_limits(limits):
+    with open("/etc/edge-train/policy.json") as file:
+        policy = json.load(file)["limits"]
+    names = {"memoryBytes": 64 * MIB, "tasks": 16, "seconds": 1, "logBytes": 1024, "sharedMemoryBytes": 0}
+    if not isinstance(limits, dict) or set(limits) != set(names):
+        raise Refused("InvalidRequest", "limits are %s" % ", ".join(sorted(names)))
+    ceiling = dict(policy, sharedMemoryBytes=policy["memoryBytes"])
+    for name, least in names.items():
+        value = limits[name]
+        if type(value) is not int or value < least:
+            raise Refused("InvalidRequest", "%s must be a whole number of at least %d" % (name, least))
+        if value > ceiling[name]:
+            raise Refused("PolicyRefused", "%s is %d, and this site allows %d" % (name, value, ceiling[name]))
+    return {name: limits[name] for name in names}
+
+
+def write_dropin(job, terms):
+    limits = terms["limits"]
+    path = "%s/edge-train-job@%s.service.d" % (DROPINS, job)
+    os.makedirs(path, 0o755, exist_ok=True)
+    new = path + "/terms.new"
+    with open(new, "w") as file:
+        file.write(
+            "[Service]\n"
+            "MemoryMax=%d\nTasksMax=%d\nRuntimeMaxSec=%d\n"
+            "TemporaryFileSystem=\n"
+            "TemporaryFileSystem=/dev/shm:mode=1777,size=%d,noexec,nodev,nosuid\n"
+            "BindReadOnlyPaths=%s/environments/%s:/job/env\n"
+            % (
+                limits["memoryBytes"],
+                limits["tasks"],
+                limits["seconds"],
+                max(limits["sharedMemoryBytes"], 64 * MIB),
+                HOME,
+                terms["environment"],
+            )
+        )
+    os.rename(new, path + "/terms.conf")
+    systemctl("daemon-reload")
+
+
+def start(job):
+    """Starts a job that has not run, or was interrupted fewer than 3 times; otherwise says how it stands."""
+    with lock(job):
+        standing = status_of(job)
+        if standing["state"] == "interrupted" and standing["starts"] < MAX_STARTS:
+            keep_attempt(job)
+        elif standing["state"] != "created":
+            return standing
+        if not os.path.exists("%s/edge-train-job@%s.service.d/terms.conf" % (DROPINS, job)):
+            write_dropin(job, read(folder(job) + "/terms.json"))  # /run was emptied by a reboot
+        systemctl("reset-failed", unit(job))
+        begun = systemctl("start", unit(job))
+        standing = status_of(job)
+        if standing["state"] == "created":
+            # Before the claim, so nothing ran: a folder to bind is missing, or this systemd cannot make the cage.
+            raise Refused("StartFailed", "systemd could not start %s (%s)" % (unit(job), why(job, begun)))
+        return standing
+
+
+def stop(job, reason):
+    """Marks the stop first, so that the end is not taken for an interruption. Absent or ended is fine."""
+    if not os.path.isdir(folder(job)):
+        return {"state": "absent", "starts": 0}
+    with lock(job):
+        mark = folder(job) + "/state/stop.json"
+        if status_of(job)["state"] in ("created", "running", "interrupted") and not os.path.exists(mark):
+            write(mark, {"reason": reason, "at": time.time()})
+    systemctl("stop", unit(job))
+    return status(job)
+
+
+def status(job):
+    if not os.path.isdir(folder(job)):
+        return {"state": "absent", "starts": 0}
+    with lock(job):
+        return status_of(job)
+
+
+def remove(job):
+    """Removes all that a job has; one that runs is refused. Absent is fine."""
+    if os.path.isdir(folder(job)):
+        with lock(job):
+            if active(job):
+                raise Refused("JobRuns", "%s runs; stop it first" % unit(job))
+            # Safe against symlinks that the worker or the job left: Python's rmtree works by descriptors here.
+            shutil.rmtree(folder(job))
+    shutil.rmtree("%s/edge-train-job@%s.service.d" % (DROPINS, job), ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(lock_path(job))
+    systemctl("reset-failed", unit(job))
+    return {"state": "absent", "starts": 0}
+
+
+def status_of(job):
+    state = folder(job) + "/state"
+    if not os.path.isdir(state):
+        return {"state": "absent", "starts": 0}
+    running = active(job)
+    started, result = read(state + "/started.json"), read(state + "/result.json")
+    stopped = read(state + "/stop.json")
+    starts = len(read(state + "/attempts.json") or []) + (1 if started else 0)
+    answer = {"starts": starts, "stop": stopped["reason"] if stopped else None, "startedAt": None, "result": result}
+    if started:
+        answer["startedAt"] = started["startedAt"]
+    if running:
+        return dict(answer, state="running", result=None)
+    if stopped and not result:
+        return dict(answer, state="ended")
+    if not started:
+        return dict(answer, state="interrupted" if starts else "created")
+    return dict(answer, state="interrupted" if interrupted(result, stopped) else "ended")
+
+
+def interrupted(result, stopped):
+    """No result (power cut), or ended by somebody's TERM without our mark (a reboot, systemctl stop)."""
+    if result is None:
+        return True
+    if stopped or result["serviceResult"] != "success":
+        return False
+    killed = result["exitCode"] in ("killed", "dumped")
+    return killed or not ("finished" in result["cage"] or "refused" in result["cage"])
+
+
+def keep_attempt(job):
+    """Order matters: the attempt is counted before the claim is freed, so a crash between them cannot give a fourth."""
+    state = folder(job) + "/state"
+    started = read(state + "/started.json")
+    if started:
+        attempts = read(state + "/attempts.json") or []
+        if not any(attempt["started"]["invocation"] == started["invocation"] for attempt in attempts):
+            write(state + "/attempts.json", attempts + [{"started": started, "result": read(state + "/result.json")}])
+    for name in ("result.json", "started.json"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink("%s/%s" % (state, name))
+
+
+def active(job):
+    state = systemctl("show", "-p", "ActiveState", "--value", unit(job)).stdout.strip()
+    return state not in ("inactive", "failed")
+
+
+def why(job, begun):
+    shown = systemctl("show", "-p", "Result", "-p", "ExecMainStatus", "-p", "LoadState", unit(job)).stdout.split()
+    return "%s; systemctl exit %d; journalctl -u %s says more" % (", ".join(shown), begun.returncode, unit(job))
+
+
+def unit(job):
+    return "edge-train-job@%s.service" % job
+
+
+def folder(job):
+    return "%s/%s" % (JOBS, job)
+
+
+def lock_path(job):
+    return "/run/edge-train/locks/" + job
+
+
+@contextlib.contextmanager
+def lock(job):
+    """One call a job at a time; a lock file that was removed meanwhile is not the lock."""
+    os.makedirs("/run/edge-train/locks", 0o700, exist_ok=True)
+    while True:
+        fd = os.open(lock_path(job), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.fstat(fd).st_ino == os.stat(lock_path(job)).st_ino:
+                break
+        os.close(fd)
+    try:
+        yield
+    finally:
+        os.close(fd)
+
+
+def systemctl(*arguments):
+    return subprocess.run(["/usr/bin/systemctl", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=240)
+
+
+def ensure(path, user, group, mode):
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+    own(path, user, group, mode)
+
+
+def own(path, user, group, mode):
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.fchown(fd, pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid)
+        os.fchmod(fd, mode)
+    finally:
+        os.close(fd)
+
+
+def read(path):
+    try:
+        with open(path) as file:
+            return json.load(file)
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def write(path, value):
+    """Only ever below folders that root owns."""
+    new = path + ".new"
+    with open(new, "w") as file:
+        json.dump(value, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.chmod(new, 0o644)
+    os.rename(new, path)

@@ -1,0 +1,66 @@
+"""The root-owned launcher: one call a connection of /run/edge-train/launcher.sock, one JSON line in, one JSON line out.
+
+The worker may create, start, stop, ask about and remove jobs, and have a folder made for an environment; nothing that it
+sends becomes a path, a unit name or a setting before it has matched a strict pattern, and no number passes the policy's.
+Verbs are idempotent. Failures: {"error": {"type": …, "message": …}}.
+"""
+
+import json
+import re
+import sys
+
+sys.path.insert(0, "/opt/edge-train/cage")
+
+import jobs  # noqa: E402
+
+MAX_REQUEST = 64 * 1024
+VERBS = {
+    "environment": (jobs.environment, {"digest"}),
+    "create": (jobs.create, {"job", "environment", "limits"}),
+    "start": (jobs.start, {"job"}),
+    "stop": (jobs.stop, {"job", "reason"}),
+    "status": (jobs.status, {"job"}),
+    "remove": (jobs.remove, {"job"}),
+}
+
+
+def main():
+    line = sys.stdin.buffer.readline(MAX_REQUEST + 1)
+    try:
+        verb, arguments = parse(line)
+        answer = verb(**arguments)
+    except jobs.Refused as refused:
+        answer = {"error": {"type": refused.type, "message": str(refused)}}
+    except Exception as error:  # the worker must hear of it; the details stay in this machine's journal
+        print("edge-train launcher: %r" % (error,), file=sys.stderr)
+        answer = {"error": {"type": "LauncherFailed", "message": "%s: %s" % (type(error).__name__, error)}}
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def parse(line):
+    if len(line) > MAX_REQUEST or not line.endswith(b"\n"):
+        raise jobs.Refused("InvalidRequest", "a request is one line of at most %d bytes" % MAX_REQUEST)
+    try:
+        request = json.loads(line.decode("ascii"))
+    except ValueError:
+        raise jobs.Refused("InvalidRequest", "a request is a JSON object in ASCII")
+    if not isinstance(request, dict) or not isinstance(request.get("verb"), str) or request["verb"] not in VERBS:
+        raise jobs.Refused("InvalidRequest", "the verbs are %s" % ", ".join(sorted(VERBS)))
+    verb, keys = VERBS[request.pop("verb")]
+    if set(request) != keys:
+        raise jobs.Refused("InvalidRequest", "this verb takes %s" % ", ".join(sorted(keys)))
+    patterns = {
+        "job": r"[0-9a-f]{20}",
+        "digest": r"[0-9a-f]{64}",
+        "environment": r"[0-9a-f]{64}",
+        "reason": r"[a-z][a-z-]{0,39}",
+    }
+    for key, pattern in patterns.items():
+        if key in request and not (isinstance(request[key], str) and re.fullmatch(pattern, request[key])):
+            raise jobs.Refused("InvalidRequest", "%s must match %s" % (key, pattern))
+    return verb, request
+
+
+if __name__ == "__main__":
+    main()

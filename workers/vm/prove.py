@@ -1,0 +1,149 @@
+"""Proves that this machine's systemd makes the cage: reads the unit back as systemd understood it, then runs a job in it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+HOME = "/var/lib/edge-train"
+PROOF = "0" * 20
+NO_ENVIRONMENT = "0" * 64
+# Directives younger than 245, and the version that brought them [systemd.exec(5)].
+SINCE = {"ProtectProc": 247, "ProcSubset": 247, "PrivateIPC": 248}
+# What stands in for PrivateIPC= where it is missing: no System V IPC and no message queues at all.
+WITHOUT_PRIVATE_IPC = "SystemCallFilter=~shmget semget msgget mq_open\n"
+# systemctl show -p NAME: what systemd must have understood.
+WANTED = {
+    "DynamicUser": "yes",
+    "User": "etj-" + PROOF,
+    "Group": "edge-train-job",
+    "RootDirectory": HOME + "/root",
+    "MountAPIVFS": "yes",
+    "WorkingDirectory": "/job/code",
+    "ProtectSystem": "strict",
+    "ProtectHome": "yes",
+    "PrivateTmp": "yes",
+    "PrivateMounts": "yes",
+    "PrivateNetwork": "yes",
+    "PrivateDevices": "yes",
+    "PrivateUsers": "yes",
+    "PrivateIPC": "yes",
+    "DevicePolicy": "closed",
+    "ProtectProc": "invisible",
+    "ProtectKernelTunables": "yes",
+    "ProtectKernelModules": "yes",
+    "ProtectKernelLogs": "yes",
+    "ProtectControlGroups": "yes",
+    "ProtectClock": "yes",
+    "ProtectHostname": "yes",
+    "RestrictSUIDSGID": "yes",
+    "RestrictRealtime": "yes",
+    "LockPersonality": "yes",
+    "NoNewPrivileges": "yes",
+    "CapabilityBoundingSet": "",
+    "AmbientCapabilities": "",
+    "KeyringMode": "private",
+    "RemoveIPC": "yes",
+    "SystemCallArchitectures": "native",
+    "SystemCallErrorNumber": "1",
+    "LimitCORE": "0",
+    "OOMPolicy": "kill",
+    "KillMode": "control-group",
+    "Restart": "no",
+    "EnvironmentFiles": "",
+}
+
+
+def for_version(text, version):
+    lines = []
+    for line in text.splitlines(keepends=True):
+        needed = SINCE.get(line.split("=", 1)[0], 0)
+        if version >= needed:
+            lines.append(line)
+        elif line.startswith("PrivateIPC="):
+            lines.append(WITHOUT_PRIVATE_IPC)
+    return "".join(lines)
+
+
+def prove_cage(version):
+    os.makedirs("%s/environments/%s" % (HOME, NO_ENVIRONMENT), 0o755, exist_ok=True)
+    call("stop", job=PROOF, reason="proof")
+    call("remove", job=PROOF)
+    limits = {"memoryBytes": 256 << 20, "tasks": 32, "seconds": 60, "logBytes": 4096, "sharedMemoryBytes": 0}
+    path = call("create", job=PROOF, environment=NO_ENVIRONMENT, limits=limits)["path"]
+    try:
+        with open(path + "/spec/spec.json", "w") as file:
+            json.dump({"command": "exit 0", "environmentVariables": {}, "outputs": {}}, file)
+        differences = unit_differences(version) + unknown_directives()
+        if differences:
+            stop("this systemd did not understand the cage's unit: " + "; ".join(differences))
+        call("start", job=PROOF)
+        run_to_end(path)
+    finally:
+        call("stop", job=PROOF, reason="proof")
+        call("remove", job=PROOF)
+
+
+def run_to_end(path):
+    # `systemctl stop` on a unit that ends by itself would race; waiting on its state is what systemd offers.
+    unit = "edge-train-job@%s.service" % PROOF
+    for _ in range(600):
+        shown = call("status", job=PROOF)
+        if shown["state"] != "running":
+            break
+        time.sleep(0.1)
+    result = shown.get("result") or {}
+    refused = result.get("cage", {}).get("refused")
+    if refused:
+        stop("the cage does not hold on this machine: " + "; ".join(refused))
+    if (result.get("serviceResult"), result.get("exitStatus")) != ("success", "0"):
+        detail = "%s/%s/%s" % tuple(result.get(key, "") for key in ("serviceResult", "exitCode", "exitStatus"))
+        stop("a first job in the cage did not run: %s; journalctl -u %s says more" % (detail, unit))
+
+
+def unit_differences(version):
+    names = [name for name in WANTED if version >= SINCE.get(name, 0)]
+    arguments = [part for name in names for part in ("-p", name)]
+    shown = systemctl("show", *arguments, "edge-train-job@%s.service" % PROOF)
+    values = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    return [
+        "%s is %r, wanted %r" % (name, values.get(name), WANTED[name])
+        for name in names
+        if values.get(name, "") != WANTED[name]
+    ]
+
+
+def unknown_directives():
+    """A misspelt or unknown directive is only a log line to systemd; here it is an error."""
+    done = subprocess.run(
+        ["/usr/bin/systemd-analyze", "verify", "edge-train-job@%s.service" % PROOF],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return [line.strip() for line in done.stdout.splitlines() if "edge-train" in line and re.search("Unknown|Failed to parse", line)]
+
+
+def call(verb, **arguments):
+    """Through the launcher itself, as root, so that what is proved is what the worker will use."""
+    done = subprocess.run(
+        [sys.executable, "-I", "/opt/edge-train/cage/launcher.py"],
+        input=json.dumps(dict(arguments, verb=verb)) + "\n",
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    answer = json.loads(done.stdout)
+    if "error" in answer:
+        stop("%s: %s" % (answer["error"]["type"], answer["error"]["message"]))
+    return answer
+
+
+def systemctl(*arguments):
+    return subprocess.run(["/usr/bin/systemctl", *arguments], stdout=subprocess.PIPE, text=True).stdout
+
+
+def stop(reason):
+    print("edge-train: %s" % reason, file=sys.stderr)
+    sys.exit(1)
