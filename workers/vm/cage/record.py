@@ -19,15 +19,16 @@ def main():
         return 0
     if started.get("invocation") != os.environ.get("INVOCATION_ID", ""):
         return 0
+    said = cage_lines(started["invocation"])
     result = {
         "invocation": started["invocation"],
         "serviceResult": os.environ.get("SERVICE_RESULT", ""),
         "exitCode": os.environ.get("EXIT_CODE", ""),
         "exitStatus": os.environ.get("EXIT_STATUS", ""),
-        "oomKills": oom_kills(),
+        "oomKills": said.pop("oomKills", None),
         "startedAt": started["startedAt"],
         "endedAt": time.time(),
-        "cage": cage_lines(started["invocation"]),
+        "cage": said,
     }
     publish(STATE + "/result.json", result)
     return 0
@@ -49,32 +50,6 @@ def cage_lines(invocation):
         pass
     said.pop("invocation", None)
     return said
-
-
-def oom_kills():
-    """The unit's own counter, cgroup v2 or v1; None where it cannot be read. On v1 systemd does not report oom-kill."""
-    for line in read("/proc/self/cgroup").splitlines():
-        number, controllers, path = line.split(":", 2)
-        # On v2 this command runs in the control group below the unit's own.
-        unit = path[: -len("/.control")] if path.endswith("/.control") else path
-        if number == "0" and not controllers:
-            counter = read("/sys/fs/cgroup%s/memory.events" % unit)
-        elif "memory" in controllers.split(","):
-            counter = read("/sys/fs/cgroup/memory%s/memory.oom_control" % unit)
-        else:
-            continue
-        for entry in counter.splitlines():
-            if entry.startswith("oom_kill "):
-                return int(entry.split()[1])
-    return None
-
-
-def read(path):
-    try:
-        with open(path) as file:
-            return file.read()
-    except OSError:
-        return ""
 
 
 def publish(path, value):
