@@ -1,0 +1,62 @@
+import { InstalledWorker } from '../../domain/machine-config.ts';
+import { machineResources } from '../../domain/resource-names.ts';
+import { COMPUTE_VERSION, machineAddress } from './compute.ts';
+import { ownerTags } from './network.ts';
+import { getResource, type Address, type Resource } from './resource.ts';
+import type { StackHub } from './session.ts';
+
+export interface ScriptRequest {
+  readonly worker: InstalledWorker;
+  /** Downloaded by the VM's agent; each carries a SAS. */
+  readonly fileUris: readonly string[];
+  readonly commandToExecute: string;
+}
+
+const BUNDLE_TAG = 'edge-train-bundle';
+const KEY_TAG = 'edge-train-public-key';
+
+export const extensionAddress = (machine: string): Address => ({
+  path: `${machineAddress(machine).path}/extensions/${machineResources(machine).extension}`,
+  apiVersion: COMPUTE_VERSION,
+});
+
+/**
+ * CustomScript 2.1 for Linux. Its handler refuses public settings that it does not know (its JSON schema says
+ * `additionalProperties: false`), so what GET must show is in tags; everything else is in protected settings, which are
+ * encrypted for the VM and never shown.
+ */
+export function extensionBody(hub: StackHub, machine: string, script: ScriptRequest): object {
+  const { bundle, publicKey } = script.worker;
+  return {
+    location: hub.location,
+    tags: { ...ownerTags(machine), [BUNDLE_TAG]: bundle, [KEY_TAG]: `${publicKey.x}.${publicKey.y}` },
+    properties: {
+      publisher: 'Microsoft.Azure.Extensions',
+      type: 'CustomScript',
+      typeHandlerVersion: '2.1',
+      autoUpgradeMinorVersion: true,
+      forceUpdateTag: bundle,
+      settings: {},
+      protectedSettings: { fileUris: script.fileUris, commandToExecute: script.commandToExecute },
+    },
+  };
+}
+
+/** What ARM knows of the worker on a VM: undefined when none was installed whole. @throws ServiceError */
+export async function findInstalledWorker(
+  hub: StackHub,
+  machine: string,
+  signal?: AbortSignal,
+): Promise<InstalledWorker | undefined> {
+  const extension = await getResource(hub, extensionAddress(machine), signal);
+  return extension?.properties.provisioningState === 'Succeeded' ? installedWorker(extension) : undefined;
+}
+
+export function installedWorker(extension: Resource): InstalledWorker | undefined {
+  const [x, y] = (extension.tags?.[KEY_TAG] ?? '').split('.');
+  const read = InstalledWorker.safeParse({
+    bundle: extension.tags?.[BUNDLE_TAG],
+    publicKey: { kty: 'EC', crv: 'P-256', x, y },
+  });
+  return read.success ? read.data : undefined;
+}
