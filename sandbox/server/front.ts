@@ -169,7 +169,7 @@ async function send(
     sent += chunk.length;
   }
   if (!met) await pass();
-  await new Promise<void>((resolve) => response.end(resolve));
+  await new Promise<void>((resolve) => response.once('close', resolve).end(resolve));
 }
 
 async function* chunks(body: Reply['body']): AsyncGenerator<Buffer> {
@@ -178,6 +178,7 @@ async function* chunks(body: Reply['body']): AsyncGenerator<Buffer> {
 }
 
 async function write(response: ServerResponse, chunk: Buffer): Promise<void> {
+  if (response.destroyed) throw new Dropped();
   if (chunk.length === 0 || response.write(chunk)) return;
   await new Promise<void>((resolve, reject) => {
     const settle = () => {
