@@ -86,6 +86,9 @@ export function openAccount(options: BlobAccountOptions): BlobAccount {
   };
 }
 
+export type BlobContainer = ContainerClient;
+export type BlockBlob = BlockBlobClient;
+
 /** A container by a URL that carries a SAS. */
 export function openContainer(url: string, connection: BlobConnection = {}): ContainerClient {
   return new ContainerClient(url, blobPipeline(new AnonymousCredential(), connection));

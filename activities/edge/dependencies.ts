@@ -1,0 +1,47 @@
+import type { BlobConnection } from '../../services/blob-storage.ts';
+import type { MachinePrivateKey } from '../../domain/machine-config.ts';
+
+/** What the launcher takes as a job's limits; each is checked against the site's policy there. */
+export interface JobLimits {
+  readonly memoryBytes: number;
+  readonly tasks: number;
+  readonly seconds: number;
+  readonly logBytes: number;
+  readonly sharedMemoryBytes: number;
+}
+
+/** The part of the launcher that prepares; what starts and stops jobs is `services/systemd.ts`’s own. */
+export interface Launcher {
+  environment(digest: string): Promise<{ path: string }>;
+  create(request: { job: string; environment: string; limits: JobLimits }): Promise<{ path: string }>;
+}
+
+/** What the worker on a VM knows of itself, from files that root wrote. */
+export interface EdgeDependencies {
+  readonly launcher: Launcher;
+  readonly machineKey: MachinePrivateKey;
+  /** The folder that root gave to jobs, environments and caches: /var/lib/edge-train. */
+  readonly home: string;
+  /** Path of the `uv` that the bundle brought. */
+  readonly uv: string;
+  /** `http://HOST:PORT` of the CONNECT proxy. */
+  readonly uplink: string;
+  readonly packageIndex: string;
+  /** Path of the root-owned policy. */
+  readonly policyFile: string;
+  /** Blob endpoints that are reached directly. */
+  readonly siteBlobEndpoints: readonly string[];
+  /** PEM of certificate authorities to trust besides the system's. */
+  readonly ca?: string;
+}
+
+/** Site endpoints are reached directly and speak Stack Hub's version; everything else goes through the uplink. */
+export function connectionTo(url: string, edge: EdgeDependencies, stackHubVersion: string): BlobConnection {
+  const ca = edge.ca === undefined ? {} : { ca: edge.ca };
+  const { origin } = new URL(url);
+  if (edge.siteBlobEndpoints.some((endpoint) => new URL(endpoint).origin === origin)) {
+    return { ...ca, apiVersion: stackHubVersion };
+  }
+  const proxy = new URL(edge.uplink);
+  return { ...ca, proxy: { host: proxy.hostname, port: Number(proxy.port) } };
+}

@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { heartbeat } from '@temporalio/activity';
+import { Artifact, refusals, ReleasePolicy, type Inspection } from '../../domain/release.ts';
+import { siteRunPath } from '../../domain/resource-names.ts';
+import type { TrainingPlan } from '../../domain/training-plan.ts';
+import { ServiceError } from '../../services/errors.ts';
+import type { EdgeDependencies } from './dependencies.ts';
+import { declaredOutputs, digestFile, outputFolder, walk, type OutputFile } from './output-files.ts';
+
+/**
+ * What the model's output holds, file by file with digests, checked against the root-owned policy. Reads only; the same
+ * outputs have the same answer. @throws ServiceError `NoModel` (script), `ReleaseRefused` (policy)
+ */
+export async function inspectOutputs(edge: EdgeDependencies, plan: TrainingPlan): Promise<Inspection> {
+  const { model } = plan;
+  const base = join(outputFolder(edge.home, plan.job, model.output), model.path);
+  const { files, others } = await walk(base);
+  if (files.length === 0) throw noModel(plan, 'it has no file', await found(edge, plan));
+  if (model.type === 'mlflow_model' && !files.some(({ path }) => path === 'MLmodel')) {
+    throw noModel(plan, 'it has no file MLmodel, which every MLflow model has', await found(edge, plan));
+  }
+  if (others > 0) throw refused([`${others} of its entries are links, pipes or devices; only regular files leave`]);
+
+  const artifacts: Artifact[] = [];
+  for (const file of files) {
+    heartbeat({ inspected: artifacts.length });
+    artifacts.push(await artifactOf(file));
+  }
+  const policy = ReleasePolicy.parse(
+    (JSON.parse(await readFile(edge.policyFile, 'utf8')) as { release: unknown }).release,
+  );
+  const reasons = refusals(policy, artifacts);
+  if (reasons.length > 0) throw refused(reasons);
+  return { output: model.output, modelType: model.type, artifacts };
+}
+
+async function artifactOf({ path, absolute }: OutputFile): Promise<Artifact> {
+  const parsed = Artifact.safeParse({ path, ...(await digestFile(absolute)) });
+  if (!parsed.success) throw refused([`a file’s name is refused: ${parsed.error.issues[0]?.message ?? 'it is odd'}`]);
+  return parsed.data;
+}
+
+/** Counts only: names that a script chose stay on site. */
+async function found(edge: EdgeDependencies, plan: TrainingPlan): Promise<string> {
+  const counts = await Promise.all(
+    declaredOutputs(plan).map(async (output) => {
+      const { files } = await walk(outputFolder(edge.home, plan.job, output));
+      const models = files.filter(({ path }) => path.split('/').at(-1) === 'MLmodel').length;
+      return `${output}: ${files.length} files${models > 0 ? `, ${models} of them MLmodel` : ''}`;
+    }),
+  );
+  return counts.join('; ');
+}
+
+function noModel(plan: TrainingPlan, why: string, seen: string): ServiceError {
+  const where = [plan.model.output, plan.model.path].filter(Boolean).join('/');
+  return new ServiceError({
+    class: 'script',
+    type: 'NoModel',
+    cause: `The script ended with exit code 0 and left no model in the output ${where}: ${why}. Found: ${seen}.`,
+    nextStep: `Save the model there, or say where it is as model.path. What was left is on site in ${siteRunPath(plan.job, 'outputs')}.`,
+    retryable: false,
+  });
+}
+
+function refused(reasons: readonly string[]): ServiceError {
+  return new ServiceError({
+    class: 'policy',
+    type: 'ReleaseRefused',
+    cause: `The model may not leave the site: ${reasons.slice(0, 10).join('; ')}.`,
+    nextStep: 'Save the model in a form that the site allows, or ask its operator (site.yml: release).',
+    retryable: false,
+  });
+}

@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import { heartbeat } from '@temporalio/activity';
+import type { SealedGrant } from '../../domain/grant.ts';
+import { siteRunPath } from '../../domain/resource-names.ts';
+import type { TrainingPlan } from '../../domain/training-plan.ts';
+import { openContainer, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
+import { toServiceError } from '../../services/errors.ts';
+import { connectionTo, type EdgeDependencies } from './dependencies.ts';
+import { openGrant } from './grants.ts';
+import { declaredOutputs, jobFolder, openRegular, outputFolder, walk } from './output-files.ts';
+
+/** A blob's name has at most 880 characters on Stack Hub. */
+const MAX_NAME = 880;
+
+/**
+ * Copies every declared output, `./outputs` and `./logs` to the site's run container, below `runs/<job>/`: what is not
+ * released stays readable there after the VM has forgotten it. Links and pipes are left out. Copying again is harmless.
+ */
+export async function keepOutputs(
+  edge: EdgeDependencies,
+  request: { plan: TrainingPlan; grants: readonly SealedGrant[] },
+): Promise<void> {
+  const { job } = request.plan;
+  const { runs } = await openGrant('site', request.grants, edge.machineKey);
+  const container = openContainer(runs, connectionTo(runs, edge, STACK_HUB_VERSION));
+  const folders = [
+    ...declaredOutputs(request.plan).map((output) => ({
+      folder: outputFolder(edge.home, job, output),
+      target: siteRunPath(job, 'outputs', output),
+    })),
+    { folder: join(jobFolder(edge.home, job), 'outputs', 'mlruns'), target: siteRunPath(job, 'mlruns') },
+    { folder: join(jobFolder(edge.home, job), 'work', 'logs'), target: siteRunPath(job, 'logs') },
+  ];
+  for (const { folder, target } of folders) {
+    const { files } = await walk(folder);
+    for (const { path, absolute, bytes } of files) {
+      const name = `${target}/${path}`;
+      if (name.length > MAX_NAME) continue;
+      heartbeat({ keeping: target, bytes });
+      const file = await openRegular(absolute);
+      try {
+        await container
+          .getBlockBlobClient(name)
+          .uploadStream(file.createReadStream({ autoClose: false }), 4 * 2 ** 20, 2);
+      } catch (error) {
+        throw toServiceError(error, `keeping a file of ${target} in the site’s run container`);
+      } finally {
+        await file.close();
+      }
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { heartbeat } from '@temporalio/activity';
+import type { SealedGrant } from '../../domain/grant.ts';
+import { canonicalArtifacts, type Artifact, type Inspection, type Release } from '../../domain/release.ts';
+import type { TrainingPlan } from '../../domain/training-plan.ts';
+import { openBlob, STACK_HUB_VERSION, type BlockBlob } from '../../services/blob-storage.ts';
+import { ServiceError, toServiceError } from '../../services/errors.ts';
+import { sha256 } from '../../services/signing.ts';
+import { connectionTo, type EdgeDependencies } from './dependencies.ts';
+import { openGrant } from './grants.ts';
+import { openRegular, outputFolder } from './output-files.ts';
+
+const BLOCK = 8 * 2 ** 20;
+
+/**
+ * Sends exactly the inspected artifacts, each to its own write-only URL. A blob appears only after its last byte was
+ * hashed and the digest is the inspected one, so a changed file leaves nothing. Sending again is the same blob again.
+ */
+export async function releaseArtifacts(
+  edge: EdgeDependencies,
+  request: { plan: TrainingPlan; inspection: Inspection; grants: readonly SealedGrant[] },
+): Promise<Release> {
+  const { plan, inspection } = request;
+  const grant = await openGrant('artifacts', request.grants, edge.machineKey);
+  const base = join(outputFolder(edge.home, plan.job, plan.model.output), plan.model.path);
+  for (const artifact of inspection.artifacts) {
+    const url = grant.urls.find(({ path }) => path === artifact.path)?.url;
+    if (url === undefined) throw ungranted(artifact);
+    try {
+      await send(join(base, artifact.path), artifact, openBlob(url, connectionTo(url, edge, STACK_HUB_VERSION)));
+    } catch (error) {
+      throw toServiceError(error, `sending ${artifact.path} to the release account`);
+    }
+  }
+  return {
+    ...inspection,
+    digest: sha256(canonicalArtifacts(inspection.artifacts)),
+    bytes: inspection.artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+}
+
+async function send(path: string, artifact: Artifact, blob: BlockBlob): Promise<void> {
+  const file = await openRegular(path);
+  try {
+    const hash = createHash('sha256');
+    const blocks: string[] = [];
+    let sent = 0;
+    for (;;) {
+      const block = Buffer.alloc(BLOCK);
+      const { bytesRead } = await file.read(block, 0, BLOCK, sent);
+      if (bytesRead === 0) break;
+      hash.update(block.subarray(0, bytesRead));
+      const id = Buffer.from(String(blocks.length).padStart(8, '0')).toString('base64');
+      await blob.stageBlock(id, block.subarray(0, bytesRead), bytesRead);
+      blocks.push(id);
+      sent += bytesRead;
+      heartbeat({ path: artifact.path, sent });
+    }
+    if (hash.digest('hex') !== artifact.sha256) throw changed(artifact);
+    await blob.commitBlockList(blocks);
+  } finally {
+    await file.close();
+  }
+}
+
+const changed = ({ path }: Artifact) =>
+  new ServiceError({
+    class: 'policy',
+    type: 'ArtifactChanged',
+    cause: `${path} is not what was inspected: its digest has changed. Nothing of it was released.`,
+    nextStep: 'Start the run again, and find out what on the VM wrote to the job’s folder.',
+    retryable: false,
+  });
+
+const ungranted = ({ path }: Artifact) =>
+  new ServiceError({
+    class: 'internal',
+    type: 'GrantMissing',
+    cause: `No grant names the artifact ${path}.`,
+    nextStep: 'This is likely a fault of edge-train: report it with the workflow’s id.',
+    retryable: false,
+  });
