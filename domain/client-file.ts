@@ -12,6 +12,11 @@ export const ClientFile = z.strictObject({
     sas: SecretReference,
     caFile: z.string().regex(/^\//, 'an absolute path').optional(),
   }),
+  /** The Temporal UI, for links to runs. */
+  temporalUi: z
+    .string()
+    .regex(/^https?:\/\/[^\s@?#]+$/, 'an http or https URL without user name, query or fragment')
+    .optional(),
   sites: z
     .record(
       SiteName,

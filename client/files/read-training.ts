@@ -1,0 +1,81 @@
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { CodeAsset } from '../../domain/code-asset.ts';
+import { CommandJob } from '../../domain/command-job.ts';
+import { TrainModelInput, type TrainModelRequest } from '../../domain/train-model-input.ts';
+import { parse, shown, type Issue } from '../../domain/validation.ts';
+import { refused, type Fault } from '../command-error.ts';
+import { inlineCondaFile } from './conda-file.ts';
+import { keepPythonLiterals } from './python-literals.ts';
+import { readYaml, type YamlFile } from './read-yaml.ts';
+import { fromFlags, fromTrainingFile, type RunFlags, type Wishes } from './wishes.ts';
+
+/** A training that is whole but for its code's digest. */
+export interface Training {
+  /** Absolute path of the code folder; absent when the job has none. */
+  readonly codeFolder?: string;
+  /** The job file, for messages. */
+  readonly jobFile: string;
+  /** The workflow's input, with defaults filled in. */
+  toInput(code: CodeAsset | undefined): TrainModelInput;
+}
+
+/**
+ * Reads a training.yml with its job file, or a job file alone, and checks all that can be known here.
+ * @throws CommandError exit 2, naming file, line, path and rule of every fault; nothing has been done by then
+ */
+export async function readTraining(file: string, flags: RunFlags): Promise<Training> {
+  const top = await readYaml(file, (document) => isJob(document.toJS()) && keepPythonLiterals(document));
+  const wishes = isJob(top.value) ? fromFlags(flags, file) : fromTrainingFile(top, flags);
+  const jobFile = wishes.jobFile;
+  if (jobFile === undefined) throw incorrect(wishes.faults);
+  const yaml = jobFile === file ? top : await readYaml(jobFile, keepPythonLiterals);
+  const job = parse(CommandJob, yaml.value);
+  if (!job.ok) throw incorrect([...wishes.faults, ...yaml.faults(job.issues)]);
+  const inlined = await inlineCondaFile(job.value, yaml);
+  const code = codeFolder(inlined.job, yaml);
+  const faults = [...wishes.faults, ...inlined.faults, ...code.faults];
+  const draft = wishes.request && { ...wishes.request, job: inlined.job };
+  if (draft) faults.push(...contradictions(draft, wishes, yaml));
+  if (faults.length > 0 || !draft) throw incorrect(faults);
+  return {
+    jobFile,
+    ...(code.folder === undefined ? {} : { codeFolder: code.folder }),
+    toInput: (asset) => TrainModelInput.parse({ ...draft, ...(asset ? { code: asset } : {}) }),
+  };
+}
+
+/** A job file has a command and names no job; a training.yml the other way round. */
+function isJob(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  if (Object.hasOwn(value, 'job')) return false;
+  return ['command', 'type', 'code', 'environment', 'compute'].some((key) => Object.hasOwn(value, key));
+}
+
+function codeFolder(job: CommandJob, yaml: YamlFile): { folder?: string; faults: Fault[] } {
+  if (job.code === undefined) return { faults: [] };
+  if (/^[a-z][a-z0-9+.-]*:/i.test(job.code) || isAbsolute(job.code)) {
+    const rule = 'must be a folder, given relative to the job file';
+    return { faults: yaml.faults([{ path: 'code', rule, value: shown(job.code) }]) };
+  }
+  return { folder: resolve(dirname(yaml.file), job.code), faults: [] };
+}
+
+const PACKED_LATER: CodeAsset = { digest: '0'.repeat(64), bytes: 1, files: 1 };
+
+/** What only the whole shows, told at the place where the user wrote it. */
+function contradictions(draft: TrainModelRequest, wishes: Wishes, yaml: YamlFile): Fault[] {
+  const whole = parse(TrainModelInput, draft.job.code === undefined ? draft : { ...draft, code: PACKED_LATER });
+  if (whole.ok) return [];
+  return whole.issues.flatMap((issue): Fault[] => {
+    const inJob: Issue = { ...issue, path: issue.path.replace(/^job\.?/, '') };
+    return /^job\b/.test(issue.path) ? yaml.faults([inJob]) : wishes.place(issue);
+  });
+}
+
+function incorrect(faults: readonly Fault[]) {
+  return refused(
+    'The training is refused; nothing was started.',
+    faults,
+    'Correct what is named and run the command again.',
+  );
+}

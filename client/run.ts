@@ -1,0 +1,83 @@
+import type { ClientFile } from '../domain/client-file.ts';
+import type { TrainModelInput } from '../domain/train-model-input.ts';
+import { listFiles } from './code/list-files.ts';
+import { packCode, type PackedCode } from './code/pack.ts';
+import { uploadCode } from './code/upload.ts';
+import { refused } from './command-error.ts';
+import { readClientFile } from './config/client-file.ts';
+import { findConfig } from './config/find-config.ts';
+import { EXIT_CODE } from './exit-code.ts';
+import { readTraining, type Training } from './files/read-training.ts';
+import type { RunFlags } from './files/wishes.ts';
+import { watchToEnd } from './run/watch-to-end.ts';
+import { openProgress, silentProgress, type Progress } from './show/progress.ts';
+import { bytesText, count } from './show/text.ts';
+
+export interface RunOptions extends RunFlags {
+  readonly config?: string;
+  readonly printInput?: boolean;
+  readonly detach?: boolean;
+  readonly json?: boolean;
+}
+
+/** `edge-train run FILE`: checks everything, sends the code, starts the run and watches it to its end. */
+export async function run(file: string, options: RunOptions): Promise<number> {
+  const training = await readTraining(file, options);
+  await using code = await packFolder(training);
+  const input = training.toInput(code?.asset);
+  const folder = findConfig(options.config);
+  const clientFile = await readClientFile(folder);
+  const progress = options.json || options.printInput ? silentProgress : await openProgress();
+
+  if (options.printInput) {
+    if (code) await sendCode(code, clientFile, progress);
+    process.stdout.write(`${JSON.stringify(input, null, 2)}\n`);
+    return EXIT_CODE.done;
+  }
+  const { connectTemporal } = await import('./temporal/connect.ts');
+  await using temporal = await connectTemporal(folder, input.site);
+  if (code) await sendCode(code, clientFile, progress);
+  return startAndWatch({ temporal, input, clientFile, progress, options });
+}
+
+async function packFolder({ codeFolder, jobFile }: Training): Promise<PackedCode | undefined> {
+  if (codeFolder === undefined) return undefined;
+  const { files, faults } = await listFiles(codeFolder);
+  if (faults.length === 0) return packCode(files);
+  const named = faults.map((fault) => ({ file: jobFile, ...fault }));
+  throw refused('The code folder is refused; nothing was started.', named, 'Correct it, or list files in .amlignore.');
+}
+
+async function sendCode(code: PackedCode, clientFile: ClientFile, progress: Progress): Promise<void> {
+  const { asset, unpackedBytes } = code;
+  const size = `${count(asset.files, 'file')}, ${bytesText(unpackedBytes)}, packed ${bytesText(asset.bytes)}`;
+  progress.say(`Code: ${size} (sha256 ${asset.digest.slice(0, 12)})`);
+  const sent = await uploadCode(code, clientFile);
+  progress.say(sent ? 'Code: sent' : 'Code: is there already, not sent again');
+}
+
+interface Start {
+  readonly temporal: import('./temporal/connect.ts').TemporalClient;
+  readonly input: TrainModelInput;
+  readonly clientFile: ClientFile;
+  readonly progress: Progress;
+  readonly options: RunOptions;
+}
+
+async function startAndWatch({ temporal, input, clientFile, progress, options }: Start): Promise<number> {
+  const { startTraining } = await import('./temporal/start-training.ts');
+  const { uiLink } = await import('./temporal/ui-link.ts');
+  const started = await startTraining(temporal, input);
+  const links = {
+    workflowId: started.workflowId,
+    ...uiLink(clientFile.temporalUi, temporal.namespace, started.workflowId, started.runId),
+  };
+  progress.say(`Run:  ${started.workflowId}${started.joined ? ' (it runs already; watching it)' : ''}`);
+  if (options.detach) {
+    if (options.json) process.stdout.write(`${JSON.stringify({ ok: true, ...started, ...links })}\n`);
+    else progress.say(`Look on with: edge-train status ${started.workflowId}`);
+    progress.end();
+    return EXIT_CODE.done;
+  }
+  return watchToEnd({ temporal, started, links, progress, json: options.json ?? false });
+}

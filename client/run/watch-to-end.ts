@@ -1,0 +1,63 @@
+import { CommandError } from '../command-error.ts';
+import { EXIT_CODE } from '../exit-code.ts';
+import type { Progress } from '../show/progress.ts';
+import { summary, type RunLinks } from '../show/summary.ts';
+import type { TemporalClient } from '../temporal/connect.ts';
+import type { Outcome } from '../temporal/outcome.ts';
+import type { StartedRun } from '../temporal/start-training.ts';
+import { watch } from '../temporal/watch.ts';
+
+export interface Watching {
+  readonly temporal: TemporalClient;
+  readonly started: StartedRun;
+  readonly links: RunLinks;
+  readonly progress: Progress;
+  readonly json: boolean;
+}
+
+/** Watches a run to its end and says what came of it. Ctrl-C ends the watching, never the run. */
+export async function watchToEnd(watching: Watching): Promise<number> {
+  const { temporal, started, progress } = watching;
+  const interrupt = new AbortController();
+  const onSignal = () => interrupt.abort(new Error('interrupted'));
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  try {
+    const outcome = await watch(temporal, started, progress, interrupt.signal);
+    progress.end();
+    return tellOutcome(watching, outcome);
+  } catch (error) {
+    progress.end();
+    if (!interrupt.signal.aborted) throw error;
+    return tellInterrupted(watching);
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  }
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+function tellOutcome({ started, links, progress, json }: Watching, outcome: Outcome): number {
+  if (outcome.state !== 'succeeded') throw new CommandError(exitCodeOf(outcome), outcome.failure);
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ ok: true, runId: started.runId, ...links, result: outcome.result })}\n`);
+  } else {
+    progress.say('');
+    for (const line of summary(outcome.result, links)) progress.say(line);
+  }
+  return EXIT_CODE.done;
+}
+
+/** A workflow refuses an input too: a site's policy is known only there. */
+export function exitCodeOf(outcome: Exclude<Outcome, { state: 'succeeded' }>): 1 | 2 {
+  return outcome.state === 'failed' && outcome.failure.type === 'InvalidInput' ? EXIT_CODE.refused : EXIT_CODE.failed;
+}
+
+function tellInterrupted({ started, json }: Watching): number {
+  const { workflowId, runId } = started;
+  if (json) process.stdout.write(`${JSON.stringify({ ok: false, exitCode: 130, workflowId, runId, running: true })}\n`);
+  else
+    process.stderr.write(
+      `\nInterrupted. The run goes on: ${workflowId}\nLook on with: edge-train status ${workflowId}\n`,
+    );
+  return EXIT_CODE.interrupted;
+}

@@ -1,0 +1,96 @@
+import type { RunStatus, Step } from '../../domain/run-status.ts';
+import type { Watcher } from '../temporal/watch.ts';
+import { LABELS, stepLines, timeOf } from './step-lines.ts';
+import { printable } from './text.ts';
+
+/** Shows a run while it goes. */
+export interface Progress extends Watcher {
+  /** A line that stays. */
+  say(text: string): void;
+  /** Leaves what is shown as it is. */
+  end(): void;
+}
+
+/** A live list on a terminal, a line for each change elsewhere. */
+export async function openProgress(out: NodeJS.WriteStream = process.stdout): Promise<Progress> {
+  return out.isTTY && process.env['TERM'] !== 'dumb'
+    ? liveProgress(out)
+    : plainProgress((line) => out.write(`${line}\n`));
+}
+
+export const silentProgress: Progress = { say() {}, status() {}, notice() {}, end() {} };
+
+/** One line a change of a step; nothing is said twice. */
+export function plainProgress(write: (line: string) => void, now: () => number = Date.now): Progress {
+  const told = new Map<string, string>();
+  let noticed: string | undefined;
+  return {
+    say: (text) => write(text),
+    status(status) {
+      for (const step of status.steps) {
+        const line = plainLine(step, now());
+        if (line === undefined || told.get(step.name) === key(step)) continue;
+        told.set(step.name, key(step));
+        write(line);
+      }
+    },
+    notice(text) {
+      if (text !== undefined && text !== noticed) write(`  ${printable(text)}`);
+      noticed = text;
+    },
+    end() {},
+  };
+}
+
+const key = (step: Step): string => `${step.state} ${step.state === 'running' ? (step.detail ?? '') : ''}`;
+
+function plainLine(step: Step, now: number): string | undefined {
+  if (step.state === 'waiting') return undefined;
+  const time = step.state === 'done' || step.state === 'failed' ? ` in ${timeOf(step, now) || '0.0 s'}` : '';
+  const detail = step.detail === undefined ? '' : `: ${printable(step.detail)}`;
+  return `${LABELS[step.name]} (${printable(step.where)}) ${step.state}${time}${detail}`;
+}
+
+async function liveProgress(out: NodeJS.WriteStream): Promise<Progress> {
+  const { createLogUpdate } = await import('log-update');
+  const live = createLogUpdate(out);
+  let latest: RunStatus | undefined;
+  let noticed: string | undefined;
+  let frame = 0;
+  const draw = () => {
+    const lines = latest
+      ? stepLines(latest, { now: Date.now(), columns: out.columns ?? 80, frame, colour: colours(out) })
+      : [];
+    if (lines.length > 0 || noticed !== undefined)
+      live([...lines, ...(noticed === undefined ? [] : [`  ${printable(noticed)}`])].join('\n'));
+  };
+  const ticking = setInterval(() => {
+    frame++;
+    draw();
+  }, 100);
+  return {
+    say(text) {
+      live.clear();
+      out.write(`${text}\n`);
+      draw();
+    },
+    status(status) {
+      latest = status;
+      draw();
+    },
+    notice(text) {
+      noticed = text;
+    },
+    end() {
+      clearInterval(ticking);
+      noticed = undefined;
+      draw();
+      live.done();
+    },
+  };
+}
+
+/** https://no-color.org: any value but the empty one turns colours off. */
+export function colours(out: NodeJS.WriteStream): boolean {
+  return out.isTTY && !process.env['NO_COLOR'] && out.hasColors();
+}

@@ -1,0 +1,76 @@
+import { styleText } from 'node:util';
+import { STEPS, type RunStatus, type Step, type StepName } from '../../domain/run-status.ts';
+import { cut, durationText, printable } from './text.ts';
+
+/** What each step does, for people. */
+export const LABELS: Readonly<Record<StepName, string>> = {
+  plan: 'plan the training',
+  lease: 'provision and lease the VM',
+  record: 'record the run in Azure ML',
+  environment: 'prepare the environment',
+  stage: 'stage code and data',
+  train: 'train in the cage',
+  inspect: 'inspect the outputs',
+  release: 'release the model',
+  receipt: 'sign the receipt',
+  register: 'register the model version',
+  image: 'build and push the image',
+  clean: 'clean up after the job',
+};
+
+const LABEL_WIDTH = Math.max(...Object.values(LABELS).map((label) => label.length));
+const WHERE_WIDTH = 14;
+const TIME_WIDTH = 12;
+const SPINNER = [...'⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏'];
+
+export interface LineOptions {
+  readonly now: number;
+  readonly columns: number;
+  readonly frame: number;
+  readonly colour: boolean;
+}
+
+/** One line a step, none longer than the terminal is wide: mark, what, where, how long, and what came of it. */
+export function stepLines(status: RunStatus, options: LineOptions): string[] {
+  return inOrder(status.steps).map((step) => stepLine(step, options));
+}
+
+function stepLine(step: Step, { now, columns, frame, colour }: LineOptions): string {
+  const paint = (style: Style, text: string) => (colour ? styleText(style, text, { validateStream: false }) : text);
+  const [mark, style] = markOf(step, frame);
+  const columnsOfText = [
+    LABELS[step.name].padEnd(LABEL_WIDTH),
+    cut(printable(step.state === 'waiting' ? '' : step.where), WHERE_WIDTH).padEnd(WHERE_WIDTH),
+    timeOf(step, now).padStart(TIME_WIDTH),
+    printable(step.detail ?? ''),
+  ].join(' ');
+  const text = cut(columnsOfText.trimEnd(), columns - 2);
+  return `${paint(style, mark)} ${step.state === 'waiting' || step.state === 'skipped' ? paint('dim', text) : text}`;
+}
+
+type Style = 'green' | 'red' | 'cyan' | 'dim';
+
+function markOf(step: Step, frame: number): [string, Style] {
+  switch (step.state) {
+    case 'done':
+      return ['✔', 'green'];
+    case 'failed':
+      return ['✖', 'red'];
+    case 'running':
+      return [SPINNER[frame % SPINNER.length] ?? '', 'cyan'];
+    case 'skipped':
+      return ['-', 'dim'];
+    case 'waiting':
+      return ['·', 'dim'];
+  }
+}
+
+export function timeOf(step: Step, now: number): string {
+  if (step.startedAt === undefined || step.state === 'skipped') return '';
+  return durationText((step.endedAt === undefined ? now : Date.parse(step.endedAt)) - Date.parse(step.startedAt));
+}
+
+/** Steps that the workflow has not spoken of yet stand there waiting. */
+function inOrder(steps: readonly Step[]): Step[] {
+  return STEPS.map((name) => steps.find((step) => step.name === name) ?? { name, where: '', state: 'waiting' });
+}

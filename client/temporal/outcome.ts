@@ -1,0 +1,52 @@
+import {
+  ApplicationFailure,
+  CancelledFailure,
+  TerminatedFailure,
+  TimeoutFailure,
+  WorkflowFailedError,
+} from '@temporalio/client';
+import { Failure } from '../../domain/failure.ts';
+import { TrainModelResult } from '../../domain/train-model-result.ts';
+
+/** How a run ended. */
+export type Outcome =
+  | { readonly state: 'succeeded'; readonly result: TrainModelResult }
+  | { readonly state: 'failed' | 'cancelled'; readonly failure: Failure };
+
+export function succeeded(result: unknown): Outcome {
+  return { state: 'succeeded', result: TrainModelResult.parse(result) };
+}
+
+/** Undefined when the error does not say that the run has ended. */
+export function endedBadly(error: unknown): Outcome | undefined {
+  if (!(error instanceof WorkflowFailedError)) return undefined;
+  const chain: unknown[] = [];
+  for (let each: unknown = error.cause; each instanceof Error && chain.length < 20; each = each.cause) chain.push(each);
+  const told = chain
+    .filter((each) => each instanceof ApplicationFailure)
+    .map((each) => Failure.safeParse(each.details?.[0]))
+    .find((parsed) => parsed.success)?.data;
+  if (chain[0] instanceof CancelledFailure) return { state: 'cancelled', failure: told ?? CANCELLED };
+  if (chain[0] instanceof TerminatedFailure) return { state: 'cancelled', failure: TERMINATED };
+  if (told) return { state: 'failed', failure: told };
+  const last = chain.at(-1);
+  const cause = last instanceof Error ? last.message : error.message;
+  const type = last instanceof TimeoutFailure ? 'TimedOut' : 'Unexpected';
+  return {
+    state: 'failed',
+    failure: { class: 'internal', type, cause, nextStep: 'The Temporal UI shows the run’s history.' },
+  };
+}
+
+const CANCELLED: Failure = {
+  class: 'input',
+  type: 'Cancelled',
+  cause: 'The run was cancelled; what it had made was undone.',
+  nextStep: 'Run the command again to start anew.',
+};
+const TERMINATED: Failure = {
+  class: 'input',
+  type: 'Terminated',
+  cause: 'The run was terminated in Temporal. Its VM is given back within minutes.',
+  nextStep: 'Run the command again to start anew. Cancel runs rather than terminate them: cancelling undoes.',
+};
