@@ -64,5 +64,5 @@ function print(value: unknown): void {
 
 main().catch((error: unknown) => {
   console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
+  process.exit(1); // other waits may still be under way
 });

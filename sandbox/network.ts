@@ -37,9 +37,10 @@ export async function ensureNetwork(on: Docker, directory: string, state: Sandbo
   return { name, bridge: bridgeName(state.id), subnet: config.Subnet, gateway };
 }
 
-/** Absent is fine. */
-export async function removeNetwork(on: Docker, id: string): Promise<void> {
-  if (await inspect(on, 'network', networkName(id))) await docker(on, ['network', 'rm', networkName(id)]);
+/** Removes every network of the sandbox. Absent is fine. */
+export async function removeNetworks(on: Docker, directory: string): Promise<void> {
+  const ids = await docker(on, ['network', 'ls', '--quiet', '--filter', `label=${stateLabel(directory)}`]);
+  for (const id of ids.split('\n').filter(Boolean)) await docker(on, ['network', 'rm', id]);
 }
 
 export function networkName(id: string): string {
@@ -51,15 +52,35 @@ export function bridgeName(id: string): string {
   return `et-${id}`;
 }
 
+/** Docker assigns addresses by our choice (`--ip`) only on networks whose subnet was given, so a free one is found first. */
 async function create(on: Docker, name: string, directory: string, state: SandboxState): Promise<void> {
-  const asBefore = state.network ? ['--subnet', state.network.subnet, '--gateway', state.network.gateway] : [];
-  await docker(on, [
-    ...['network', 'create', '--internal', '--label', stateLabel(directory)],
-    ...['-o', `com.docker.network.bridge.name=${bridgeName(state.id)}`],
-    ...['-o', 'com.docker.network.bridge.enable_icc=false'],
-    ...asBefore,
-    name,
-  ]);
+  for (let attempt = 1; ; attempt++) {
+    const { subnet, gateway } = state.network ?? (await freeSubnet(on, name, directory));
+    try {
+      await docker(on, [
+        ...['network', 'create', '--internal', '--label', stateLabel(directory)],
+        ...['-o', `com.docker.network.bridge.name=${bridgeName(state.id)}`],
+        ...['-o', 'com.docker.network.bridge.enable_icc=false', '--subnet', subnet, '--gateway', gateway],
+        name,
+      ]);
+      return;
+    } catch (error) {
+      if (state.network || attempt === 5) throw error; // a new one: another network may have taken it in between
+    }
+  }
+}
+
+/** A subnet that Docker itself would choose now. */
+async function freeSubnet(on: Docker, name: string, directory: string): Promise<{ subnet: string; gateway: string }> {
+  const probe = `${name}-probe-${process.pid}`;
+  await docker(on, ['network', 'create', '--internal', '--label', stateLabel(directory), probe]);
+  try {
+    const config = (await inspect<InspectedNetwork>(on, 'network', probe))?.IPAM.Config[0];
+    if (!config?.Gateway) throw new Error('Docker gave a new network no subnet');
+    return { subnet: config.Subnet, gateway: config.Gateway.split('/')[0] ?? '' };
+  } finally {
+    await docker(on, ['network', 'rm', probe]);
+  }
 }
 
 /** With a daemon on another machine, or in one of its own (Docker Desktop, rootless), the bridge is not here to listen on. */

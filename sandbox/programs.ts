@@ -12,15 +12,20 @@ import { writeWhole } from './write-whole.ts';
  * configuration written. Settings of Temporal: one shard's transfer queue is polled 20 times a second by default, which
  * costs each step up to 50 ms; the journal as WAL with synchronous=NORMAL survives the process's death.
  */
-export function writePrograms(directory: string, state: SandboxState, tools: Tools, on: Docker, gateway: string): void {
-  const programs = [
+export function configurePrograms(
+  directory: string,
+  state: SandboxState,
+  tools: Tools,
+  on: Docker,
+  gateway: string,
+): Program[] {
+  return [
     uplink(directory, state, gateway),
     dockerRegistry(directory, state, tools),
     azurite(directory, state, tools),
     temporal(directory, state, tools),
     server(directory, on),
   ];
-  writeWhole(statePaths(directory).programs, JSON.stringify(programs, null, 2));
 }
 
 function uplink(directory: string, { ports, allow, packageIndex }: SandboxState, gateway: string): Program {
@@ -94,7 +99,7 @@ function temporal(directory: string, state: SandboxState, { temporal: file }: To
 }
 
 function server(directory: string, on: Docker): Program {
-  const program = nodeProgram('server', [join(import.meta.dirname, 'server', 'main.ts'), directory]);
+  const program = nodeProgram('server', [join(import.meta.dirname, 'server', 'main.ts'), '--state', directory]);
   return { ...program, env: { ...program.env, ...(on.host ? { DOCKER_HOST: on.host } : {}) } };
 }
 

@@ -32,8 +32,10 @@ export async function waitForPrograms(
     http('uplink', `http://127.0.0.1:${ports.uplinkControl}/uplink`, (status) => status === 200),
     http('docker-registry', `http://127.0.0.1:${ports.dockerRegistry}/v2/`, (status) => status === 200),
     http('azurite', `http://127.0.0.1:${ports.azurite}/`, (status) => status < 500),
-    wait('temporal', () => namespaceAnswers(state, tools)),
-    http('temporal', `http://127.0.0.1:${ports.temporalUi}/api/v1/settings`, (status) => status === 200),
+    wait('temporal', async () => {
+      const ui = await fetch(`http://127.0.0.1:${ports.temporalUi}/api/v1/settings`, { signal: AbortSignal.timeout(5_000) });
+      return ui.status === 200 && (await namespaceAnswers(state, tools));
+    }),
     wait('server', async () => {
       const cloud = [ports.stackHub, ports.azure, ports.registry, ports.release, ports.admin];
       const answers = await Promise.all([

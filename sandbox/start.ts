@@ -1,6 +1,3 @@
-import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { join } from 'node:path';
 import { daemonPlace, ensureDaemon } from './docker-daemon.ts';
 import type { Docker } from './docker.ts';
 import { shutGateway } from './firewall.ts';
@@ -11,14 +8,15 @@ import { createMachines } from './machines/machines.ts';
 import { ensureNetwork, type SiteNetwork } from './network.ts';
 import { readPackageIndex } from './package-index.ts';
 import { refuseTakenPorts } from './ports.ts';
-import { writePrograms } from './programs.ts';
+import { configurePrograms } from './programs.ts';
 import { waitForPrograms } from './readiness.ts';
 import { seed, type Seed } from './seed.ts';
 import { machinesConfig, writeServerConfig } from './server-config.ts';
 import { openState, statePaths, writeState, type SandboxState } from './state.ts';
+import { ensureSupervisor } from './supervisor/ensure-supervisor.ts';
 import { withLock } from './supervisor/lock.ts';
-import { endProcess, ROLE_VARIABLE, sandboxProcesses, STATE_VARIABLE } from './supervisor/processes.ts';
-import { findTools, type Tools } from './tools.ts';
+
+import { findTools } from './tools.ts';
 
 export interface StartOptions {
   directory: string;
@@ -49,7 +47,7 @@ export async function start(options: StartOptions): Promise<SandboxInfo> {
     say(`network ${network.name}: ${network.subnet}, two doors on ${network.gateway}`);
     const machines = machinesConfig(directory, state, network, tools, on);
     const info = writeInfo(directory, writeServerConfig(directory, state, network, machines), state, on);
-    await ensureSupervisor(directory, state, tools, on, network);
+    await ensureSupervisor(directory, configurePrograms(directory, state, tools, on, network.gateway));
     await waitForPrograms(directory, state, tools, network.gateway, say);
     await allowOnUplink(state);
     await ensureImage(machines);
@@ -87,31 +85,6 @@ async function siteNetwork(on: Docker, directory: string, state: SandboxState): 
     writeState(directory, state);
   }
   return network;
-}
-
-/** A supervisor that runs is left alone; what a killed one left is ended first. */
-async function ensureSupervisor(
-  directory: string,
-  state: SandboxState,
-  tools: Tools,
-  on: Docker,
-  network: SiteNetwork,
-): Promise<void> {
-  const processes = sandboxProcesses(directory);
-  if (processes.some(({ role }) => role === 'supervisor')) return;
-  await Promise.all(processes.map((orphan) => endProcess(orphan, 15_000)));
-  writePrograms(directory, state, tools, on, network.gateway);
-  mkdirSync(statePaths(directory).logs, { recursive: true, mode: 0o700 });
-  const log = openSync(join(statePaths(directory).logs, 'supervisor.log'), 'w', 0o600);
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'supervisor', 'main.ts'), directory], {
-    detached: true,
-    cwd: directory,
-    stdio: ['ignore', log, log],
-    env: { ...process.env, [STATE_VARIABLE]: directory, [ROLE_VARIABLE]: 'supervisor' },
-  });
-  closeSync(log);
-  await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
-  child.unref();
 }
 
 /** For an uplink that ran already: what this start allows is let through from now on. */

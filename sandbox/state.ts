@@ -50,9 +50,8 @@ export function readState(directory: string): SandboxState | undefined {
     return JSON.parse(readFileSync(statePaths(directory).state, 'utf8')) as SandboxState;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new Error(
-      `${statePaths(directory).state} cannot be read (${String(error)}); \`reset --state\` makes a new sandbox`,
-    );
+    const problem = `${statePaths(directory).state} cannot be read (${String(error)})`;
+    throw new Error(`${problem}; \`reset --state ${directory}\` makes room for a new sandbox`, { cause: error });
   }
 }
 

@@ -3,7 +3,7 @@ import { daemonPlace, findDaemon, releaseDaemon } from './docker-daemon.ts';
 import { docker, type Docker } from './docker.ts';
 import { openGateway } from './firewall.ts';
 import { ensureBaseImage, removeImages } from './machines/image.ts';
-import { bridgeName, removeNetwork } from './network.ts';
+import { bridgeName, removeNetworks } from './network.ts';
 import { stateId } from './state.ts';
 import { withLock } from './supervisor/lock.ts';
 import { endProcess, sandboxProcesses } from './supervisor/processes.ts';
@@ -33,7 +33,7 @@ export async function reset(options: StopOptions, keepBase: boolean): Promise<vo
     if (on) {
       const containers = await containersOf(on, directory, true);
       if (containers.length > 0) await docker(on, ['rm', '-f', '-v', ...containers]);
-      await removeNetwork(on, stateId(directory));
+      await removeNetworks(on, directory);
       await removeImages({ docker: on, stateId: stateId(directory) }, keepBase);
       say('removed its containers, network and images');
     }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { docker, dockerResult, inspect, stateLabel } from '../docker.ts';
+import { docker, DockerError, dockerResult, inspect, stateLabel } from '../docker.ts';
 import { FatalError, waitUntil } from '../wait-until.ts';
 import { clip, containerName, type MachinesConfig } from './config.ts';
 import type { MachineRecord } from './records.ts';
@@ -43,9 +43,16 @@ export async function createContainer(config: MachinesConfig, record: MachineRec
 }
 
 /** Starts the container (running is fine) and returns when systemd says that the system is up. */
-export async function powerOn(config: MachinesConfig, name: string): Promise<void> {
+export async function powerOn(config: MachinesConfig, record: MachineRecord): Promise<void> {
+  const { name } = record;
   const container = containerName(config, name);
-  await docker(config.docker, ['start', container]);
+  try {
+    await docker(config.docker, ['start', container]);
+  } catch (error) {
+    if (!(error instanceof DockerError) || !/network \S+ not found/.test(error.message)) throw error;
+    await plugIn(config, record); // the network was removed and made again since
+    await docker(config.docker, ['start', container]);
+  }
   const state = await waitUntil(`boot of ${name}`, 120_000, async () => {
     if ((await containerPower(config, name)) !== 'running') {
       throw new FatalError(`${name} stopped while it booted; its console: docker logs ${container}`);
@@ -69,6 +76,12 @@ export async function powerOn(config: MachinesConfig, name: string): Promise<voi
     '--no-legend',
   ]);
   console.error(`${name} is up, but units failed: ${stdout.trim().replaceAll('\n', '; ')}`);
+}
+
+async function plugIn(config: MachinesConfig, { name, privateAddress }: MachineRecord): Promise<void> {
+  const [network, container] = [config.network.name, containerName(config, name)];
+  await docker(config.docker, ['network', 'disconnect', '--force', network, container]);
+  await docker(config.docker, ['network', 'connect', '--ip', privateAddress, network, container]);
 }
 
 /** An orderly shutdown; after 60 s the power is cut. Absent or stopped is fine. */

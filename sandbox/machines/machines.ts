@@ -43,7 +43,7 @@ async function boot(config: MachinesConfig, folder: string, spec: MachineSpec): 
     record.provisioned = false;
     await createContainer(config, record, await ensureImage(config));
   }
-  await powerOn(config, spec.name);
+  await powerOn(config, record);
   if (!record.provisioned) await provision(config, spec);
   writeRecord(folder, { ...record, power: 'running', provisioned: true });
   return { privateAddress: record.privateAddress };
@@ -58,7 +58,7 @@ async function provision(config: MachinesConfig, spec: MachineSpec): Promise<voi
 async function start(config: MachinesConfig, folder: string, name: string): Promise<{ privateAddress: string }> {
   const record = recordOf(folder, name);
   writeRecord(folder, { ...record, power: 'running' });
-  await powerOn(config, name);
+  await powerOn(config, record);
   return { privateAddress: record.privateAddress };
 }
 
