@@ -20,6 +20,8 @@ export const CloudFile = z.strictObject({
     subscription: z.uuid(),
     resourceGroup: Text,
     workspace: Text,
+    /** The same for tokens of MLflow’s routes, where a workspace wants another (`https://ml.azure.com`). Absent: `audience`. */
+    trackingAudience: HttpsUrl.optional(),
     /** PEM of a certificate authority of one's own, such as the sandbox's. */
     caFile: z.string().regex(/^\//, 'an absolute path').optional(),
   }),
@@ -33,6 +35,8 @@ export const CloudFile = z.strictObject({
   }),
   registry: z.strictObject({
     loginServer: z.string().regex(/^[\w.-]+(:\d+)?$/, 'HOST or HOST:PORT'),
+    /** The scope of the Entra token that is exchanged for the registry’s own is `<audience>/.default`. */
+    audience: HttpsUrl.default('https://containerregistry.azure.net'),
     /** The image that models are served on, in this registry: Debian with Python. */
     base: z.string().regex(/^[a-z0-9._/-]+@sha256:[0-9a-f]{64}$/, 'a base is REPOSITORY@sha256:DIGEST'),
     /** A simple-index URL (PEP 503) from which the image's Python packages come. */

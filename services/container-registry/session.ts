@@ -6,6 +6,7 @@ import {
   type HttpClient,
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
+import { ServiceError, toServiceError } from '../errors.ts';
 import { registryError } from './registry-error.ts';
 
 /** An Azure Container Registry, or any OCI registry behind the same challenge (RFC 6750, distribution's token spec). */
@@ -63,22 +64,26 @@ export class RegistrySession {
 
   async #send(request: RegistryRequest): Promise<PipelineResponse> {
     const { abortSignal } = this.#registry;
-    return this.#http.sendRequest(
-      createPipelineRequest({
-        url: this.#url(request.target),
-        method: request.method,
-        headers: createHttpHeaders({
-          ...request.headers,
-          ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
-          ...(request.body === undefined ? {} : { 'content-length': String(request.body.length) }),
-        }),
-        ...(request.body === undefined ? {} : { body: request.body }),
-        ...(abortSignal ? { abortSignal } : {}),
-        ...(request.stream ? { streamResponseStatusCodes: new Set([200]) } : {}),
-        tlsSettings: this.#tls,
-        timeout: TIMEOUT,
+    const ours = createPipelineRequest({
+      url: this.#url(request.target),
+      method: request.method,
+      headers: createHttpHeaders({
+        ...request.headers,
+        ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+        ...(request.body === undefined ? {} : { 'content-length': String(request.body.length) }),
       }),
-    );
+      ...(request.body === undefined ? {} : { body: request.body }),
+      ...(abortSignal ? { abortSignal } : {}),
+      ...(request.stream ? { streamResponseStatusCodes: new Set([200]) } : {}),
+      tlsSettings: this.#tls,
+      timeout: TIMEOUT,
+    });
+    try {
+      return await this.#http.sendRequest(ours);
+    } catch (error) {
+      if (abortSignal?.aborted) throw error;
+      throw toServiceError(error, `registry ${this.#registry.loginServer}: ${request.method}`);
+    }
   }
 
   /** Locations may be absolute or not; a token is never sent to another host. */
@@ -86,7 +91,13 @@ export class RegistrySession {
     const origin = `https://${this.#registry.loginServer}`;
     const url = new URL(target, origin);
     if (url.origin === new URL(origin).origin) return url.href;
-    throw new Error(`The registry ${this.#registry.loginServer} named a place of another host: ${url.origin}`);
+    throw new ServiceError({
+      class: 'network',
+      type: 'RegistryRefused',
+      cause: `The registry ${this.#registry.loginServer} named a place of another host, ${url.origin}.`,
+      nextStep: 'Check registry.loginServer in cloud.yml: it must be the name that the registry itself uses.',
+      retryable: false,
+    });
   }
 
   async #answerChallenge(challenge: string): Promise<string> {

@@ -1,0 +1,40 @@
+import type { CloudActivities } from '../contract.ts';
+import { buildImage } from './build-image.ts';
+import { cloudOpener, type CloudConfiguration } from './cloud.ts';
+import { attachComputeTarget, detachComputeTarget, findComputeTarget } from './compute-target.ts';
+import { describeHolder } from './describe-holder.ts';
+import { finishRun } from './finish-run.ts';
+import { grantArtifacts } from './grant-artifacts.ts';
+import { grantCode } from './grant-code.ts';
+import { leaseVirtualMachine } from './lease-virtual-machine.ts';
+import { recordRun } from './record-run.ts';
+import { registerModel } from './register-model.ts';
+import { requestRegistration } from './request-registration.ts';
+import { returnVirtualMachine } from './return-virtual-machine.ts';
+import type { Workflows } from './temporal.ts';
+
+export interface CloudDependencies extends CloudConfiguration {
+  /** `client.workflow` of the worker's own namespace. */
+  readonly workflows: Workflows;
+}
+
+/** What the cloud worker can do. `cloud.yml` and its secrets are read anew by each activity. */
+export function createCloudActivities(dependencies: CloudDependencies): CloudActivities {
+  const { workflows } = dependencies;
+  const open = cloudOpener(dependencies);
+  return {
+    leaseVirtualMachine: (request) => leaseVirtualMachine(workflows, request),
+    returnVirtualMachine: (request) => returnVirtualMachine(workflows, request),
+    describeHolder: (holder) => describeHolder(workflows, holder),
+    attachComputeTarget: async (request) => attachComputeTarget(await open(), request),
+    findComputeTarget: async (request) => findComputeTarget(await open(), request),
+    detachComputeTarget: async (name) => detachComputeTarget(await open(), name),
+    recordRun: async (request) => recordRun(await open(), request),
+    finishRun: async (request) => finishRun(await open(), request),
+    grantCode: async (request) => grantCode(await open(), request),
+    grantArtifacts: async (request) => grantArtifacts(await open(), request),
+    requestRegistration: (request) => requestRegistration(workflows, request),
+    registerModel: async (request) => registerModel(await open(), request),
+    buildImage: async (request) => buildImage(await open(), request),
+  };
+}

@@ -1,0 +1,189 @@
+import { createHash } from 'node:crypto';
+import { ServiceError } from '../errors.ts';
+import type { RegistrySession } from './session.ts';
+
+/** Bytes that can be read again from the start: an upload whose session the registry lost begins anew. */
+export type BlobSource = () => AsyncIterable<Buffer>;
+
+export interface BlobDescriptor {
+  /** `sha256:…` */
+  readonly digest: string;
+  readonly size: number;
+}
+
+/** Half of what registries take for one chunk, and enough that the round trip does not show. */
+const CHUNK = 16 * 2 ** 20;
+const ATTEMPTS = 3;
+
+export async function hasBlob(session: RegistrySession, repository: string, digest: string): Promise<boolean> {
+  const response = await session.send({ method: 'HEAD', target: blobPath(repository, digest), accept: [200, 404] });
+  return response.status === 200;
+}
+
+/** Makes a blob of another repository of the registry this one's too, without moving a byte; false where it does not. */
+export async function mountBlob(
+  session: RegistrySession,
+  repository: string,
+  { digest, from }: { digest: string; from: string },
+): Promise<boolean> {
+  const query = new URLSearchParams({ mount: digest, from }).toString();
+  const response = await session.send({
+    method: 'POST',
+    target: `/v2/${repository}/blobs/uploads/?${query}`,
+    accept: [201, 202, 404],
+  });
+  const location = response.headers.get('location');
+  // 202: the registry opened an upload instead, which is given up.
+  if (response.status === 202 && location) await session.send({ method: 'DELETE', target: location, accept: ANY });
+  return response.status === 201;
+}
+
+/** The blob's bytes as they come; the caller checks the digest. */
+export async function* readBlob(session: RegistrySession, repository: string, digest: string): AsyncIterable<Buffer> {
+  const response = await session.send({
+    method: 'GET',
+    target: blobPath(repository, digest),
+    accept: [200],
+    stream: true,
+  });
+  for await (const chunk of response.readableStreamBody ?? []) yield Buffer.from(chunk as Uint8Array);
+}
+
+/**
+ * Sends a blob in one pass: its digest is known only when its last byte has left. Where an answer was lost, the registry
+ * is asked how far it got; where it forgot the upload, it begins anew. A blob that the last PUT committed is found by HEAD.
+ */
+export async function uploadBlob(
+  session: RegistrySession,
+  repository: string,
+  source: BlobSource,
+  progress: (sentBytes: number) => void = () => {},
+): Promise<BlobDescriptor> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await uploadOnce(session, repository, source, progress);
+    } catch (error) {
+      if (!(error instanceof UploadLost) || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function uploadOnce(
+  session: RegistrySession,
+  repository: string,
+  source: BlobSource,
+  progress: (sentBytes: number) => void,
+): Promise<BlobDescriptor> {
+  const hash = createHash('sha256');
+  let size = 0;
+  let location = await start(session, repository);
+  for await (const chunk of inChunks(source(), CHUNK)) {
+    hash.update(chunk);
+    location = await sendChunk(session, location, chunk, size);
+    size += chunk.length;
+    progress(size);
+  }
+  const digest = `sha256:${hash.digest('hex')}`;
+  await finish(session, repository, location, digest);
+  return { digest, size };
+}
+
+async function start(session: RegistrySession, repository: string): Promise<string> {
+  const response = await session.send({
+    method: 'POST',
+    target: `/v2/${repository}/blobs/uploads/`,
+    accept: [202],
+    headers: { 'content-length': '0' },
+  });
+  return locationOf(response.headers.get('location'));
+}
+
+async function sendChunk(session: RegistrySession, location: string, chunk: Buffer, offset: number): Promise<string> {
+  const patch = (target: string) =>
+    session.send({
+      method: 'PATCH',
+      target,
+      body: chunk,
+      headers: {
+        'content-type': 'application/octet-stream',
+        'content-range': `${offset}-${offset + chunk.length - 1}`,
+      },
+      accept: [202],
+    });
+  try {
+    return locationOf((await patch(location)).headers.get('location'));
+  } catch (error) {
+    if (isFinal(error)) throw error;
+    const { received, target } = await progressOf(session, location);
+    if (received === offset + chunk.length) return target;
+    if (received !== offset) throw new UploadLost();
+    return locationOf((await patch(target)).headers.get('location'));
+  }
+}
+
+/** `Range: 0-N` of the upload's status; an empty upload is `0-0` too, so one byte counts as none. */
+async function progressOf(session: RegistrySession, location: string): Promise<{ received: number; target: string }> {
+  const response = await session.send({ method: 'GET', target: location, accept: [204, 404] });
+  if (response.status === 404) throw new UploadLost();
+  const last = Number(/^(?:bytes=)?0-(\d+)$/.exec(response.headers.get('range') ?? '')?.[1] ?? 0);
+  return { received: last === 0 ? 0 : last + 1, target: response.headers.get('location') ?? location };
+}
+
+async function finish(session: RegistrySession, repository: string, location: string, digest: string): Promise<void> {
+  const separator = location.includes('?') ? '&' : '?';
+  try {
+    const response = await session.send({
+      method: 'PUT',
+      target: `${location}${separator}digest=${encodeURIComponent(digest)}`,
+      headers: { 'content-length': '0' },
+      accept: [201, 404],
+    });
+    if (response.status === 201) return;
+  } catch (error) {
+    if (isFinal(error)) throw error;
+  }
+  if (!(await hasBlob(session, repository, digest))) throw new UploadLost();
+}
+
+/** Collects what a source yields into chunks of one size; the last may be shorter. Small chunks cost the speed. */
+export async function* inChunks(source: AsyncIterable<Buffer>, size: number): AsyncIterable<Buffer> {
+  let parts: Buffer[] = [];
+  let held = 0;
+  for await (let piece of source) {
+    while (held + piece.length >= size) {
+      const rest = size - held;
+      yield Buffer.concat([...parts, piece.subarray(0, rest)]);
+      piece = piece.subarray(rest);
+      parts = [];
+      held = 0;
+    }
+    if (piece.length > 0) parts.push(piece);
+    held += piece.length;
+  }
+  if (held > 0) yield Buffer.concat(parts);
+}
+
+class UploadLost extends ServiceError {
+  constructor() {
+    super({
+      class: 'network',
+      type: 'UploadLost',
+      cause: 'The registry lost an upload in its middle.',
+      nextStep: 'It is sent again from the start.',
+      retryable: true,
+    });
+  }
+}
+
+/** Denied, out of room and the like: asking how far the upload got would only hide it. */
+function isFinal(error: unknown): boolean {
+  return error instanceof ServiceError ? !error.retryable : (error as Error).name === 'AbortError';
+}
+
+function locationOf(location: string | undefined): string {
+  if (location) return location;
+  throw new UploadLost();
+}
+
+const blobPath = (repository: string, digest: string): string => `/v2/${repository}/blobs/${digest}`;
+const ANY = [200, 202, 204, 404, 405];

@@ -1,0 +1,167 @@
+import type { ContainerClient } from '@azure/storage-blob';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readText } from '../blob-storage.ts';
+import { hasBlob, mountBlob, readBlob, uploadBlob, type BlobDescriptor } from '../container-registry/blobs.ts';
+import { putManifest } from '../container-registry/manifests.ts';
+import { RegistrySession, type Registry } from '../container-registry/session.ts';
+import { once, PYTHON_LABEL, readBaseImage, type BaseImage } from '../oci-image/base-image.ts';
+import { assembleImage } from '../oci-image/image.ts';
+import { writeTar, type TarFile } from '../oci-image/tar.ts';
+import type { PackageTool, PythonPlatform } from '../python-environment.ts';
+import type { Artifact } from '../../domain/release.ts';
+import { PACKAGES } from './environment-layer.ts';
+import { ensureLayer, ensureText, type LayerPlace } from './layer-memo.ts';
+import { modelFiles } from './model-layer.ts';
+import { below, findServedModel, readRequirements, type ServedModel } from './mlflow-model.ts';
+import { lockPackages, packagesKey, withPackages } from './packages.ts';
+
+export interface ServingImageRequest {
+  readonly registry: Registry;
+  /** `REPOSITORY@sha256:…` in that registry. */
+  readonly base: string;
+  readonly repository: string;
+  readonly tag: string;
+  readonly tool: PackageTool;
+  /** The container that holds the model, and the path below which its artifacts are. */
+  readonly models: ContainerClient;
+  readonly modelPath: (artifact: string) => string;
+  readonly model: { readonly name: string; readonly release: string; readonly artifacts: readonly Artifact[] };
+  /** `name==version` of the training environment. */
+  readonly trainedWith: readonly string[];
+  readonly progress: () => void;
+}
+
+/**
+ * base + environment + score.py + model, put together without Docker. Nothing in it says when or for which version it was
+ * made: the same content is the same digest, and what the registry has is not sent again.
+ */
+export async function buildServingImage(
+  request: ServingImageRequest,
+): Promise<{ digest: string; uploadedBytes: number }> {
+  const { registry, repository, model, progress } = request;
+  const session = new RegistrySession(registry);
+  const place: LayerPlace = { session, repository, memos: request.models, progress };
+  const served = findServedModel(model.artifacts);
+  const base = await readBaseImage(registry, request.base);
+  const target = platformOf(base);
+
+  const carried = await bringBase(session, repository, base, progress);
+  const environment = await environmentLayer(request, place, served, target);
+  const script = await scriptLayer(place);
+  const weights = await modelLayer(request, place, served);
+
+  const image = assembleImage({
+    base,
+    platform: { os: base.config.os, architecture: base.config.architecture },
+    layers: [
+      { ...descriptor(environment), createdBy: `edge-train: packages of lock ${environment.lock}` },
+      { ...descriptor(script), createdBy: 'edge-train: score.py' },
+      { ...descriptor(weights), createdBy: `edge-train: model ${model.name}, release ${model.release}` },
+    ],
+    config: runtimeConfig(request, served, environment.lock),
+    annotations: { 'org.opencontainers.image.title': model.name, 'org.opencontainers.image.base.digest': base.digest },
+  });
+  const config = await sendUnlessThere(session, repository, image.configDescriptor, image.config);
+  const { digest, sent } = await putManifest(registry, { repository, tag: request.tag, content: image.manifest });
+  const layers = carried + environment.sent + script.sent + weights.sent;
+  return { digest, uploadedBytes: layers + config + (sent ? image.manifest.length : 0) };
+}
+
+/** The base's layers are the registry's already: they are mounted, or copied where it does not mount. */
+async function bringBase(
+  session: RegistrySession,
+  repository: string,
+  base: BaseImage,
+  progress: () => void,
+): Promise<number> {
+  let sent = 0;
+  for (const { digest } of base.manifest.layers) {
+    if (await hasBlob(session, repository, digest)) continue;
+    if (await mountBlob(session, repository, { digest, from: base.repository })) continue;
+    sent += (await uploadBlob(session, repository, () => readBlob(session, base.repository, digest), progress)).size;
+  }
+  return sent;
+}
+
+async function environmentLayer(
+  { tool, models, modelPath, trainedWith }: ServingImageRequest,
+  place: LayerPlace,
+  served: ServedModel,
+  target: PythonPlatform,
+): Promise<BlobDescriptor & { sent: number; lock: string }> {
+  const text = served.requirements === undefined ? '' : await readText(models, modelPath(served.requirements), 2 ** 20);
+  const request = { requirements: readRequirements(text ?? ''), trainedWith, target };
+  const lock = await ensureText(models, `images/locks/${packagesKey(request)}.txt`, () => lockPackages(tool, request));
+  const digest = sha256(lock);
+  const key = `environment-${sha256(JSON.stringify([1, digest, target]))}`;
+  const layer = await ensureLayer(place, key, (use) => withPackages(tool, { lock, target }, use));
+  return { ...layer, lock: digest };
+}
+
+async function scriptLayer(place: LayerPlace): Promise<BlobDescriptor & { sent: number }> {
+  const content = await readFile(join(import.meta.dirname, 'score.py'));
+  const file: TarFile = { path: SCORE, bytes: content.length, open: once(content) };
+  return ensureLayer(place, `score-${sha256(content)}`, (use) => use(() => writeTar([file])));
+}
+
+async function modelLayer(
+  { models, modelPath, model }: ServingImageRequest,
+  place: LayerPlace,
+  served: ServedModel,
+): Promise<BlobDescriptor & { sent: number }> {
+  const files = modelFiles(models, modelPath, model.artifacts);
+  const key = `model-${sha256(JSON.stringify([1, model.release, served.root]))}`;
+  return ensureLayer(place, key, (use) => use(() => writeTar(files)));
+}
+
+function runtimeConfig({ model }: ServingImageRequest, served: ServedModel, lock: string) {
+  const directory = below('/model', served.root).replace(/\/$/, '');
+  const script = served.loader === 'mlflow' ? `/${SCORE}` : `${directory}/score.py`;
+  return {
+    User: '65532:65532',
+    WorkingDir: '/opt/edge-train',
+    ExposedPorts: { '5001/tcp': {} },
+    Entrypoint: ['python3', '-m', 'azureml_inference_server_http', '--entry_script', script, '--port', '5001'],
+    Cmd: [],
+    Env: [
+      `PYTHONPATH=/${PACKAGES}`,
+      'PYTHONDONTWRITEBYTECODE=1',
+      'PYTHONUNBUFFERED=1',
+      `AZUREML_MODEL_DIR=${directory}`,
+      'AML_APP_ROOT=/opt/edge-train',
+      // Nothing of ours phones home; the Azure exporter would try.
+      'AML_APP_INSIGHTS_ENABLED=false',
+      'HOME=/tmp',
+    ],
+    Labels: {
+      'org.opencontainers.image.title': model.name,
+      'org.opencontainers.image.description': `POST /score on port 5001: the model ${model.name}`,
+      'dev.edge-train.model': model.name,
+      'dev.edge-train.release': model.release,
+      'dev.edge-train.packages': lock,
+    },
+  };
+}
+
+/** Wheels for glibc 2.28 and later run on Debian 10 and later. */
+function platformOf({ config }: BaseImage): PythonPlatform {
+  const labels = (config.config?.['Labels'] ?? {}) as Record<string, string>;
+  const machine = config.architecture === 'arm64' ? 'aarch64' : 'x86_64';
+  return { python: labels[PYTHON_LABEL] ?? '3.11', platform: `${machine}-manylinux_2_28` };
+}
+
+async function sendUnlessThere(
+  session: RegistrySession,
+  repository: string,
+  { digest }: BlobDescriptor,
+  content: Buffer,
+): Promise<number> {
+  if (await hasBlob(session, repository, digest)) return 0;
+  return (await uploadBlob(session, repository, once(content))).size;
+}
+
+const SCORE = 'opt/edge-train/score.py';
+const descriptor = ({ digest, size }: BlobDescriptor): BlobDescriptor => ({ digest, size });
+const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
