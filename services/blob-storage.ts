@@ -180,17 +180,6 @@ export async function readText(
   }
 }
 
-/** Deletes blobs; what is absent is fine. @throws ServiceError */
-export async function deleteBlobs(container: ContainerClient, paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
-    try {
-      await container.getBlobClient(path).deleteIfExists();
-    } catch (error) {
-      throw toServiceError(error, `deleting ${place(container.url)}/${path}`);
-    }
-  }
-}
-
 /** Makes a container; one that is there is fine. @throws ServiceError */
 export async function ensureContainer(container: ContainerClient): Promise<void> {
   try {

@@ -1,6 +1,7 @@
 import type { ModelVersion, RegistrationRequest } from '../../domain/model-version.ts';
 import { modelPath, stagingPath } from '../../domain/resource-names.ts';
-import { deleteBlobs, ensureContainer, putIfAbsent, readText } from '../../services/blob-storage.ts';
+import { ensureContainer, putIfAbsent, readText } from '../../services/blob-storage.ts';
+import { deleteBlobs } from '../../services/delete-blobs.ts';
 import { datastoreUri, ensureModelDatastore } from '../../services/machine-learning/datastore.ts';
 import { registerModelVersion } from '../../services/machine-learning/model-versions.ts';
 import { findServedModel, readFlavors, below } from '../../services/serving-image/mlflow-model.ts';
