@@ -1,24 +1,14 @@
 import type { BlobConnection } from '../../services/blob-storage.ts';
 import type { MachinePrivateKey } from '../../domain/machine-config.ts';
-
-/** What the launcher takes as a job's limits; each is checked against the site's policy there. */
-export interface JobLimits {
-  readonly memoryBytes: number;
-  readonly tasks: number;
-  readonly seconds: number;
-  readonly logBytes: number;
-  readonly sharedMemoryBytes: number;
-}
-
-/** The part of the launcher that prepares; what starts and stops jobs is `services/systemd.ts`’s own. */
-export interface Launcher {
-  environment(digest: string): Promise<{ path: string }>;
-  create(request: { job: string; environment: string; limits: JobLimits }): Promise<{ path: string }>;
-}
+import type { Launcher } from '../../services/systemd.ts';
 
 /** What the worker on a VM knows of itself, from files that root wrote. */
 export interface EdgeDependencies {
   readonly launcher: Launcher;
+  /** SHA-256 of the bundle that runs. */
+  readonly bundle: string;
+  /** Path of the UUID that every boot writes anew. */
+  readonly bootIdFile: string;
   readonly machineKey: MachinePrivateKey;
   /** The folder that root gave to jobs, environments and caches: /var/lib/edge-train. */
   readonly home: string;

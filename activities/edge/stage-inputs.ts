@@ -8,13 +8,12 @@ import { PlanFile, type TrainingPlan } from '../../domain/training-plan.ts';
 import { openContainer, putIfAbsent, readText, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { sha256 } from '../../services/signing.ts';
-import { connectionTo, type EdgeDependencies, type JobLimits } from './dependencies.ts';
+import { connectionTo, type EdgeDependencies } from './dependencies.ts';
 import { fetchInput } from './fetch-input.ts';
 import { openGrant } from './grants.ts';
+import { jobLimits } from './job-limits.ts';
 import { jobFolder } from './output-files.ts';
 import { unpackCode } from './unpack-code.ts';
-
-const TASKS = 512;
 
 /**
  * Code and inputs on the VM, read-only for the job: the blobs that the site froze in `plan.json`, each as it was then
@@ -24,14 +23,14 @@ const TASKS = 512;
  */
 export async function stageInputs(
   edge: EdgeDependencies,
-  request: { plan: TrainingPlan; grants: readonly SealedGrant[]; limits: { logBytes: number } },
+  request: { plan: TrainingPlan; grants: readonly SealedGrant[] },
 ): Promise<StagedInputs> {
   const { plan, grants } = request;
   const marker = join(jobFolder(edge.home, plan.job), 'spec', 'staged.json');
   await edge.launcher.create({
     job: plan.job,
     environment: plan.environment.digest,
-    limits: limitsOf(plan, request.limits),
+    limits: await jobLimits(edge, plan),
   });
   const staged = await readStaged(marker);
   if (staged) return staged;
@@ -57,16 +56,6 @@ export async function stageInputs(
   await writeFile(`${marker}.new`, JSON.stringify(answer));
   await rename(`${marker}.new`, marker);
   return answer;
-}
-
-export function limitsOf(plan: TrainingPlan, { logBytes }: { logBytes: number }): JobLimits {
-  return {
-    memoryBytes: plan.limits.memoryMiB * 2 ** 20,
-    tasks: TASKS,
-    seconds: plan.limits.seconds,
-    logBytes,
-    sharedMemoryBytes: plan.limits.sharedMemoryMiB * 2 ** 20,
-  };
 }
 
 async function fetchAll(edge: EdgeDependencies, plan: TrainingPlan, grant: SiteGrant, planFile: PlanFile) {

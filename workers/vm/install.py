@@ -1,6 +1,6 @@
 """Puts the edge worker and its cage on a VM. Runs as root, by the VM extension or over SSH; may be run again at any time.
 
-Usage: install.py BUNDLE.tar.gz SETTINGS.json     (settings: workers/vm/settings.ts; a file that only root can read)
+Usage: install.py BUNDLE.tar.gz CONFIG.json     (domain/machine-config.ts: MachineConfig; a file that only root can read)
 
 Content-addressed: a new bundle gets its own folder and its own worker unit; an old one's runs until its jobs are done.
 Ends only when this machine has proved, with a job of its own, that the cage holds.
@@ -25,17 +25,18 @@ LEAST_SYSTEMD = 245
 
 
 def main():
-    archive, settings_path = sys.argv[1:3]
-    with open(settings_path) as file:
-        settings = json.load(file)
-    digest = settings["bundle"]["digest"]
+    archive, config_path = sys.argv[1:3]
+    with open(config_path) as file:
+        config = json.load(file)
+    digest = config["bundle"]
     version = systemd_version()
     make_users()
     make_folders()
     bundle = unpack(archive, digest)
     install_cage(bundle)
     make_skeleton()
-    changed = write_settings(settings)
+    changed = write_config(config)
+    make_attach_account(config.get("attachAccount"))
     install_units(bundle, version)
     sys.path.insert(0, bundle)
     import prove
@@ -84,8 +85,7 @@ def make_folders():
     # Root's, so that the worker cannot put a symlink where a unit binds.
     folder(HOME + "/jobs", "root", "edge-train", 0o750)
     folder(HOME + "/environments", "root", "edge-train", 0o750)
-    for name in ("data", "code", "cache"):
-        folder("%s/%s" % (HOME, name), "edge-train", "edge-train", 0o700)
+    folder(HOME + "/cache", "edge-train", "edge-train", 0o700)
 
 
 def unpack(archive, digest):
@@ -101,9 +101,18 @@ def unpack(archive, digest):
                 copy_member(tar, member, temporary)
         run("sync", "-f", temporary)
         os.rename(temporary, target)
-    if not os.path.islink(short):
-        os.symlink(digest, short)
+    link(digest, short)
+    link("bundles/" + digest, OPT + "/current")
     return target
+
+
+def link(target, path):
+    if os.path.islink(path) and os.readlink(path) == target:
+        return
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path + ".new")
+    os.symlink(target, path + ".new")
+    os.rename(path + ".new", path)
 
 
 def copy_member(tar, member, folder_path):
@@ -146,15 +155,31 @@ def make_skeleton():
     write(root + "/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n", 0o644)
 
 
-def write_settings(settings):
+def write_config(config):
     """True if anything is new, so that a worker that runs must be restarted to see it."""
-    changed = write(ETC + "/policy.json", canonical(settings["policy"]), 0o644)
-    changed |= write(ETC + "/worker.json", canonical(settings["worker"]), 0o644)
-    changed |= write(ETC + "/credentials.json", canonical(settings["credentials"]), 0o600, "edge-train")
-    trusted = settings.get("caPem") or ""
+    changed = write(ETC + "/policy.json", canonical(config["policy"]), 0o644)
+    changed |= write(ETC + "/machine.json", canonical(config), 0o600, "edge-train")
+    trusted = config.get("caBundle") or ""
     changed |= write(ETC + "/ca.pem", trusted, 0o644)
-    line = "NODE_EXTRA_CA_CERTS=%s/ca.pem\n" % ETC if trusted else ""
-    return write(ETC + "/worker.env", line, 0o644) or changed
+    # uv and Node trust the system's authorities and the site's own.
+    return write(ETC + "/worker.env", "NODE_EXTRA_CA_CERTS=%s/ca.pem\n" % ETC if trusted else "", 0o644) or changed
+
+
+def make_attach_account(account):
+    """The account that Azure ML logs in to: no password, no group, no right but its own empty home."""
+    if not account:
+        return
+    name = account["username"]
+    try:
+        entry = pwd.getpwnam(name)
+        if entry.pw_uid < 100 or name in ("root", "edge-train"):
+            stop("the attach account may not be %s" % name)
+    except KeyError:
+        run("useradd", "--create-home", "--shell", "/bin/sh", "--user-group", name)
+    home = pwd.getpwnam(name).pw_dir
+    folder(home + "/.ssh", "root", "root", 0o755)
+    # Root's file, so that who logs in with the key cannot add another; no forwarding, no tunnel, no terminal.
+    write(home + "/.ssh/authorized_keys", "restrict %s\n" % account["publicKey"], 0o644)
 
 
 def install_units(bundle, version):

@@ -71,7 +71,15 @@ def prove_cage(version):
     os.makedirs("%s/environments/%s" % (HOME, NO_ENVIRONMENT), 0o755, exist_ok=True)
     call("stop", job=PROOF, reason="proof")
     call("remove", job=PROOF)
-    limits = {"memoryBytes": 256 << 20, "tasks": 32, "seconds": 60, "logBytes": 4096, "sharedMemoryBytes": 0}
+    with open("/etc/edge-train/policy.json") as file:
+        policy = json.load(file)
+    limits = {
+        "memoryBytes": 256 << 20,
+        "tasks": 32,
+        "seconds": min(60, policy["maxSeconds"]),
+        "logBytes": min(4096, policy["maxLogBytes"]),
+        "sharedMemoryBytes": 0,
+    }
     path = call("create", job=PROOF, environment=NO_ENVIRONMENT, limits=limits)["path"]
     try:
         with open(path + "/spec/spec.json", "w") as file:

@@ -18,6 +18,7 @@ HOME = "/var/lib/edge-train"
 JOBS = HOME + "/jobs"
 DROPINS = "/run/systemd/system"
 MAX_STARTS = 3
+MAX_TASKS = 4096
 MIB = 1 << 20
 
 
@@ -63,11 +64,18 @@ def make_folders(path):
 
 def checked_limits(limits):
     with open("/etc/edge-train/policy.json") as file:
-        policy = json.load(file)["limits"]
-    names = {"memoryBytes": 64 * MIB, "tasks": 16, "seconds": 1, "logBytes": 1024, "sharedMemoryBytes": 0}
+        policy = json.load(file)
+    names = {"memoryBytes": 64 * MIB, "tasks": 16, "seconds": 1, "logBytes": 1, "sharedMemoryBytes": 0}
     if not isinstance(limits, dict) or set(limits) != set(names):
         raise Refused("InvalidRequest", "limits are %s" % ", ".join(sorted(names)))
-    ceiling = dict(policy, sharedMemoryBytes=policy["memoryBytes"])
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    ceiling = {
+        "memoryBytes": memory,
+        "tasks": MAX_TASKS,
+        "seconds": policy["maxSeconds"],
+        "logBytes": policy["maxLogBytes"],
+        "sharedMemoryBytes": memory,
+    }
     for name, least in names.items():
         value = limits[name]
         if type(value) is not int or value < least:

@@ -1,0 +1,24 @@
+import type { EdgeActivities } from '../contract.ts';
+import { cleanJob } from './clean-job.ts';
+import type { EdgeDependencies } from './dependencies.ts';
+import { hello } from './hello.ts';
+import { inspectOutputs } from './inspect-outputs.ts';
+import { keepOutputs } from './keep-outputs.ts';
+import { prepareEnvironment } from './prepare-environment.ts';
+import { releaseArtifacts } from './release-artifacts.ts';
+import { runTrainingJob } from './run-training-job.ts';
+import { stageInputs } from './stage-inputs.ts';
+
+/** What a VM does, on the queue that bears its name. */
+export function createEdgeActivities(edge: EdgeDependencies): EdgeActivities {
+  return {
+    hello: () => hello(edge),
+    prepareEnvironment: ({ plan }) => prepareEnvironment(edge, plan.environment),
+    stageInputs: (request) => stageInputs(edge, request),
+    runTrainingJob: (request) => runTrainingJob(edge, request),
+    inspectOutputs: ({ plan }) => inspectOutputs(edge, plan),
+    keepOutputs: (request) => keepOutputs(edge, request),
+    releaseArtifacts: (request) => releaseArtifacts(edge, request),
+    cleanJob: (job) => cleanJob(edge, job),
+  };
+}

@@ -1,0 +1,73 @@
+import { open } from 'node:fs/promises';
+import type { AppendBlobClient, ContainerClient } from '@azure/storage-blob';
+import { toServiceError } from '../../services/errors.ts';
+
+/** Append Block takes at most 4 MiB, and a blob at most 50,000 of them. */
+const BLOCK = 4 * 2 ** 20;
+const SECOND = 1000;
+
+/**
+ * Copies a job's log to an append blob of the site's run container while it grows. The blob is always a prefix of the
+ * file: each block names the position it belongs at, so a worker that was killed, or two at once, repeat nothing.
+ */
+export class JobLog {
+  private copied: number | undefined;
+  private lastCopy = 0;
+  private readonly startedAt = Date.now();
+  private readonly file: string;
+  private readonly blob: AppendBlobClient;
+
+  constructor(file: string, container: ContainerClient, path: string) {
+    this.file = file;
+    this.blob = container.getAppendBlobClient(path);
+  }
+
+  /** How much is on site. */
+  get bytes(): number {
+    return this.copied ?? 0;
+  }
+
+  /** Copies what is new, ever more rarely as the job grows old, so that 50,000 blocks last. */
+  async copySome(): Promise<void> {
+    const pause = Math.max(SECOND, (Date.now() - this.startedAt) / 2000);
+    if (Date.now() - this.lastCopy < pause) return;
+    await this.copyAll();
+    this.lastCopy = Date.now();
+  }
+
+  /** @throws ServiceError, `GrantExpired` where the SAS has run out */
+  async copyAll(): Promise<void> {
+    try {
+      this.copied ??= await this.length();
+      await this.append();
+    } catch (error) {
+      this.copied = undefined; // another worker may have written: ask again
+      throw toServiceError(error, 'copying the job’s log to the site’s run container');
+    }
+  }
+
+  private async length(): Promise<number> {
+    await this.blob.createIfNotExists({ blobHTTPHeaders: { blobContentType: 'text/plain; charset=utf-8' } });
+    return (await this.blob.getProperties()).contentLength ?? 0;
+  }
+
+  private async append(): Promise<void> {
+    const file = await open(this.file, 'r').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (!file) return;
+    try {
+      const block = Buffer.allocUnsafe(BLOCK);
+      for (;;) {
+        const at = this.copied ?? 0;
+        const { bytesRead } = await file.read(block, 0, BLOCK, at);
+        if (bytesRead === 0) return;
+        await this.blob.appendBlock(block.subarray(0, bytesRead), bytesRead, { conditions: { appendPosition: at } });
+        this.copied = at + bytesRead;
+      }
+    } finally {
+      await file.close();
+    }
+  }
+}

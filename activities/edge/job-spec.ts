@@ -1,0 +1,38 @@
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CAGE, DEFAULT_OUTPUT, type TrainingPlan } from '../../domain/training-plan.ts';
+
+/** What the in-cage helper reads: the command, its variables, and the folders to make for outputs. */
+export interface JobSpec {
+  readonly command: string;
+  readonly environmentVariables: Readonly<Record<string, string>>;
+  readonly outputs: Readonly<Record<string, 'folder' | 'file'>>;
+}
+
+/** The tracking store is a folder here; MLflow 3.13 and later want to be told that this is meant. */
+export function jobSpec(plan: TrainingPlan): JobSpec {
+  const ours = {
+    AZUREML_RUN_ID: plan.job,
+    AZUREML_EXPERIMENT_NAME: plan.run.experiment,
+    MLFLOW_TRACKING_URI: `file://${CAGE.outputs}/mlruns`,
+    MLFLOW_ALLOW_FILE_STORE: 'true',
+    MLFLOW_EXPERIMENT_NAME: plan.run.experiment,
+    ...Object.fromEntries(plan.inputs.map(({ name }) => [`AZUREML_DATAREFERENCE_${name}`, `${CAGE.inputs}/${name}`])),
+    ...Object.fromEntries(plan.outputs.map(({ name }) => [`AZURE_ML_OUTPUT_${name}`, `${CAGE.outputs}/${name}`])),
+    AZURE_ML_OUTPUT_default: `${CAGE.outputs}/${DEFAULT_OUTPUT}`,
+  };
+  const outputs = plan.outputs
+    .filter(({ name }) => name !== DEFAULT_OUTPUT)
+    .map(({ name, type }) => [name, type === 'uri_file' ? 'file' : 'folder'] as const);
+  return {
+    command: plan.command,
+    environmentVariables: { ...ours, ...plan.environmentVariables },
+    outputs: Object.fromEntries(outputs),
+  };
+}
+
+export async function writeJobSpec(jobFolder: string, spec: JobSpec): Promise<void> {
+  const file = join(jobFolder, 'spec', 'spec.json');
+  await writeFile(`${file}.new`, JSON.stringify(spec));
+  await rename(`${file}.new`, file);
+}

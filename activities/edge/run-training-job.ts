@@ -1,0 +1,125 @@
+import { access, readFile, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import type { CompletedJob, PreparedEnvironment } from '../../domain/completed-job.ts';
+import type { SealedGrant } from '../../domain/grant.ts';
+import type { TrainingPlan } from '../../domain/training-plan.ts';
+import { openContainer, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
+import { ServiceError } from '../../services/errors.ts';
+import type { JobStatus } from '../../services/systemd.ts';
+import { connectionTo, type EdgeDependencies } from './dependencies.ts';
+import { openGrant } from './grants.ts';
+import { jobLimits } from './job-limits.ts';
+import { JobLog } from './job-log.ts';
+import { interrupted, jobLogPath, outcome } from './job-outcome.ts';
+import { jobSpec, writeJobSpec } from './job-spec.ts';
+import { readTrackedRun } from './mlflow-store.ts';
+import { jobFolder } from './output-files.ts';
+
+const MAX_STARTS = 3;
+const POLL = 200;
+/** Below this the VM itself suffers, and the worker can write nothing any more. */
+const LEAST_FREE_BYTES = 256 * 2 ** 20;
+
+/**
+ * Trains, or goes on watching what trains: the job is a unit of its own, started exactly once, and outlives this worker.
+ * Only a real cancellation stops it; a worker that shuts down leaves it running for the next attempt.
+ * @throws ServiceError `ScriptFailed`, `TimedOut`, `OutOfMemory`, `CageRefused`, `JobInterrupted`, `GrantExpired` …
+ */
+export async function runTrainingJob(
+  edge: EdgeDependencies,
+  request: { plan: TrainingPlan; environment: PreparedEnvironment; grants: readonly SealedGrant[] },
+): Promise<CompletedJob> {
+  const { plan, environment } = request;
+  const log = await openLog(edge, request);
+  const limits = await jobLimits(edge, plan);
+  const { path } = await edge.launcher.create({ job: plan.job, environment: environment.digest, limits });
+  if ((await edge.launcher.status(plan.job)).state === 'created') await writeJobSpec(path, jobSpec(plan));
+  const status = await follow(edge, plan, log);
+  await log.copyAll();
+  const { startedAt, endedAt } = outcome(plan, status);
+  const tracked = await readTrackedRun(join(jobFolder(edge.home, plan.job), 'outputs', 'mlruns'));
+  return {
+    job: plan.job,
+    exitCode: 0,
+    starts: status.starts,
+    startedAt: new Date(startedAt * 1000).toISOString(),
+    endedAt: new Date(endedAt * 1000).toISOString(),
+    bootId: (await readFile(edge.bootIdFile, 'utf8')).trim(),
+    ...tracked,
+    log: jobLogPath(plan),
+  };
+}
+
+async function openLog(
+  edge: EdgeDependencies,
+  { plan, grants }: { plan: TrainingPlan; grants: readonly SealedGrant[] },
+): Promise<JobLog> {
+  const { runs } = await openGrant('site', grants, edge.machineKey);
+  const container = openContainer(runs, connectionTo(runs, edge, STACK_HUB_VERSION));
+  return new JobLog(join(jobFolder(edge.home, plan.job), 'logs', 'job.log'), container, jobLogPath(plan));
+}
+
+/** Starts (again) where that is due, and returns when the job has ended for good. */
+async function follow(edge: EdgeDependencies, { job }: TrainingPlan, log: JobLog): Promise<JobStatus> {
+  for (;;) {
+    await stopIfCancelled(edge, job, log);
+    const status = await edge.launcher.start(job);
+    if (status.state === 'ended') return status;
+    if (status.state === 'interrupted' && status.starts >= MAX_STARTS) {
+      await log.copyAll();
+      throw interrupted(status);
+    }
+    if (status.state === 'running') await watch(edge, job, log, status);
+  }
+}
+
+/** While it runs: heartbeats, copies the log, guards the disk. Returns when systemd has something new to say. */
+async function watch(edge: EdgeDependencies, job: string, log: JobLog, { starts }: JobStatus): Promise<void> {
+  const result = join(jobFolder(edge.home, job), 'state', 'result.json');
+  const signal = Context.current().cancellationSignal;
+  for (let polls = 1; ; polls++) {
+    Context.current().heartbeat({ job, starts, logBytes: log.bytes });
+    await stopIfCancelled(edge, job, log);
+    await copyLog(log);
+    if ((await exists(result)) && (await edge.launcher.status(job)).state !== 'running') return;
+    // A unit that was killed with its recorder, or a power cut, leaves no file: so systemd itself is asked now and then.
+    if (polls % 50 === 0 && (await edge.launcher.status(job)).state !== 'running') return;
+    if (polls % 5 === 0) await guardDisk(edge, job);
+    await delay(POLL, undefined, { signal }).catch(() => {});
+  }
+}
+
+/** The site's blob storage may be away for a while; the job goes on, and the rest is copied later. */
+async function copyLog(log: JobLog): Promise<void> {
+  try {
+    await log.copySome();
+  } catch (error) {
+    if (!(error instanceof ServiceError) || !error.retryable) throw error;
+  }
+}
+
+async function guardDisk(edge: EdgeDependencies, job: string): Promise<void> {
+  const { bavail, bsize } = await statfs(edge.home);
+  if (bavail * bsize < LEAST_FREE_BYTES) await edge.launcher.stop(job, 'disk-full');
+}
+
+async function stopIfCancelled(edge: EdgeDependencies, job: string, log: JobLog): Promise<void> {
+  const { cancellationSignal, cancellationDetails } = Context.current();
+  if (!cancellationSignal.aborted) return;
+  if (cancellationDetails?.cancelRequested) {
+    await edge.launcher.stop(job, 'cancelled');
+    await log.copyAll().catch(() => {});
+    throw new CancelledFailure('The run was cancelled; the script was stopped.');
+  }
+  // The worker shuts down, or this attempt is no longer the server's: the job runs on, and the next attempt finds it.
+  throw ApplicationFailure.retryable('The edge worker went down; the job runs on.', 'WorkerShutdown');
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,117 @@
+import { connect } from 'node:net';
+import { z } from 'zod';
+import type { FailureClass } from '../domain/failure.ts';
+import { ServiceError } from './errors.ts';
+
+/** What a job may use; the launcher checks each number against the site's policy on the VM. */
+export interface JobLimits {
+  readonly memoryBytes: number;
+  readonly tasks: number;
+  readonly seconds: number;
+  readonly logBytes: number;
+  readonly sharedMemoryBytes: number;
+}
+
+/** How one start ended, in systemd's own words (systemd.exec(5): SERVICE_RESULT, EXIT_CODE, EXIT_STATUS). */
+const StartResult = z.object({
+  serviceResult: z.string(),
+  exitCode: z.string(),
+  exitStatus: z.string(),
+  oomKills: z.int().nullable(),
+  startedAt: z.number(),
+  endedAt: z.number(),
+  cage: z.object({
+    refused: z.array(z.string()).optional(),
+    finished: z.object({ exit: z.int().optional(), signal: z.int().optional() }).optional(),
+  }),
+});
+export type StartResult = z.infer<typeof StartResult>;
+
+const JobStatus = z.object({
+  state: z.enum(['absent', 'created', 'running', 'interrupted', 'ended']),
+  starts: z.int(),
+  /** Why it was stopped, if it was stopped by us. */
+  stop: z.string().nullish(),
+  startedAt: z.number().nullish(),
+  result: StartResult.nullish(),
+});
+/** How a job stands. `interrupted`: a reboot or power cut ended it; `start` starts it again, at most 3 times in all. */
+export type JobStatus = z.infer<typeof JobStatus>;
+
+/** The root-owned launcher on a VM (`workers/vm/cage/launcher.py`). Every verb may be asked again with the effect of once. */
+export interface Launcher {
+  environment(digest: string): Promise<{ path: string }>;
+  create(request: { job: string; environment: string; limits: JobLimits }): Promise<{ path: string }>;
+  start(job: string): Promise<JobStatus>;
+  stop(job: string, reason: string): Promise<JobStatus>;
+  status(job: string): Promise<JobStatus>;
+  remove(job: string): Promise<JobStatus>;
+}
+
+const LAUNCHER_SOCKET = '/run/edge-train/launcher.sock';
+/** The launcher itself gives up after 5 minutes. */
+const DEADLINE = 310_000;
+const Place = z.object({ path: z.string() });
+
+/** @throws ServiceError `PolicyRefused`, `CageUnavailable`, `LauncherUnreachable` */
+export function createLauncher(socket = LAUNCHER_SOCKET): Launcher {
+  const ask = async <T>(schema: z.ZodType<T>, request: object): Promise<T> =>
+    read(schema, await exchange(socket, request));
+  return {
+    environment: (digest) => ask(Place, { verb: 'environment', digest }),
+    create: (request) => ask(Place, { verb: 'create', ...request }),
+    start: (job) => ask(JobStatus, { verb: 'start', job }),
+    stop: (job, reason) => ask(JobStatus, { verb: 'stop', job, reason }),
+    status: (job) => ask(JobStatus, { verb: 'status', job }),
+    remove: (job) => ask(JobStatus, { verb: 'remove', job }),
+  };
+}
+
+/** One connection a call: one JSON line there, one back. */
+async function exchange(path: string, request: object): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    const socket = connect(path);
+    let answer = '';
+    socket.setEncoding('utf8');
+    socket.setTimeout(DEADLINE, () => socket.destroy(new Error(`no answer within ${DEADLINE / 1000} s`)));
+    socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
+    socket.on('data', (text: string) => (answer += text));
+    socket.on('error', (error) => reject(unreachable(error.message)));
+    socket.on('close', () => (answer.endsWith('\n') ? resolve(answer) : reject(unreachable('it gave no answer'))));
+  });
+}
+
+function read<T>(schema: z.ZodType<T>, answer: string): T {
+  const value = JSON.parse(answer) as { error?: { type: string; message: string } };
+  if (value.error) throw refused(value.error);
+  return schema.parse(value);
+}
+
+function refused({ type, message }: { type: string; message: string }): ServiceError {
+  const [failureClass, retryable, nextStep] = VERDICTS[type] ?? VERDICTS['LauncherFailed']!;
+  return new ServiceError({
+    class: failureClass,
+    type: type in VERDICTS && type !== 'LauncherFailed' && type !== 'StartFailed' ? type : 'CageUnavailable',
+    cause: `The VM's launcher: ${message}`,
+    nextStep,
+    retryable,
+  });
+}
+
+const VERDICTS: Record<string, readonly [FailureClass, boolean, string]> = {
+  PolicyRefused: ['policy', false, 'Ask for less in the job file, or ask the site’s operator (site.yml: limits).'],
+  InvalidRequest: ['internal', false, 'This is likely a fault of edge-train: report it with the workflow’s id.'],
+  JobRuns: ['internal', true, 'It is tried again once the job has ended.'],
+  StartFailed: ['host', true, 'Read the unit’s journal on the VM; it is tried again.'],
+  LauncherFailed: ['host', true, 'Read the journal of edge-train-launcher on the VM; it is tried again.'],
+};
+
+function unreachable(why: string): ServiceError {
+  return new ServiceError({
+    class: 'host',
+    type: 'LauncherUnreachable',
+    cause: `The launcher on the VM cannot be reached: ${why}`,
+    nextStep: 'Look at edge-train-launcher.socket on the VM; it is tried again.',
+    retryable: true,
+  });
+}
