@@ -1,4 +1,4 @@
-import { Client } from 'ssh2';
+import ssh2 from 'ssh2';
 import { Failure } from '../server/errors.ts';
 import { range } from '../stack-hub/addresses.ts';
 import { findResource, listResources, type Hub, type ResourceRecord } from '../stack-hub/hub.ts';
@@ -65,7 +65,7 @@ function closedBy(hub: Hub, nic: ResourceRecord, configuration: IpConfiguration,
 
 /** The host key is not checked: Azure ML was never told it. */
 async function openSession(host: string, port: number, { username, password, privateKey }: Credentials): Promise<void> {
-  const client = new Client();
+  const client = new ssh2.Client();
   try {
     await new Promise<void>((resolve, reject) => {
       client.once('ready', resolve).once('error', reject).once('close', () => reject(new Error('the connection was closed')));

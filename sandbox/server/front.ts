@@ -59,10 +59,13 @@ async function serve(
   let status: number | undefined;
   try {
     let reply = await answer(front, call, meet);
-    const bodiless = !hasBody(request);
-    status = reply.status;
     reply = { ...reply, headers: { ...front.headers(call), ...reply.headers } };
-    await send(response, request.method === 'HEAD', reply, bodiless ? () => meet('during') : undefined);
+    status = reply.status;
+    await send(response, request.method === 'HEAD', reply, async () => {
+      if (!hasBody(request)) obey(await meet('during'), 'cut');
+      // On record before the client can have the whole answer: who counts calls then counts them all.
+      if (!hasBody(request) || call.stream.readableEnded) recording.end(status);
+    });
   } catch {
     status = undefined;
     request.socket.destroy();
@@ -85,9 +88,10 @@ async function answer(front: Front, call: Call, meet: (moment: Moment) => Promis
   }
 }
 
-function obey(verdict: Verdict): void {
+/** `cut`: the answer's head has left, so that nothing but the connection's end can be ordered. */
+function obey(verdict: Verdict, moment?: 'cut'): void {
   if (verdict === 'go on') return;
-  if (verdict === 'drop') throw new Dropped();
+  if (verdict === 'drop' || moment === 'cut') throw new Dropped();
   const message = verdict.message ?? `The sandbox was ordered to answer ${verdict.status}.`;
   throw new Failure(verdict.status, verdict.code, message, { headers: verdict.headers ?? {} });
 }
@@ -141,13 +145,8 @@ async function* tap(request: IncomingMessage, recording: Recording, during: () =
   }
 }
 
-/** Sends a reply; `during` is met when half of the body has left. */
-async function send(
-  response: ServerResponse,
-  bodiless: boolean,
-  reply: Reply,
-  during?: () => Promise<Verdict>,
-): Promise<void> {
+/** Sends a reply; `halfway` is awaited when half of the body has left. */
+async function send(response: ServerResponse, bodiless: boolean, reply: Reply, halfway: () => Promise<void>): Promise<void> {
   const { body } = reply;
   const headers = { ...reply.headers };
   if (typeof body === 'string' || Buffer.isBuffer(body)) headers['content-length'] = Buffer.byteLength(body);
@@ -157,7 +156,7 @@ async function send(
   let [sent, met] = [0, false];
   const pass = async () => {
     met = true;
-    if (during && (await during()) !== 'go on') throw new Dropped();
+    await halfway();
   };
   for await (const chunk of bodiless ? [] : chunks(body)) {
     if (!met && sent + chunk.length >= half) {

@@ -15,7 +15,8 @@ const echoed = { id: z.string().optional(), name: z.string().optional(), type: z
 /** A whole resource in a PUT body: strict, with the read-only members that ARM ignores. */
 export function resource<P extends z.ZodRawShape, M extends z.ZodRawShape>(properties: z.ZodObject<P>, more: M) {
   const withState = properties.extend({ provisioningState: z.string().optional(), resourceGuid: z.string().optional() });
-  return z.strictObject({ ...echoed, ...more, properties: withState.strict() });
+  // Absent properties are as good as empty ones: what is required in them is then what is missing.
+  return z.strictObject({ ...echoed, ...more, properties: z.preprocess((given) => given ?? {}, withState.strict()) });
 }
 
 /** A reference to another resource. */

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import type { Machines } from '../../sandbox/machines/contract.ts';
 import type { ServerConfig } from '../../sandbox/server/config.ts';
 import { startServer, type RunningServer } from '../../sandbox/server/server.ts';
@@ -121,4 +122,9 @@ export async function token({ ca, stackHub, azure, config }: Fixture, which: 'st
 export async function hubAudience({ ca, stackHub }: Pick<Fixture, 'ca' | 'stackHub'>): Promise<string> {
   const { body } = await send(ca, 'GET', `${stackHub}/metadata/endpoints?api-version=2019-10-01`);
   return (body as [{ authentication: { audiences: [string] } }])[0].authentication.audiences[0];
+}
+
+/** Clients of this process trust the sandbox's CA, as NODE_EXTRA_CA_CERTS would have them. */
+export function trust(ca: string): void {
+  setDefaultCACertificates([...getCACertificates(), ca]);
 }

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { Server as SshServer } from 'ssh2';
+import ssh2 from 'ssh2';
 import type { ExtensionResult, ExtensionScript, Machines, MachineSpec } from '../../sandbox/machines/contract.ts';
 
 /** Machines without Docker: what was asked of them is remembered; "their" sshd is one on loopback. */
@@ -42,7 +42,7 @@ export function machinesDouble(): MachinesDouble {
 /** An sshd on loopback that lets one user in by password. */
 export async function sshServer(username: string, password: string): Promise<{ port: number; close(): Promise<void> }> {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048, privateKeyEncoding: { type: 'pkcs1', format: 'pem' }, publicKeyEncoding: { type: 'pkcs1', format: 'pem' } });
-  const server = new SshServer({ hostKeys: [privateKey] }, (client) => {
+  const server = new ssh2.Server({ hostKeys: [privateKey] }, (client) => {
     client.on('error', () => {});
     client.on('authentication', (context) => {
       if (context.method === 'password' && context.username === username && context.password === password) context.accept();
