@@ -13,8 +13,8 @@ export const SIGNAL = {
   returnLease: 'returnLease',
   /** To `model`, with a RegistrationRequest. Asking twice for one holder is one request. */
   requestRegistration: 'requestRegistration',
-  /** To `trainModel`, with a LeaseAnswer. */
+  /** To `trainModel`, with a LeaseAnswer and the Holder that it is for. */
   leaseAnswered: 'leaseAnswered',
-  /** To `trainModel`, with a RegistrationAnswer. */
+  /** To `trainModel`, with a RegistrationAnswer and the Holder that it is for. */
   versionRegistered: 'versionRegistered',
 } as const;

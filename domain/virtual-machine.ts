@@ -60,6 +60,9 @@ export type Hello = z.infer<typeof Hello>;
 export const Holder = z.strictObject({ workflowId: z.string(), runId: z.string(), job: JobId });
 export type Holder = z.infer<typeof Holder>;
 
+/** One key a holder: two requests with the same key are one. */
+export const holderKey = ({ workflowId, runId }: Holder): string => `${runId} ${workflowId}`;
+
 export const LeaseRequest = z.strictObject({ holder: Holder, machine: MachinePlan });
 export type LeaseRequest = z.infer<typeof LeaseRequest>;
 

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { carryVerdict } from '../../../activities/failure.ts';
+import { CLOUD_QUEUE, SITE_QUEUE } from '../../../domain/resource-names.ts';
+import type { RunStatus } from '../../../domain/run-status.ts';
+import type { TrainModelRequest } from '../../../domain/train-model-input.ts';
+import { bundleWorkflows } from '../../../workers/workflow-bundle.ts';
+import { startTemporal } from '../../support/temporal.ts';
+import { EDGE_QUEUE, World } from './world.ts';
+
+export interface Harness {
+  readonly client: Client;
+  readonly world: World;
+  /** Starts a run on a VM of that name. */
+  train(input: TrainModelRequest | unknown): Promise<WorkflowHandle>;
+  stop(): Promise<void>;
+}
+
+/** A real Temporal server, the real workflows and interceptor, and stubs typed by the contract on the three queues. */
+export async function startHarness(): Promise<Harness> {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const server = await startTemporal();
+  const connection = await NativeConnection.connect({ address: server.address });
+  const client = new Client({ connection: await Connection.connect({ address: server.address }) });
+  const world = new World(client);
+  const common = {
+    connection,
+    shutdownGraceTime: '1 second',
+    maxHeartbeatThrottleInterval: '100ms',
+    defaultHeartbeatThrottleInterval: '100ms',
+    interceptors: { activity: [carryVerdict] },
+  } as const satisfies Partial<WorkerOptions>;
+  const workflowBundle = await bundleWorkflows();
+  const workers = await Promise.all([
+    Worker.create({ ...common, taskQueue: CLOUD_QUEUE, workflowBundle, activities: world.cloud }),
+    Worker.create({ ...common, taskQueue: SITE_QUEUE, activities: world.site }),
+    Worker.create({ ...common, taskQueue: EDGE_QUEUE, activities: world.edge }),
+  ]);
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  return {
+    client,
+    world,
+    train: (input) =>
+      client.workflow.start('trainModel', {
+        workflowId: `train-${randomUUID()}`,
+        taskQueue: CLOUD_QUEUE,
+        args: [input],
+      }),
+    stop: async () => {
+      for (const worker of workers) worker.shutdown();
+      await running;
+      await client.connection.close();
+      await connection.close();
+      await server.stop();
+    },
+  };
+}
+
+/** Waits by condition, with a deadline. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 20): Promise<void> {
+  const deadline = Date.now() + seconds * 1000;
+  while (!(await holds())) {
+    assert.ok(Date.now() < deadline, `not within ${seconds} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+export const status = (run: WorkflowHandle): Promise<RunStatus> => run.query<RunStatus>('status');

@@ -1,0 +1,185 @@
+import { createHash } from 'node:crypto';
+import type { Client } from '@temporalio/client';
+import type { CloudActivities, EdgeActivities, SiteActivities } from '../../../activities/contract.ts';
+import {
+  CLOUD_QUEUE,
+  imageTag,
+  jobId,
+  modelWorkflowId,
+  virtualMachineWorkflowId,
+} from '../../../domain/resource-names.ts';
+import { SIGNAL, WORKFLOW_TYPE } from '../../../domain/signals.ts';
+import type { ProvisionedMachine } from '../../../domain/virtual-machine.ts';
+import * as samples from './samples.ts';
+
+type Activities = SiteActivities & CloudActivities & EdgeActivities;
+export type Verb = keyof Activities;
+type Hook = (value: never, times: number) => unknown;
+
+export const EDGE_QUEUE = 'edge-test';
+const hash = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/**
+ * The outside of the workflows, typed by the contract: it remembers what was asked of it, in order, and does what a
+ * test says instead of (`instead`) the ordinary. The lease and registration signals are the real ones.
+ */
+export class World {
+  readonly calls: { readonly verb: Verb; readonly value: unknown }[] = [];
+  readonly #instead = new Map<Verb, Hook>();
+  readonly #versions = new Map<string, string[]>();
+  readonly power = new Map<string, 'running' | 'stopped' | 'deallocated' | 'starting' | 'absent'>();
+  after: 'keep' | 'deallocate' | 'delete' = 'keep';
+  #client: Client;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** `hook` may throw, wait, or return a value; `undefined` means: as usual. */
+  instead<V extends Verb>(verb: V, hook: (value: Parameters<Activities[V]>[0], times: number) => unknown): void {
+    this.#instead.set(verb, hook as Hook);
+  }
+
+  reset(): void {
+    this.calls.length = 0;
+    this.#instead.clear();
+    this.after = 'keep';
+  }
+
+  verbs(...only: Verb[]): Verb[] {
+    const all = this.calls.map(({ verb }) => verb);
+    return only.length > 0 ? all.filter((verb) => only.includes(verb)) : all;
+  }
+
+  count(verb: Verb): number {
+    return this.verbs(verb).length;
+  }
+
+  values<V extends Verb>(verb: V): Parameters<Activities[V]>[0][] {
+    return this.calls.filter((call) => call.verb === verb).map(({ value }) => value as Parameters<Activities[V]>[0]);
+  }
+
+  get site(): SiteActivities {
+    return this.#watched<SiteActivities>({
+      planTraining: async ({ input, workflowId, originalExecutionRunId }) =>
+        samples.plan({
+          job: jobId(hash, workflowId, originalExecutionRunId),
+          workflowId,
+          machine: input.virtualMachine.name ?? 'demo-ds2-v2',
+          model: input.model.name,
+          after: this.after,
+        }),
+      provisionVirtualMachine: async ({ name, size }): Promise<ProvisionedMachine> => {
+        const created = (this.power.get(name) ?? 'absent') === 'absent';
+        this.power.set(name, 'running');
+        return { name, resourceId: `/vm/${name}`, size, privateAddress: '10.20.0.4', created };
+      },
+      enrolVirtualMachine: async (machine) => ({
+        ...machine,
+        publicKey: samples.publicKey,
+        bundle: samples.bundle,
+        queue: EDGE_QUEUE,
+      }),
+      openAttachRule: async () => ({ address: '203.0.113.9' }),
+      closeAttachRule: async () => {},
+      inspectVirtualMachine: async (name) => this.power.get(name) ?? 'absent',
+      deallocateVirtualMachine: async (name) => void this.power.set(name, 'deallocated'),
+      deleteVirtualMachine: async (name) => void this.power.set(name, 'absent'),
+      grantData: async () => ({ kind: 'site', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
+      issueReceipt: async ({ plan }) => samples.receipt(plan.job),
+    });
+  }
+
+  get cloud(): CloudActivities {
+    const { workflow } = this.#client;
+    return this.#watched<CloudActivities>({
+      leaseVirtualMachine: async (request) => {
+        const { name } = request.machine;
+        await workflow.signalWithStart(WORKFLOW_TYPE.virtualMachine, {
+          workflowId: virtualMachineWorkflowId(name),
+          taskQueue: CLOUD_QUEUE,
+          args: [{ name }],
+          signal: SIGNAL.requestLease,
+          signalArgs: [request],
+        });
+      },
+      returnVirtualMachine: async ({ machine: name, ...back }) => {
+        await workflow.signalWithStart(WORKFLOW_TYPE.virtualMachine, {
+          workflowId: virtualMachineWorkflowId(name),
+          taskQueue: CLOUD_QUEUE,
+          args: [{ name }],
+          signal: SIGNAL.returnLease,
+          signalArgs: [back],
+        });
+      },
+      describeHolder: async ({ workflowId, runId }) => {
+        const { status } = await workflow.getHandle(workflowId, runId).describe();
+        return status.name === 'RUNNING' ? 'open' : 'closed';
+      },
+      attachComputeTarget: async ({ name }) => ({ state: 'attached', name, resourceId: `/computes/${name}` }),
+      findComputeTarget: async () => null,
+      detachComputeTarget: async () => {},
+      recordRun: async () => ({ experimentId: '1', runId: samples.hex('7', 32) }),
+      finishRun: async () => {},
+      grantCode: async () => ({ kind: 'code', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
+      grantArtifacts: async () => ({ kind: 'artifacts', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
+      requestRegistration: async (request) => {
+        const { name } = request.evidence.plan.model;
+        await workflow.signalWithStart(WORKFLOW_TYPE.model, {
+          workflowId: modelWorkflowId(name),
+          taskQueue: CLOUD_QUEUE,
+          args: [{ name }],
+          signal: SIGNAL.requestRegistration,
+          signalArgs: [request],
+        });
+      },
+      registerModel: async ({ evidence: { plan } }) => {
+        const { name } = plan.model;
+        const jobs = this.#versions.get(name) ?? [];
+        if (!jobs.includes(plan.job)) jobs.push(plan.job);
+        this.#versions.set(name, jobs);
+        const version = jobs.indexOf(plan.job) + 1;
+        const modelUri = `models:/${name}/${version}`;
+        return { name, version, resourceId: `/models/${name}/${version}`, modelUri, type: 'mlflow_model', tags: {} };
+      },
+      buildImage: async ({ version: { version }, repository }) => ({
+        registry: '127.0.0.1:5000',
+        repository,
+        tag: imageTag(version),
+        digest: `sha256:${samples.hex('0')}`,
+        uploadedBytes: 7,
+      }),
+    });
+  }
+
+  get edge(): EdgeActivities {
+    return this.#watched<EdgeActivities>({
+      hello: async () => ({
+        bundle: samples.bundle,
+        bootId: samples.bootId,
+        clock: '2026-01-02T03:04:05.000Z',
+        publicKey: samples.publicKey,
+      }),
+      prepareEnvironment: async () => samples.environment,
+      stageInputs: async () => samples.staged,
+      runTrainingJob: async ({ plan }) => samples.completed(plan.job),
+      inspectOutputs: async () => samples.inspection,
+      keepOutputs: async () => {},
+      releaseArtifacts: async () => samples.release,
+      cleanJob: async () => {},
+    });
+  }
+
+  #watched<A extends object>(ordinary: A): A {
+    const watched = Object.entries(ordinary).map(([name, usual]) => {
+      const verb = name as Verb;
+      const act = async (value: never) => {
+        this.calls.push({ verb, value });
+        const special = await this.#instead.get(verb)?.(value, this.count(verb));
+        return special ?? (await (usual as (value: never) => Promise<unknown>)(value));
+      };
+      return [name, act];
+    });
+    return Object.fromEntries(watched) as A;
+  }
+}

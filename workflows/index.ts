@@ -1,0 +1,3 @@
+export { model } from './model.ts';
+export { trainModel } from './train-model.ts';
+export { virtualMachine } from './virtual-machine.ts';

@@ -1,0 +1,120 @@
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import type { CompletedJob, PreparedEnvironment, StagedInputs } from '../domain/completed-job.ts';
+import type { Inspection, Release } from '../domain/release.ts';
+import type { TrainingPlan } from '../domain/training-plan.ts';
+import type { VirtualMachine } from '../domain/virtual-machine.ts';
+import { Access } from './access.ts';
+import type { Lease } from './lease.ts';
+import { LeasedMachine } from './leased-machine.ts';
+import type { Progress } from './status.ts';
+import { cloudSteps, edgeSteps, KEEP_PATIENCE, UNDO_PATIENCE } from './steps.ts';
+
+/** What one run does on its VM, in order, and how it leaves it. */
+export class JobOnMachine {
+  readonly #plan: TrainingPlan;
+  readonly #machine: LeasedMachine;
+  readonly #access: Access;
+  readonly #lease: Lease;
+  readonly #progress: Progress;
+  #kept = false;
+
+  constructor(plan: TrainingPlan, machine: VirtualMachine, lease: Lease, progress: Progress) {
+    this.#plan = plan;
+    this.#machine = new LeasedMachine(machine, lease, plan);
+    this.#access = Access.toData(plan, machine.publicKey);
+    this.#lease = lease;
+    this.#progress = progress;
+  }
+
+  /** Before any data is in reach. */
+  async prepareEnvironment(): Promise<PreparedEnvironment> {
+    const plan = this.#plan;
+    return this.#progress.step(
+      'environment',
+      () => this.#machine.do((edge) => edge.prepareEnvironment({ plan })),
+      ({ python, packages, cached }) => `Python ${python}, ${packages.length} packages${cached ? ', as before' : ''}`,
+    );
+  }
+
+  async grantData(): Promise<void> {
+    await this.#access.grant();
+  }
+
+  async stageInputs(): Promise<StagedInputs> {
+    const plan = this.#plan;
+    return this.#progress.step(
+      'stage',
+      () => this.#access.do((grants) => this.#machine.do((edge) => edge.stageInputs({ plan, grants }))),
+      ({ data: { files, bytes }, cached }) => `${files} files, ${bytes} bytes${cached ? ', as before' : ''}`,
+    );
+  }
+
+  async train(environment: PreparedEnvironment): Promise<CompletedJob> {
+    const plan = this.#plan;
+    return this.#progress.step(
+      'train',
+      () => this.#access.do((grants) => this.#machine.do((edge) => edge.runTrainingJob({ plan, environment, grants }))),
+      ({ metrics, starts }) => `exit code 0, ${metrics.length} metrics${starts > 1 ? `, ${starts} starts` : ''}`,
+    );
+  }
+
+  async keepOutputs(): Promise<void> {
+    const plan = this.#plan;
+    await this.#access.do((grants) => this.#machine.do((edge) => edge.keepOutputs({ plan, grants })));
+    this.#kept = true;
+  }
+
+  async releaseOutputs(): Promise<Release> {
+    const plan = this.#plan;
+    const inspection = await this.#progress.step(
+      'inspect',
+      () => this.#machine.do((edge) => edge.inspectOutputs({ plan })),
+      ({ modelType, artifacts }) => `${modelType}, ${artifacts.length} files`,
+    );
+    return this.#progress.step(
+      'release',
+      () => this.#release(inspection),
+      ({ artifacts, bytes }) => `${artifacts.length} files, ${bytes} bytes`,
+    );
+  }
+
+  /** The VM's part is over. What cannot be removed now, the VM's workflow removes before it leases the VM again. */
+  async giveMachineBack(): Promise<void> {
+    try {
+      await this.#progress.step(
+        'clean',
+        () => this.#clean(),
+        () => 'the job’s folders are removed',
+      );
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+    }
+    await this.#lease.giveBack();
+  }
+
+  /** Best effort on what a failed run leaves; the log went to the site while it was written. */
+  async undoTrain(): Promise<void> {
+    if (this.#kept || this.#lease.returned) return;
+    const plan = this.#plan;
+    const edge = edgeSteps(this.#machine.machine.queue, { within: KEEP_PATIENCE });
+    await CancellationScope.withTimeout(KEEP_PATIENCE, () =>
+      this.#access.do((grants) => edge.keepOutputs({ plan, grants })),
+    );
+  }
+
+  async undoStage(): Promise<void> {
+    if (!this.#lease.returned) await this.#clean();
+  }
+
+  async #release(inspection: Inspection): Promise<Release> {
+    const plan = this.#plan;
+    const { publicKey: machineKey } = this.#machine.machine;
+    const access = new Access(async () => [await cloudSteps().grantArtifacts({ plan, inspection, machineKey })]);
+    return access.do((grants) => this.#machine.do((edge) => edge.releaseArtifacts({ plan, inspection, grants })));
+  }
+
+  async #clean(): Promise<void> {
+    await edgeSteps(this.#machine.machine.queue, { within: UNDO_PATIENCE }).cleanJob(this.#plan.job);
+    this.#lease.cleaned();
+  }
+}

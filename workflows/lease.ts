@@ -1,0 +1,67 @@
+import { isCancellation, workflowInfo } from '@temporalio/workflow';
+import { SIGNAL } from '../domain/signals.ts';
+import type { TrainingPlan } from '../domain/training-plan.ts';
+import { parse } from '../domain/validation.ts';
+import { LeaseAnswer, type Holder, type VirtualMachine } from '../domain/virtual-machine.ts';
+import { Answers } from './answers.ts';
+import { failWith } from './failure.ts';
+import { cloudSteps, UNDO_PATIENCE } from './steps.ts';
+
+/** A run's side of its VM's lease. */
+export class Lease {
+  readonly #answers = new Answers<LeaseAnswer>(
+    SIGNAL.leaseAnswered,
+    (value) => parse(LeaseAnswer, value),
+    'From the VM’s workflow: the VM is yours, or why it cannot be.',
+  );
+  readonly #plan: TrainingPlan;
+  #taken: VirtualMachine | undefined;
+  #clean = false;
+  #returned = false;
+
+  constructor(plan: TrainingPlan) {
+    this.#plan = plan;
+  }
+
+  /** Waits its turn. Asked again while held, the VM's workflow makes the VM ready again (it was stopped) and answers. */
+  async take(): Promise<VirtualMachine> {
+    const machine = this.#plan.virtualMachine;
+    const answer = await this.#answers.to(() => cloudSteps().leaseVirtualMachine({ holder: this.holder, machine }));
+    if (answer.kind === 'refused') throw failWith(answer.failure);
+    this.#taken ??= answer.virtualMachine;
+    return answer.virtualMachine;
+  }
+
+  /** The VM may be another run's by now. */
+  get returned(): boolean {
+    return this.#returned;
+  }
+
+  /** The job's folders are gone: the VM's workflow need not remove them. */
+  cleaned(): void {
+    this.#clean = true;
+  }
+
+  /** Gives the VM back, or withdraws the request. Twice is once. */
+  async giveBack(): Promise<void> {
+    await this.#giveBack(this.#plan.virtualMachine.after);
+  }
+
+  /** A VM that was made for a run which is cancelled goes with it, unless another run waits for it. */
+  async giveBackAfter(reason: unknown): Promise<void> {
+    const goes = isCancellation(reason) && this.#taken?.created === true;
+    await this.#giveBack(goes ? 'delete' : this.#plan.virtualMachine.after);
+  }
+
+  get holder(): Holder {
+    const { workflowId, runId } = workflowInfo();
+    return { workflowId, runId, job: this.#plan.job };
+  }
+
+  async #giveBack(after: TrainingPlan['virtualMachine']['after']): Promise<void> {
+    if (this.#returned) return;
+    const machine = this.#plan.virtualMachine.name;
+    await cloudSteps(UNDO_PATIENCE).returnVirtualMachine({ holder: this.holder, clean: this.#clean, after, machine });
+    this.#returned = true;
+  }
+}

@@ -1,0 +1,59 @@
+import { isCancellation } from '@temporalio/workflow';
+import type { CompletedJob } from '../domain/completed-job.ts';
+import type { RecordedRun } from '../domain/model-version.ts';
+import type { TrainingPlan } from '../domain/training-plan.ts';
+import type { VirtualMachine } from '../domain/virtual-machine.ts';
+import { cloudSteps, UNDO_PATIENCE } from './steps.ts';
+
+/** Azure ML's record of a run. The script's exit code ends it; a run that is cancelled before its model is registered was killed. */
+export class RunRecord {
+  readonly #plan: TrainingPlan;
+  readonly #machine: VirtualMachine;
+  #run: RecordedRun | undefined;
+  #completed: CompletedJob | undefined;
+  #finished = false;
+  #registered = false;
+
+  constructor(plan: TrainingPlan, machine: VirtualMachine) {
+    this.#plan = plan;
+    this.#machine = machine;
+  }
+
+  async begin(): Promise<RecordedRun> {
+    this.#run = await this.#record(undefined);
+    return this.#run;
+  }
+
+  /** The script has ended well, whatever becomes of its model. */
+  async finish(run: RecordedRun, completed: CompletedJob): Promise<void> {
+    this.#completed = completed;
+    const { parameters, metrics, endedAt } = completed;
+    await cloudSteps().finishRun({ run, status: 'FINISHED', completed: { parameters, metrics, endedAt } });
+    this.#finished = true;
+  }
+
+  /** Its model has a version: the run stays FINISHED from now on. */
+  registered(): void {
+    this.#registered = true;
+  }
+
+  /** Found by its `job` tag where `begin` was interrupted. */
+  async undo(reason: unknown): Promise<void> {
+    const killed = isCancellation(reason) && !this.#registered;
+    if (this.#finished && !killed) return;
+    const run = this.#run ?? (await this.#record(UNDO_PATIENCE));
+    const status = killed ? 'KILLED' : this.#completed ? 'FINISHED' : 'FAILED';
+    await cloudSteps(UNDO_PATIENCE).finishRun({ run, status, ...this.#results() });
+  }
+
+  #results() {
+    if (!this.#completed) return {};
+    const { parameters, metrics, endedAt } = this.#completed;
+    return { completed: { parameters, metrics, endedAt } };
+  }
+
+  async #record(within: Parameters<typeof cloudSteps>[0]): Promise<RecordedRun> {
+    const { computeTarget, ...machine } = this.#machine;
+    return cloudSteps(within).recordRun({ plan: this.#plan, machine, computeTarget });
+  }
+}

@@ -1,0 +1,131 @@
+import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import type { Duration } from '@temporalio/common';
+import type { CloudActivities, EdgeActivities, SiteActivities } from '../activities/contract.ts';
+import { CLOUD_QUEUE, SITE_QUEUE } from '../domain/resource-names.ts';
+
+/**
+ * Every step that a workflow may ask for: its queue, timeouts, retries and heartbeat stand here and nowhere else.
+ * An attempt's limit is generous, since a killed worker is noticed by the missing heartbeat (`activities/failure.ts`
+ * sends one for every step); what may never be tried again says so itself.
+ */
+
+/** A VM that runs but does not answer is waited for this long; so is any service that a step cannot do without. */
+export const OFFLINE_TOLERANCE = 72 * 3_600_000;
+/** What is undone must not hang a run that has failed already. */
+export const UNDO_PATIENCE: Duration = '10 minutes';
+/** How long a step may lie in a VM's queue before the Stack Hub is asked what became of the VM. */
+export const SILENCE: Duration = '1 minute';
+/** How often a VM that stopped under a run is started again for it. */
+export const MACHINE_RESTARTS = 3;
+/** How often a step that finds its grants expired at once is granted anew. */
+export const GRANT_RENEWALS = 3;
+/** The same for a VM that is known to be silent and to run. */
+export const LONG_SILENCE: Duration = '10 minutes';
+/** A VM that ran a moment ago takes a step at once, or is not there. */
+export const WARM_SILENCE: Duration = '5 seconds';
+/** A new VM's worker starts after its extension; a started VM boots. */
+export const BOOT_SILENCE: Duration = '15 minutes';
+/** An answer that has not come by then is asked for again: a signal may have gone to a workflow that was terminated. */
+export const ASK_AGAIN: Duration = '15 minutes';
+/** How long Azure ML may try to reach a VM: while it does, its port is open. */
+export const ATTACH_PATIENCE = { try: '5 minutes', require: '30 minutes' } as const;
+/** How often a lease's holder is asked after: while another waits for the VM, and while none does. */
+export const HOLDER_WATCH = { wanted: '1 minute', unwanted: '10 minutes' } as const;
+/** How long a lost holder's job may take to be stopped and removed. */
+export const CLEAN_PATIENCE: Duration = '10 minutes';
+/** Best effort on a run that has failed: its outputs. */
+export const KEEP_PATIENCE: Duration = '1 hour';
+
+interface Verb {
+  /** The limit of one attempt. */
+  readonly attempt: Duration;
+  /** Shown by the Temporal UI. */
+  readonly summary: string;
+}
+type Table<A> = { readonly [K in keyof A]: Verb };
+
+const siteVerbs: Table<SiteActivities> = {
+  planTraining: { attempt: '5 minutes', summary: 'Read policy, sizes, quotas and inputs; freeze the plan' },
+  provisionVirtualMachine: { attempt: '2 hours', summary: 'Make the VM run on the Stack Hub' },
+  enrolVirtualMachine: { attempt: '1 hour', summary: 'Put the worker on the VM' },
+  openAttachRule: { attempt: '15 minutes', summary: 'Open port 22 to Azure ML' },
+  closeAttachRule: { attempt: '15 minutes', summary: 'Close port 22 again' },
+  inspectVirtualMachine: { attempt: '2 minutes', summary: 'Ask the Stack Hub for the VM’s power state' },
+  deallocateVirtualMachine: { attempt: '1 hour', summary: 'Deallocate the idle VM' },
+  deleteVirtualMachine: { attempt: '1 hour', summary: 'Delete the VM and what was made with it' },
+  grantData: { attempt: '2 minutes', summary: 'Grant the VM its inputs and the run container' },
+  issueReceipt: { attempt: '2 minutes', summary: 'Sign the receipt' },
+};
+
+const cloudVerbs: Table<CloudActivities> = {
+  leaseVirtualMachine: { attempt: '1 minute', summary: 'Ask for the VM' },
+  returnVirtualMachine: { attempt: '1 minute', summary: 'Give the VM back' },
+  describeHolder: { attempt: '1 minute', summary: 'Ask whether the holder still runs' },
+  attachComputeTarget: { attempt: '15 minutes', summary: 'Attach the VM to Azure ML' },
+  findComputeTarget: { attempt: '2 minutes', summary: 'Look for the VM in Azure ML' },
+  detachComputeTarget: { attempt: '15 minutes', summary: 'Detach the VM from Azure ML' },
+  recordRun: { attempt: '2 minutes', summary: 'Record the run in Azure ML' },
+  finishRun: { attempt: '5 minutes', summary: 'End the run in Azure ML' },
+  grantCode: { attempt: '2 minutes', summary: 'Grant the VM the code' },
+  grantArtifacts: { attempt: '2 minutes', summary: 'Grant the VM a place for each artifact' },
+  requestRegistration: { attempt: '1 minute', summary: 'Ask for the model version' },
+  registerModel: { attempt: '6 hours', summary: 'Verify the receipt and the artifacts; register the version' },
+  buildImage: { attempt: '6 hours', summary: 'Build the image and push it' },
+};
+
+const edgeVerbs: Table<Omit<EdgeActivities, 'runTrainingJob'>> = {
+  hello: { attempt: '30 seconds', summary: 'Say hello' },
+  prepareEnvironment: { attempt: '6 hours', summary: 'Prepare the Python environment' },
+  stageInputs: { attempt: '48 hours', summary: 'Stage code and inputs' },
+  inspectOutputs: { attempt: '6 hours', summary: 'Look through the model’s output' },
+  keepOutputs: { attempt: '48 hours', summary: 'Keep outputs and log on site' },
+  releaseArtifacts: { attempt: '48 hours', summary: 'Release the artifacts' },
+  cleanJob: { attempt: '10 minutes', summary: 'Remove the job’s folders' },
+};
+
+const RETRY = { initialInterval: '250ms', backoffCoefficient: 2, maximumInterval: '1 minute' } as const;
+const HEARTBEAT: Duration = '15 seconds';
+
+/** The site worker's steps; `within` bounds all attempts together. */
+export const siteSteps = (within: Duration = OFFLINE_TOLERANCE): SiteActivities =>
+  stepsOf(siteVerbs, { taskQueue: SITE_QUEUE, scheduleToCloseTimeout: within });
+
+/** The cloud worker's steps. */
+export const cloudSteps = (within: Duration = OFFLINE_TOLERANCE): CloudActivities =>
+  stepsOf(cloudVerbs, { taskQueue: CLOUD_QUEUE, scheduleToCloseTimeout: within });
+
+export interface EdgePatience {
+  /** How long a step may lie in the queue; then it fails with a timeout that `isSilence` knows. */
+  readonly silence?: Duration;
+  readonly within?: Duration;
+  /** The plan's limit for the script; the unit on the VM enforces it. */
+  readonly trainingSeconds?: number;
+}
+
+/** The steps of the VM that listens on `queue`. */
+export function edgeSteps(queue: string, patience: EdgePatience = {}): EdgeActivities {
+  const hour = 3600;
+  const training = patience.trainingSeconds ?? 0;
+  return stepsOf<EdgeActivities>(
+    { ...edgeVerbs, runTrainingJob: { attempt: (training + hour) * 1000, summary: 'Run the training script' } },
+    {
+      taskQueue: queue,
+      scheduleToStartTimeout: patience.silence ?? SILENCE,
+      ...(patience.within === undefined ? {} : { scheduleToCloseTimeout: patience.within }),
+    },
+  );
+}
+
+function stepsOf<A>(table: Table<A>, options: ActivityOptions): A {
+  const steps = Object.entries<Verb>(table).map(([verb, { attempt, summary }]) => {
+    const proxy = proxyActivities({
+      ...options,
+      startToCloseTimeout: attempt,
+      heartbeatTimeout: HEARTBEAT,
+      retry: RETRY,
+      summary,
+    });
+    return [verb, proxy[verb]];
+  });
+  return Object.fromEntries(steps) as A;
+}
