@@ -51,5 +51,10 @@ export type MachineConfig = z.infer<typeof MachineConfig>;
  * does not know. So one PUT carries both halves of the key, a lost answer is found by GET, and a seal's key is checked
  * against ARM rather than against a workflow's word.
  */
-export const InstalledWorker = z.strictObject({ bundle: Sha256, publicKey: MachineKey });
+export const InstalledWorker = z.strictObject({
+  bundle: Sha256,
+  publicKey: MachineKey,
+  /** SHA-256 over all else of the MachineConfig: a policy or a credential that changed is put on the VM anew. */
+  config: Sha256,
+});
 export type InstalledWorker = z.infer<typeof InstalledWorker>;

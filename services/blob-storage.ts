@@ -5,25 +5,16 @@ import {
   ContainerClient,
   ContainerSASPermissions,
   generateBlobSASQueryParameters,
-  newPipeline,
   SASProtocol,
   StorageSharedKeyCredential,
-  type Pipeline,
-  type StoragePipelineOptions,
 } from '@azure/storage-blob';
+import { blobPipeline, type BlobConnection } from './blob-pipeline.ts';
 import { ServiceError, toServiceError } from './errors.ts';
 
 /** The newest version that Stack Hub's blob service speaks; a newer one is `400 InvalidHeaderValue`. */
 export const STACK_HUB_VERSION = '2019-07-07';
 
-export interface BlobConnection {
-  /** PEM of certificate authorities to trust instead of the system's. */
-  ca?: string | undefined;
-  /** Absent: what the SDK speaks. */
-  apiVersion?: string | undefined;
-  /** A CONNECT proxy. */
-  proxy?: { host: string; port: number } | undefined;
-}
+export type { BlobConnection };
 
 export interface BlobAccountOptions extends BlobConnection {
   /** `https://ACCOUNT.blob.SUFFIX`, or `https://HOST:PORT/ACCOUNT`. */
@@ -142,6 +133,23 @@ export async function putIfAbsent(
   }
 }
 
+/** Puts a blob whatever is there. @throws ServiceError */
+export async function replaceText(
+  container: ContainerClient,
+  path: string,
+  text: string,
+  contentType: string,
+): Promise<void> {
+  const body = Buffer.from(text);
+  try {
+    await container
+      .getBlockBlobClient(path)
+      .upload(body, body.byteLength, { blobHTTPHeaders: { blobContentType: contentType } });
+  } catch (error) {
+    throw toServiceError(error, `writing ${place(container.url)}/${path}`);
+  }
+}
+
 /** As `putIfAbsent`, from a file of any size, in blocks. */
 export async function putFileIfAbsent(container: ContainerClient, path: string, file: string): Promise<boolean> {
   try {
@@ -187,34 +195,6 @@ export async function ensureContainer(container: ContainerClient): Promise<void>
   } catch (error) {
     throw toServiceError(error, `creating the container ${place(container.url)}`);
   }
-}
-
-/**
- * Two tries, since Temporal retries whole activities; the version is set by a factory, which runs before signing, because
- * the client's own `version` option is ignored and `additionalPolicies` break child clients.
- */
-function blobPipeline(
-  credential: AnonymousCredential | StorageSharedKeyCredential,
-  connection: BlobConnection,
-): Pipeline {
-  const { ca, proxy, apiVersion } = connection;
-  const options: StoragePipelineOptions & { tlsOptions?: { ca: string } } = {
-    retryOptions: { maxTries: 2, tryTimeoutInMs: 120_000 },
-    ...(ca === undefined ? {} : { tlsOptions: { ca } }),
-    ...(proxy === undefined ? {} : { proxyOptions: { host: `http://${proxy.host}`, port: proxy.port } }),
-  };
-  const pipeline = newPipeline(credential, options);
-  if (apiVersion !== undefined) {
-    pipeline.factories.push({
-      create: (next) => ({
-        sendRequest(request) {
-          request.headers.set('x-ms-version', apiVersion);
-          return next.sendRequest(request);
-        },
-      }),
-    });
-  }
-  return pipeline;
 }
 
 function accountName(endpoint: string): string {

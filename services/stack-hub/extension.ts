@@ -9,11 +9,13 @@ export interface ScriptRequest {
   readonly worker: InstalledWorker;
   /** Downloaded by the VM's agent; each carries a SAS. */
   readonly fileUris: readonly string[];
-  readonly commandToExecute: string;
+  /** A shell script. It goes as `script`, which the handler runs from a file: `commandToExecute` would stand in argv. */
+  readonly script: string;
 }
 
 const BUNDLE_TAG = 'edge-train-bundle';
 const KEY_TAG = 'edge-train-public-key';
+const CONFIG_TAG = 'edge-train-config';
 
 export const extensionAddress = (machine: string): Address => ({
   path: `${machineAddress(machine).path}/extensions/${machineResources(machine).extension}`,
@@ -26,18 +28,23 @@ export const extensionAddress = (machine: string): Address => ({
  * encrypted for the VM and never shown.
  */
 export function extensionBody(hub: StackHub, machine: string, script: ScriptRequest): object {
-  const { bundle, publicKey } = script.worker;
+  const { bundle, publicKey, config } = script.worker;
   return {
     location: hub.location,
-    tags: { ...ownerTags(machine), [BUNDLE_TAG]: bundle, [KEY_TAG]: `${publicKey.x}.${publicKey.y}` },
+    tags: {
+      ...ownerTags(machine),
+      [BUNDLE_TAG]: bundle,
+      [KEY_TAG]: `${publicKey.x}.${publicKey.y}`,
+      [CONFIG_TAG]: config,
+    },
     properties: {
       publisher: 'Microsoft.Azure.Extensions',
       type: 'CustomScript',
       typeHandlerVersion: '2.1',
       autoUpgradeMinorVersion: true,
-      forceUpdateTag: bundle,
+      forceUpdateTag: config,
       settings: {},
-      protectedSettings: { fileUris: script.fileUris, commandToExecute: script.commandToExecute },
+      protectedSettings: { fileUris: script.fileUris, script: Buffer.from(script.script).toString('base64') },
     },
   };
 }
@@ -56,6 +63,7 @@ export function installedWorker(extension: Resource): InstalledWorker | undefine
   const [x, y] = (extension.tags?.[KEY_TAG] ?? '').split('.');
   const read = InstalledWorker.safeParse({
     bundle: extension.tags?.[BUNDLE_TAG],
+    config: extension.tags?.[CONFIG_TAG],
     publicKey: { kty: 'EC', crv: 'P-256', x, y },
   });
   return read.success ? read.data : undefined;

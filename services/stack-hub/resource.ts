@@ -142,7 +142,11 @@ export function requireOurs(resource: Resource, address: Address): void {
 }
 
 /** The resource once nothing is under way on it; undefined when there is none, or none any more. */
-async function settledResource(hub: StackHub, address: Address, progress: Progress): Promise<Resource | undefined> {
+export async function settledResource(
+  hub: StackHub,
+  address: Address,
+  progress: Progress,
+): Promise<Resource | undefined> {
   const target = resourceId(hub, address);
   const resumed = resumedOperation(target, progress.resumed);
   if (resumed) await resume(hub, resumed, progress, `creating ${address.path} on ${hub.endpoint}`);

@@ -1,0 +1,20 @@
+import type { Secrets } from '../../services/secrets.ts';
+import type { Progress } from '../../services/stack-hub/long-running.ts';
+
+/** What a site worker is given once, at its start. */
+export interface SiteDependencies {
+  /** Path of `site.yml`; read anew at every step. */
+  readonly siteFile: string;
+  readonly secrets: Secrets;
+  /** What is installed on VMs: a tar.gz on this machine, named by its SHA-256. */
+  readonly bundle: { readonly digest: string; readonly path: string };
+  /** The step that runs now. Default: Temporal's own context. */
+  readonly step?: () => Step;
+  readonly now?: () => Date;
+}
+
+/** A step's ties to who asked for it. */
+export interface Step extends Progress {
+  /** The same over all attempts of this step, another for every other step. */
+  readonly request: string;
+}

@@ -1,0 +1,100 @@
+import type { MachineConfig } from '../../domain/machine-config.ts';
+import { bundlePath, edgeQueue } from '../../domain/resource-names.ts';
+import type { InstalledMachine, ProvisionedMachine } from '../../domain/virtual-machine.ts';
+import { findBlob, putFileIfAbsent } from '../../services/blob-storage.ts';
+import { ServiceError } from '../../services/errors.ts';
+import { canonicalJson, generateMachineKey, sha256 } from '../../services/signing.ts';
+import { machineAddress } from '../../services/stack-hub/compute.ts';
+import { extensionAddress, extensionBody, installedWorker } from '../../services/stack-hub/extension.ts';
+import { getResource, putResource, requireOurs, settledResource } from '../../services/stack-hub/resource.ts';
+import type { SiteDependencies, Step } from './dependencies.ts';
+import { installScript } from './install-script.ts';
+import { runContainer } from './plan-file.ts';
+import type { SiteSession } from './site-session.ts';
+
+/**
+ * The worker's bundle on the VM, by the CustomScript extension: the VM fetches, nothing dials in. What ARM shows to be there
+ * with the same bundle and configuration is kept, key and all; so a lost answer is found again. Minutes.
+ * @throws ServiceError `InstallFailed` (host) with the extension's last words
+ */
+export async function enrolVirtualMachine(
+  session: SiteSession,
+  step: Step,
+  dependencies: SiteDependencies,
+  machine: ProvisionedMachine,
+): Promise<InstalledMachine> {
+  const hub = await session.stackHub();
+  await requireOurMachine(session, step, machine.name);
+  const { digest } = dependencies.bundle;
+  const queue = edgeQueue(machine.name, digest);
+  const settings = await machineSettings(session, dependencies, machine.name, queue);
+  const config = sha256(canonicalJson(settings));
+
+  const address = extensionAddress(machine.name);
+  const existing = await settledResource(hub, address, step);
+  const worker = existing?.properties.provisioningState === 'Succeeded' ? installedWorker(existing) : undefined;
+  if (worker?.bundle === digest && worker.config === config)
+    return { ...machine, publicKey: worker.publicKey, bundle: digest, queue };
+
+  const fileUri = await uploadBundle(session, dependencies);
+  const { privateKey, publicKey } = generateMachineKey();
+  const script = installScript({ ...settings, privateKey });
+  await putResource(
+    hub,
+    address,
+    extensionBody(hub, machine.name, { worker: { bundle: digest, publicKey, config }, fileUris: [fileUri], script }),
+    step,
+  );
+  return { ...machine, publicKey, bundle: digest, queue };
+}
+
+/** All of the MachineConfig but the key, from the site's file alone. */
+async function machineSettings(
+  { site, ca }: SiteSession,
+  { secrets, bundle }: SiteDependencies,
+  machine: string,
+  queue: string,
+): Promise<Omit<MachineConfig, 'privateKey'>> {
+  const { apiKey, ...temporal } = site.temporal;
+  return {
+    machine,
+    bundle: bundle.digest,
+    queue,
+    temporal: { ...temporal, ...(apiKey ? { apiKey: await secrets.resolve(apiKey) } : {}) },
+    uplink: site.uplink,
+    packageIndex: site.packageIndex,
+    policy: { site: site.name, ...site.limits, release: site.release },
+    ...(site.attach.mode === 'never'
+      ? {}
+      : { attachAccount: { username: site.attach.username, publicKey: site.attach.publicKey } }),
+    ...(ca === undefined ? {} : { caBundle: ca }),
+    siteBlobEndpoints: Object.values(site.storageAccounts).map(({ blobEndpoint }) => blobEndpoint),
+  };
+}
+
+/** Once a bundle, whoever needs it; the script checks the digest again where it is unpacked. Returns a URL to read it. */
+async function uploadBundle(session: SiteSession, { bundle, now }: SiteDependencies): Promise<string> {
+  const runs = await runContainer(session);
+  const path = bundlePath(bundle.digest);
+  if (!(await findBlob(runs, path))) await putFileIfAbsent(runs, path, bundle.path);
+  const { account, container } = session.site.runs;
+  return (await session.account(account)).sas({
+    container,
+    blob: path,
+    permissions: 'r',
+    ...(now ? { now: now() } : {}),
+  }).url;
+}
+
+async function requireOurMachine(session: SiteSession, step: Step, machine: string): Promise<void> {
+  const address = machineAddress(machine);
+  const found = await getResource(await session.stackHub(), address, step.signal);
+  if (found) return requireOurs(found, address);
+  throw new ServiceError({
+    class: 'host',
+    type: 'MachineGone',
+    cause: `The VM ${machine} is not there: someone deleted it after it was made.`,
+    nextStep: 'Start the run again; the VM is made anew.',
+    retryable: false,
+  });
+}

@@ -1,0 +1,31 @@
+import type { SiteActivities } from '../contract.ts';
+import { closeAttachRule } from './close-attach-rule.ts';
+import { currentStep } from './current-step.ts';
+import { deleteVirtualMachine } from './delete-virtual-machine.ts';
+import type { SiteDependencies, Step } from './dependencies.ts';
+import { enrolVirtualMachine } from './enrol-virtual-machine.ts';
+import { grantData } from './grant-data.ts';
+import { issueReceipt } from './issue-receipt.ts';
+import { openAttachRule } from './open-attach-rule.ts';
+import { planTraining } from './plan-training.ts';
+import { deallocateVirtualMachine, inspectVirtualMachine } from './power.ts';
+import { provisionVirtualMachine } from './provision-virtual-machine.ts';
+import { openSite, type SiteSession } from './site-session.ts';
+
+/** The site worker's activities. Each reads `site.yml` and its secrets anew: what the operator changed holds from the next step. */
+export function createSiteActivities(dependencies: SiteDependencies): SiteActivities {
+  const at = async <T>(run: (session: SiteSession, step: Step) => Promise<T>): Promise<T> =>
+    run(await openSite(dependencies), (dependencies.step ?? currentStep)());
+  return {
+    planTraining: (request) => at((session, step) => planTraining(session, step, dependencies, request)),
+    provisionVirtualMachine: (machine) => at((session, step) => provisionVirtualMachine(session, step, machine)),
+    enrolVirtualMachine: (machine) => at((session, step) => enrolVirtualMachine(session, step, dependencies, machine)),
+    openAttachRule: (machine) => at((session, step) => openAttachRule(session, step, machine)),
+    closeAttachRule: (machine) => at((session, step) => closeAttachRule(session, step, machine)),
+    inspectVirtualMachine: (machine) => at((session, step) => inspectVirtualMachine(session, step, machine)),
+    deallocateVirtualMachine: (machine) => at((session, step) => deallocateVirtualMachine(session, step, machine)),
+    deleteVirtualMachine: (machine) => at((session, step) => deleteVirtualMachine(session, step, machine)),
+    grantData: (request) => at((session, step) => grantData(session, step, dependencies, request)),
+    issueReceipt: (evidence) => at((session) => issueReceipt(session, dependencies, evidence)),
+  };
+}

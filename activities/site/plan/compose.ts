@@ -1,0 +1,89 @@
+import { basename } from 'node:path/posix';
+import { fillCommand, literalText, type CommandJob } from '../../../domain/command-job.ts';
+import type { EnvironmentPlan } from '../../../domain/environment.ts';
+import { computeTargetName, defaultRepository, type JobId } from '../../../domain/resource-names.ts';
+import type { TrainModelInput } from '../../../domain/train-model-input.ts';
+import { CAGE, type PlannedInput, type TrainingPlan } from '../../../domain/training-plan.ts';
+import { sha256 } from '../../../services/signing.ts';
+import type { SiteSession } from '../site-session.ts';
+import type { PlannedData } from './data.ts';
+import { memoryLimits, type MachineChoice } from './machine.ts';
+import type { ModelChoice } from './model.ts';
+
+/** Puts what was chosen into one plan; the same choices make the same plan, byte for byte. */
+export function composePlan(chosen: {
+  session: SiteSession;
+  input: TrainModelInput;
+  job: JobId;
+  workflowId: string;
+  data: readonly PlannedData[];
+  environment: EnvironmentPlan;
+  model: ModelChoice;
+  machine: MachineChoice;
+}): TrainingPlan {
+  const { session, input, job, machine, model } = chosen;
+  const { site } = session;
+  const inputs = chosen.data.map((each) => each.input);
+  return {
+    job,
+    site: site.name,
+    workflowId: chosen.workflowId,
+    siteFile: session.digest,
+    virtualMachine: {
+      site: site.name,
+      name: machine.name,
+      size: machine.size,
+      after: input.virtualMachine.after,
+      attach: site.attach.mode,
+      idleSeconds: Math.round(site.virtualMachines.idleMinutes * 60),
+      computeTarget: computeTargetName(sha256, machine.name),
+    },
+    command: fillCommand(input.job.command, { inputs: inputValues(input.job, inputs), outputs: outputValues(model) }),
+    environmentVariables: literals(input.job.environment_variables),
+    environment: chosen.environment,
+    ...(input.code ? { code: input.code } : {}),
+    inputs,
+    outputs: [...model.outputs],
+    limits: {
+      seconds: Math.min(input.job.limits?.timeout ?? site.limits.maxSeconds, site.limits.maxSeconds),
+      ...memoryLimits(input, machine.size),
+    },
+    run: {
+      experiment: input.job.experiment_name ?? input.model.name,
+      displayName: input.job.display_name ?? `${input.model.name}-${job.slice(0, 8)}`,
+      ...(input.job.description === undefined ? {} : { description: input.job.description }),
+      tags: runTags(input.job),
+    },
+    model: { name: input.model.name, ...model.model, tags: input.model.tags },
+    image: { repository: input.image.repository ?? defaultRepository(input.model.name) },
+    release: site.release,
+  };
+}
+
+/** A literal as Python would print it; data as its path in the cage: a file by its own name, a folder as such. */
+function inputValues(job: CommandJob, planned: readonly PlannedInput[]): Record<string, string> {
+  const values = literals(job.inputs);
+  for (const { name, type, data } of planned) {
+    values[name] = type === 'uri_file' ? `${CAGE.inputs}/${name}/${basename(data.path)}` : `${CAGE.inputs}/${name}`;
+  }
+  return values;
+}
+
+function outputValues({ outputs }: ModelChoice): Record<string, string> {
+  return Object.fromEntries(outputs.map(({ name }) => [name, `${CAGE.outputs}/${name}`]));
+}
+
+function literals(values: Readonly<Record<string, unknown>> | undefined): Record<string, string> {
+  const isLiteral = (value: unknown): value is string | number | boolean =>
+    ['string', 'number', 'boolean'].includes(typeof value);
+  return Object.fromEntries(
+    Object.entries(values ?? {}).flatMap(([name, value]) =>
+      isLiteral(value) ? [[name, literalText(value)] as const] : [],
+    ),
+  );
+}
+
+/** The job file's `compute` names a target in the cloud: on site the VM stands for it, and the tag says what was written. */
+function runTags(job: CommandJob): Record<string, string> {
+  return { ...literals(job.tags), ...(job.compute === undefined ? {} : { 'job-file.compute': job.compute }) };
+}

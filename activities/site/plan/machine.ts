@@ -1,0 +1,119 @@
+import { chooseSize, type MachineSize } from '../../../domain/machine-size.ts';
+import { virtualMachineName } from '../../../domain/resource-names.ts';
+import type { TrainModelInput } from '../../../domain/train-model-input.ts';
+import type { Issue } from '../../../domain/validation.ts';
+import { ServiceError } from '../../../services/errors.ts';
+import { listSizes, machineAddress, readQuota } from '../../../services/stack-hub/compute.ts';
+import { getResource, requireOurs } from '../../../services/stack-hub/resource.ts';
+import type { Step } from '../dependencies.ts';
+import type { Choice } from '../plan-training.ts';
+import type { SiteSession } from '../site-session.ts';
+import type { PlannedData } from './data.ts';
+
+export interface MachineChoice {
+  readonly name: string;
+  readonly size: MachineSize;
+  /** Set where the VM would have to be made and the site's quota has no room for it. */
+  readonly shortage?: ServiceError;
+}
+
+/** Azure ML's own default for /dev/shm, where the VM has room for it. */
+const DEFAULT_SHARED_MEMORY_MIB = 2048;
+
+/**
+ * A size that the site allows and the Stack Hub offers and that holds the data; and the VM's name. A VM that is there keeps its
+ * size: it is refused when that will not do.
+ */
+export async function chooseMachine(
+  session: SiteSession,
+  step: Step,
+  input: TrainModelInput,
+  data: readonly PlannedData[],
+): Promise<Choice<MachineChoice>> {
+  const { site } = session;
+  const hub = await session.stackHub();
+  const allowed = site.virtualMachines.sizes.map((size) => size.toLowerCase());
+  const offered = (await listSizes(hub, step.signal)).filter(({ name }) => allowed.includes(name.toLowerCase()));
+  const stated = input.virtualMachine.name ?? site.virtualMachines.default;
+  const existing = stated === undefined ? undefined : await existingSize(session, step, stated);
+  const requested = input.virtualMachine.size ?? input.job.resources?.instance_type;
+  if (existing !== undefined && requested !== undefined && requested.toLowerCase() !== existing.toLowerCase()) {
+    return {
+      issues: [
+        {
+          path: 'virtualMachine.size',
+          rule: `the VM ${stated} is there with the size ${existing}; ask for that size or for another VM name`,
+          value: requested,
+        },
+      ],
+    };
+  }
+  const choice = chooseSize(offered, {
+    dataBytes: data.reduce((sum, { input: { bytes } }) => sum + bytes, 0),
+    sharedMemoryMiB: requestedSharedMemory(input) ?? 0,
+    ...definedSize(existing ?? requested),
+  });
+  if (!choice.ok) return { issues: [at(choice, input)] };
+  const name = stated ?? virtualMachineName(site.name, choice.size.name);
+  const isThere = existing !== undefined || (await existingSize(session, step, name)) !== undefined;
+  const shortage = isThere ? undefined : await quotaShortage(session, step, name, choice.size);
+  return { value: { name, size: choice.size, ...(shortage ? { shortage } : {}) }, issues: [] };
+}
+
+/** What the job may hold: the VM's memory but for what the system needs. */
+export function memoryLimits(
+  input: TrainModelInput,
+  size: MachineSize,
+): { memoryMiB: number; sharedMemoryMiB: number } {
+  const memoryMiB = Math.max(256, size.memoryMiB - 512);
+  return {
+    memoryMiB,
+    sharedMemoryMiB: requestedSharedMemory(input) ?? Math.min(DEFAULT_SHARED_MEMORY_MIB, Math.floor(memoryMiB / 2)),
+  };
+}
+
+const definedSize = (requested: string | undefined) => (requested === undefined ? {} : { requested });
+
+/** `2g` and the like, as Docker has it, in whole MiB. */
+function requestedSharedMemory({ job }: TrainModelInput): number | undefined {
+  const match = /^(\d+)([bkmg])$/i.exec(job.resources?.shm_size ?? '');
+  if (!match) return undefined;
+  const unit = { b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }[match[2]?.toLowerCase() ?? 'b'] ?? 1;
+  return Math.ceil((Number(match[1]) * unit) / 2 ** 20);
+}
+
+/** The issue stands where the user wrote the size. */
+function at(choice: Issue, input: TrainModelInput): Issue {
+  const inJob = input.virtualMachine.size === undefined && input.job.resources?.instance_type !== undefined;
+  return { path: inJob ? 'job.resources.instance_type' : choice.path, rule: choice.rule };
+}
+
+async function existingSize(session: SiteSession, step: Step, machine: string): Promise<string | undefined> {
+  const address = machineAddress(machine);
+  const found = await getResource(await session.stackHub(), address, step.signal);
+  if (!found) return undefined;
+  requireOurs(found, address);
+  return (found.properties['hardwareProfile'] as { vmSize?: string } | undefined)?.vmSize;
+}
+
+async function quotaShortage(
+  session: SiteSession,
+  step: Step,
+  name: string,
+  size: MachineSize,
+): Promise<ServiceError | undefined> {
+  const left = await readQuota(await session.stackHub(), step.signal);
+  if (left.cores >= size.cores && left.virtualMachines >= 1) return undefined;
+  const what =
+    left.virtualMachines < 1
+      ? 'no further VM'
+      : `${Math.max(0, left.cores)} more cores, and ${size.name} has ${size.cores}`;
+  return new ServiceError({
+    class: 'quota',
+    type: 'QuotaExceeded',
+    cause: `The VM ${name} would have to be made, and the Stack Hub’s quota in ${session.site.stackHub.location} allows ${what}.`,
+    nextStep:
+      'Delete a VM that is idle, name one that is there (virtualMachine.name), choose a smaller size, or ask the operator for quota.',
+    retryable: false,
+  });
+}
