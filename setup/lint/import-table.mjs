@@ -35,11 +35,13 @@ export const importTable = {
     packages: ['*'],
   },
   client: {
-    rooms: ['client', 'domain', 'services/blob-storage', 'services/signing'],
+    rooms: ['client', 'domain', 'services/blob-storage', 'services/secrets', 'services/signing'],
     typeRooms: ['workflows'],
     node: true,
     packages: ['*', '!@azure/*', '!@temporalio/*', '@temporalio/client', '@temporalio/envconfig'],
   },
+  // `sandbox start` sets up what an operator would: containers, keys, the base image.
+  'client/sandbox': { rooms: ['client', 'domain', 'services'], node: true, packages: ['*'] },
   sandbox: { rooms: ['sandbox'], node: true, packages: ['*'] },
   setup: { rooms: ['setup'], node: true, packages: [] },
 };

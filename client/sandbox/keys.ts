@@ -1,0 +1,37 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { generateSigningKey, publicKeyOf } from '../../services/signing.ts';
+import { generateSshKey } from './ssh-key.ts';
+import type { StatePaths } from './state-paths.ts';
+import { writePrivate } from './write-private.ts';
+
+/** The keys that an operator would make: files (0600), made once. */
+export interface DemoKeys {
+  /** PKCS#8 PEM of the P-256 key that signs receipts. */
+  readonly receiptFile: string;
+  /** SPKI PEM. */
+  readonly receiptPublicKey: string;
+  /** OpenSSH private key of the powerless account that Azure ML logs in to. */
+  readonly attachFile: string;
+  /** `ssh-ed25519 …`. */
+  readonly attachPublicKey: string;
+}
+
+export function ensureKeys({ keys }: StatePaths): DemoKeys {
+  mkdirSync(keys, { recursive: true, mode: 0o700 });
+  const receiptFile = join(keys, 'receipt.pem');
+  if (!existsSync(receiptFile)) writePrivate(receiptFile, generateSigningKey().privateKey);
+
+  const attachFile = join(keys, 'attach');
+  if (!existsSync(attachFile) || !existsSync(`${attachFile}.pub`)) {
+    const { privateKey, publicKey } = generateSshKey('azureml');
+    writePrivate(`${attachFile}.pub`, `${publicKey}\n`);
+    writePrivate(attachFile, privateKey); // last: what is there is whole
+  }
+  return {
+    receiptFile,
+    receiptPublicKey: publicKeyOf(readFileSync(receiptFile, 'utf8')),
+    attachFile,
+    attachPublicKey: readFileSync(`${attachFile}.pub`, 'utf8').trim(),
+  };
+}

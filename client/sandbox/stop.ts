@@ -1,0 +1,24 @@
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { sandboxProgram } from './sandbox-program.ts';
+import type { StatePaths } from './state-paths.ts';
+import { stopWorker } from './worker-process.ts';
+
+/** Stops the worker, then the sandbox; what they hold stays. What is down already is fine. */
+export async function stopSandbox(paths: StatePaths, say: (text: string) => void): Promise<void> {
+  if (!existsSync(paths.folder)) return;
+  if (await stopWorker(paths)) say('stopped the worker');
+  if (existsSync(paths.sandbox)) await sandboxProgram(['stop', '--state', paths.sandbox], say);
+}
+
+/** Stops everything, and removes all that the sandbox and this command made; a file of someone else's stays. */
+export async function resetSandbox(paths: StatePaths, say: (text: string) => void): Promise<void> {
+  if (!existsSync(paths.folder)) return;
+  if (await stopWorker(paths)) say('stopped the worker');
+  if (existsSync(paths.sandbox)) await sandboxProgram(['reset', '--state', paths.sandbox], say);
+  const ours = [paths.sandbox, paths.keys, paths.seed, paths.worker.logs, paths.worker.cache, paths.worker.pid];
+  for (const path of [...ours, paths.site, paths.cloud, paths.client, paths.temporal, paths.written, paths.lock])
+    rmSync(path, { recursive: true, force: true });
+  const left = readdirSync(paths.folder);
+  if (left.length > 0) say(`${paths.folder} stays: ${left.slice(0, 5).join(', ')} in it is not the sandbox’s`);
+  else rmdirSync(paths.folder);
+}
