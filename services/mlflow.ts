@@ -1,8 +1,8 @@
 import type { TokenCredential } from '@azure/core-auth';
-import { createDefaultHttpClient, createHttpHeaders, createPipelineRequest } from '@azure/core-rest-pipeline';
 import type { Metric } from '../domain/completed-job.ts';
 import type { RecordedRun } from '../domain/model-version.ts';
 import { toServiceError } from './errors.ts';
+import { httpsSender } from './https.ts';
 
 /** MLflow's REST API (https://mlflow.org/docs/latest/rest-api.html) as an Azure ML workspace serves it. */
 export interface TrackingConnection {
@@ -168,21 +168,18 @@ async function call<T>(
   const doing = `MLflow ${path.split('?', 1)[0]} at ${new URL(connection.uri).host}`;
   try {
     const token = await credential.getToken(`${audience.replace(/\/+$/, '')}/.default`);
-    const response = await createDefaultHttpClient().sendRequest(
-      createPipelineRequest({
-        url: `${connection.uri}/api/2.0/mlflow/${path}`,
-        method: body ? 'POST' : 'GET',
-        headers: createHttpHeaders({
-          authorization: `Bearer ${token?.token ?? ''}`,
-          accept: 'application/json',
-          ...(body ? { 'content-type': 'application/json' } : {}),
-        }),
-        ...(body ? { body: JSON.stringify(body) } : {}),
-        ...(connection.ca === undefined ? {} : { tlsSettings: { ca: connection.ca } }),
-        ...(abortSignal ? { abortSignal } : {}),
-        timeout: TIMEOUT,
-      }),
-    );
+    const response = await httpsSender(connection.ca)({
+      url: `${connection.uri}/api/2.0/mlflow/${path}`,
+      method: body ? 'POST' : 'GET',
+      headers: {
+        authorization: `Bearer ${token?.token ?? ''}`,
+        accept: 'application/json',
+        ...(body ? { 'content-type': 'application/json' } : {}),
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+      ...(abortSignal ? { abortSignal } : {}),
+      timeout: TIMEOUT,
+    });
     const answer = parse(response.bodyAsText);
     if (response.status === 200) return answer as T;
     if (absent && response.status === 404) return undefined;

@@ -1,12 +1,7 @@
 import type { TokenCredential } from '@azure/core-auth';
-import {
-  createDefaultHttpClient,
-  createHttpHeaders,
-  createPipelineRequest,
-  type HttpClient,
-  type PipelineResponse,
-} from '@azure/core-rest-pipeline';
+import type { PipelineResponse } from '@azure/core-rest-pipeline';
 import { ServiceError, toServiceError } from '../errors.ts';
+import { httpsSender, type HttpsSender } from '../https.ts';
 import { registryError } from './registry-error.ts';
 
 /** An Azure Container Registry, or any OCI registry behind the same challenge (RFC 6750, distribution's token spec). */
@@ -35,6 +30,7 @@ export interface RegistryRequest {
 
 /** Long enough for 16 MiB on a slow link; a half-open connection still ends. */
 const TIMEOUT = 120_000;
+const STREAM_TIMEOUT = 3_600_000;
 
 /**
  * Requests to `/v2/` that the SDK lacks (HEAD of a blob, mount, resumable upload), with the registry's own tokens: a 401
@@ -43,13 +39,12 @@ const TIMEOUT = 120_000;
  */
 export class RegistrySession {
   readonly #registry: Registry;
-  readonly #http: HttpClient = createDefaultHttpClient();
-  readonly #tls: { ca?: string };
+  readonly #http: HttpsSender;
   #token: string | undefined;
 
   constructor(registry: Registry) {
     this.#registry = registry;
-    this.#tls = registry.ca === undefined ? {} : { ca: registry.ca };
+    this.#http = httpsSender(registry.ca);
   }
 
   async send(request: RegistryRequest): Promise<PipelineResponse> {
@@ -64,22 +59,19 @@ export class RegistrySession {
 
   async #send(request: RegistryRequest): Promise<PipelineResponse> {
     const { abortSignal } = this.#registry;
-    const ours = createPipelineRequest({
-      url: this.#url(request.target),
-      method: request.method,
-      headers: createHttpHeaders({
-        ...request.headers,
-        ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
-        ...(request.body === undefined ? {} : { 'content-length': String(request.body.length) }),
-      }),
-      ...(request.body === undefined ? {} : { body: request.body }),
-      ...(abortSignal ? { abortSignal } : {}),
-      ...(request.stream ? { streamResponseStatusCodes: new Set([200]) } : {}),
-      tlsSettings: this.#tls,
-      timeout: TIMEOUT,
-    });
     try {
-      return await this.#http.sendRequest(ours);
+      return await this.#http({
+        url: this.#url(request.target),
+        method: request.method,
+        headers: {
+          ...request.headers,
+          ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+        },
+        ...(request.body === undefined ? {} : { body: request.body }),
+        ...(request.stream ? { stream: true } : {}),
+        ...(abortSignal ? { abortSignal } : {}),
+        timeout: request.stream ? STREAM_TIMEOUT : TIMEOUT,
+      });
     } catch (error) {
       if (abortSignal?.aborted) throw error;
       throw toServiceError(error, `registry ${this.#registry.loginServer}: ${request.method}`);
