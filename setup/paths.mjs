@@ -14,6 +14,7 @@ export const node = path.join(tools, 'node', 'bin', 'node');
  * The environment of everything that set-up starts: the clone's own Node comes first on PATH, and the folders where
  * Debian puts daemons are on it.
  * @param {NodeJS.ProcessEnv} [env]
+ * @returns {NodeJS.ProcessEnv}
  */
 export function programEnvironment(env = process.env) {
   const folders = [path.dirname(node), ...(env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];

@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { daemonAnswers } from './docker.mjs';
+import { programEnvironment } from './paths.mjs';
+import { SetupProblem } from './problem.mjs';
+import { endingWithUs } from './process.mjs';
+
+const startLimit = 60_000;
+const stopLimit = 40_000;
+
+/**
+ * Starts a Docker daemon that keeps everything in `folder` and ends with this process. One that another test run has
+ * there is used, and left as it is.
+ * @param {string} folder
+ * @returns {Promise<{ host: string, stop: () => Promise<void> }>} `host` is for DOCKER_HOST
+ */
+export async function startDaemon(folder) {
+  const socket = path.join(folder, 'docker.sock');
+  const host = `unix://${socket}`;
+  if (await daemonAnswers({ ...process.env, DOCKER_HOST: host })) return { host, stop: async () => {} };
+  if (process.getuid?.() !== 0) {
+    throw new SetupProblem('no Docker daemon answers, and only root can start one. Run: sudo systemctl start docker');
+  }
+  await mkdir(folder, { recursive: true, mode: 0o711 });
+  await endStale(folder);
+  const child = launch(folder, host);
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  await answering(folder, host, child);
+  return {
+    host,
+    async stop() {
+      child.ref();
+      child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), stopLimit);
+      await ended;
+      clearTimeout(late);
+    },
+  };
+}
+
+/** @param {string} folder @param {string} host */
+function launch(folder, host) {
+  const file = (/** @type {string} */ name) => path.join(folder, name);
+  const log = openSync(file('dockerd.log'), 'w', 0o600);
+  const [program, args] = endingWithUs('dockerd', [
+    ...['--host', host, '--data-root', file('data'), '--exec-root', file('exec')],
+    ...['--pidfile', file('dockerd.pid'), '--log-level', 'warn'],
+  ]);
+  const env = programEnvironment();
+  for (const name of ['TMPDIR', 'EDGE_TRAIN_TEST_RUN']) delete env[name]; // it outlives what they mark
+  const child = spawn(program, args, { stdio: ['ignore', log, log], env, detached: true });
+  child.unref();
+  return child;
+}
+
+/** @param {string} folder @param {string} host @param {import('node:child_process').ChildProcess} child */
+async function answering(folder, host, child) {
+  /** @type {Error | undefined} */
+  let failure;
+  child.once('error', (error) => (failure = error));
+  child.once('exit', (code) => (failure ??= new Error(`it ended with ${code}`)));
+  const deadline = Date.now() + startLimit;
+  while (!(await daemonAnswers({ ...process.env, DOCKER_HOST: host }))) {
+    if (Date.now() > deadline) failure ??= new Error(`it did not answer in ${startLimit / 1000} s`);
+    if (failure) {
+      child.kill('SIGTERM');
+      const log = await readFile(path.join(folder, 'dockerd.log'), 'utf8').catch(() => '');
+      throw new Error(`dockerd could not be started: ${failure.message}\n${log.trim().slice(-2000)}`);
+    }
+    await pause(100);
+  }
+}
+
+/**
+ * A daemon that was killed leaves its pidfile, and dockerd believes it when any process has that pid now. One that
+ * is alive but does not answer is ended.
+ * @param {string} folder
+ */
+async function endStale(folder) {
+  const file = path.join(folder, 'dockerd.pid');
+  const pid = Number(await readFile(file, 'utf8').catch(() => ''));
+  if (pid > 1) {
+    const isOurs = async () =>
+      (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).includes(`${folder}/data`);
+    const begun = Date.now();
+    if (await isOurs()) process.kill(pid, 'SIGTERM');
+    while (await isOurs()) {
+      if (Date.now() - begun > stopLimit) process.kill(pid, 'SIGKILL');
+      await pause(100);
+    }
+  }
+  await rm(file, { force: true });
+}

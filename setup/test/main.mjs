@@ -1,0 +1,76 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { root, tools } from '../paths.mjs';
+import { SetupProblem } from '../problem.mjs';
+import { checks } from './checks.mjs';
+import { dockerForTests } from './docker-for-tests.mjs';
+import { findTests } from './find-tests.mjs';
+import { runFiles } from './run-files.mjs';
+import { beginRun } from './test-run.mjs';
+import { Tally } from './tally.mjs';
+
+/** A file that is still at work then is ended, and counts as failed: a hang must not eat CI's time. */
+const unitLimit = 5 * 60_000;
+const systemLimit = 15 * 60_000;
+const wholeLimit = 80 * 60_000;
+
+/**
+ * `node setup/test/main.mjs all|unit [FILES]`: runs the checks, the unit tests and the system tests, tells what happens,
+ * takes away what the run made, and says last `tests: N passed, N failed`.
+ * @param {string[]} argv
+ */
+async function main([which = 'all', ...only]) {
+  const tally = new Tally((line) => console.log(line));
+  const stop = stopSignal();
+  const testRun = await beginRun(path.join(tools, 'test-runs'));
+  try {
+    await tests(which, only, tally, stop);
+  } catch (error) {
+    tally.fail('the test run itself', error instanceof SetupProblem ? error.message : error);
+  } finally {
+    for (const line of await testRun.end()) console.log(line);
+  }
+  return tally.finish();
+}
+
+/**
+ * @param {string} which
+ * @param {string[]} only
+ * @param {Tally} tally
+ * @param {AbortSignal} stop
+ */
+async function tests(which, only, tally, stop) {
+  const { unit, system } = await findTests(root, only);
+  if (which === 'all' && only.length === 0) await checks(root, tally, stop);
+  if (unit.length > 0) {
+    console.log(`\nUnit tests (${unit.length} files)`);
+    await runFiles({ files: unit, together: true, limit: unitLimit, stop, tally, verbose: false });
+  }
+  if (which === 'unit' || system.length === 0) return;
+  console.log(`\nSystem tests (${system.length} files, one at a time)`);
+  const docker = await dockerForTests(path.join(tools, 'test-docker'));
+  try {
+    for (const file of system) {
+      await runFiles({ files: [file], together: false, limit: systemLimit, stop, tally, verbose: true });
+    }
+  } finally {
+    // What the tests left in it goes with the run (`testRun.end`), which needs the daemon: it is stopped after that.
+    process.once('beforeExit', () => void docker.stop());
+  }
+}
+
+/** Aborts on SIGINT, SIGTERM or SIGHUP, and when the whole time is up; a second signal ends the run without clean-up. */
+function stopSignal() {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.once(signal, () => {
+      console.log(`\n${signal}: the tests stop, and what they made is taken away.`);
+      controller.abort(new Error(`stopped by ${signal}`));
+    });
+  }
+  setTimeout(() => controller.abort(new Error('the time for the whole suite is up')), wholeLimit).unref();
+  return controller.signal;
+}
+
+await mkdir(tools, { recursive: true });
+process.exitCode = await main(process.argv.slice(2));
