@@ -79,11 +79,11 @@ export function cloudPlace({ config, origin }: Cloud): OperationPlace {
   return { origin, base, version: workspaceVersions[0]! };
 }
 
-/** One page of a list with the link to the next. */
+/** One page of a list with the link to the next: `$skip`, `$top` (of all pages together), `count` (of one). */
 export function page<T>(cloud: Cloud, call: { path: string; query: URLSearchParams }, all: T[]): { value: T[]; nextLink?: string } {
   const skip = wholeNumber(call.query, '$skip', 0);
   const top = wholeNumber(call.query, '$top', Infinity);
-  const size = Math.min(top, pageSize);
+  const size = Math.min(top, wholeNumber(call.query, 'count', pageSize) || pageSize, pageSize);
   const value = all.slice(skip, skip + size);
   const left = Math.min(all.length - skip, top) - value.length;
   if (left <= 0) return { value };

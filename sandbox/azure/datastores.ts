@@ -36,7 +36,7 @@ export function datastoreRoutes(cloud: Cloud): ArmRoute[] {
     { method: 'GET', path, versions, handle: ({ params }) => json(200, requireDatastore(cloud, params)) },
     { method: 'DELETE', path, versions, handle: ({ params }) => deleteDatastore(cloud, params) },
     {
-      ...{ method: 'GET', path: `${workspacePath}/datastores`, versions, query: ['$skip', 'count', 'isDefault', 'names'] },
+      ...{ method: 'GET', path: `${workspacePath}/datastores`, versions, query: ['$skip', 'count', 'isDefault', 'names', 'orderByAsc'] },
       handle: (call) => json(200, page(cloud, call, filtered(listChildren(cloud, `${requireWorkspace(cloud, call.params)}/datastores`), call.query))),
     },
   ];
@@ -88,5 +88,7 @@ function deleteDatastore(cloud: Cloud, params: Record<string, string>): Reply {
 
 function filtered(all: WorkspaceResource[], query: URLSearchParams): WorkspaceResource[] {
   const [onlyDefault, names] = [query.get('isDefault') === 'true', query.get('names')?.split(',')];
-  return all.filter(({ name, properties }) => (!onlyDefault || properties.isDefault === true) && (!names || names.includes(name)));
+  const found = all.filter(({ name, properties }) => (!onlyDefault || properties.isDefault === true) && (!names || names.includes(name)));
+  const oldestFirst = found.toSorted((one, other) => one.systemData.createdAt.localeCompare(other.systemData.createdAt));
+  return query.get('orderByAsc') === 'true' ? oldestFirst : oldestFirst.toReversed();
 }
