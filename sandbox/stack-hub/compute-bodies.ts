@@ -69,7 +69,7 @@ export const customScript = resource(
     autoUpgradeMinorVersion: z.boolean().optional(),
     forceUpdateTag: z.string().optional(),
     settings: z.strictObject({ ...script, skipDos2Unix: z.boolean().optional(), timestamp: z.int().optional() }).optional(),
-    protectedSettings: z.strictObject(script).optional(),
+    protectedSettings: z.strictObject({ ...script, script: z.base64().max(256 * 1024).optional() }).optional(),
   }),
   { location: z.string(), tags: tags.optional() },
 );

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
 import type { z } from 'zod';
 import type { ExtensionScript } from '../machines/contract.ts';
 import { withBody, type ArmCall, type ArmRoute } from '../server/arm.ts';
@@ -62,9 +63,17 @@ function checkedScript({ publisher, type, typeHandlerVersion, settings = {}, pro
   if (!/^2\.[01]$/.test(typeHandlerVersion)) throw notImplemented(`CustomScript ${typeHandlerVersion}; 2.1 is`);
   if (settings.commandToExecute !== undefined && protectedSettings.commandToExecute !== undefined) throw scriptFailure("'commandToExecute' was specified both in public and protected settings; it must be specified only once");
   if (settings.fileUris !== undefined && protectedSettings.fileUris !== undefined) throw scriptFailure("'fileUris' was specified both in public and protected settings; it must be specified only once");
-  const commandToExecute = settings.commandToExecute ?? protectedSettings.commandToExecute;
+  if (protectedSettings.script !== undefined && (settings.commandToExecute ?? protectedSettings.commandToExecute) !== undefined) throw scriptFailure("'commandToExecute' and 'script' were both specified; only one of them may be");
+  const commandToExecute = settings.commandToExecute ?? protectedSettings.commandToExecute ?? decodedScript(protectedSettings.script);
   if (commandToExecute === undefined) throw scriptFailure("'commandToExecute' is not specified");
   return { fileUris: settings.fileUris ?? protectedSettings.fileUris ?? [], commandToExecute };
+}
+
+/** `script` is the text of a script in base64, which may be gzip'ed; it runs from a file, as the machine runs commands here. */
+function decodedScript(script: string | undefined): string | undefined {
+  if (script === undefined) return undefined;
+  const bytes = Buffer.from(script, 'base64');
+  return (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString('utf8');
 }
 
 function scriptFailure(problem: string): Failure {
