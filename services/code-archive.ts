@@ -1,9 +1,10 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { extract, type Header, type Source } from 'tar-stream';
+import { extract, type Header } from 'tar-stream';
 
 /** Why an archive is not unpacked. */
 export class ArchiveRefused extends Error {}
@@ -18,27 +19,25 @@ const MAX_BYTES = 4 * 2 ** 30;
  */
 export async function unpackArchive(archive: string, folder: string): Promise<void> {
   const entries = extract();
-  const unpacked = pipeline(createReadStream(archive), createGunzip(), entries);
-  // The loop below sees the same error; this keeps it from being unhandled while an entry is being written.
-  unpacked.catch(() => undefined);
   let files = 0;
   let bytes = 0;
-  for await (const entry of entries) {
-    const { header } = entry;
+  entries.on('entry', (header, entry, next) => {
+    entry.on('error', () => undefined); // the pipeline below reports it; unheard, it would end the process
     files += 1;
     bytes += header.size ?? 0;
     const path = safePath(header.name);
-    if (path === undefined) throw new ArchiveRefused('a path in it leaves its folder');
-    if (files > MAX_FILES || bytes > MAX_BYTES) throw new ArchiveRefused('it unfolds to too much');
+    if (path === undefined) return next(new ArchiveRefused('a path in it leaves its folder'));
+    if (files > MAX_FILES || bytes > MAX_BYTES) return next(new ArchiveRefused('it unfolds to too much'));
     if (header.type !== 'file' && header.type !== 'directory') {
-      throw new ArchiveRefused(`it holds a ${header.type ?? 'thing'}, which is neither file nor folder`);
+      return next(new ArchiveRefused(`it holds a ${header.type ?? 'thing'}, which is neither file nor folder`));
     }
-    await write(join(folder, path), header, entry);
-  }
-  await unpacked;
+    // streamx’s streams are Node's in all that is used here, but not in their types.
+    write(join(folder, path), header, entry as unknown as Readable).then(() => next(), next);
+  });
+  await pipeline(createReadStream(archive), createGunzip(), entries);
 }
 
-async function write(target: string, header: Header, entry: Source): Promise<void> {
+async function write(target: string, header: Header, entry: Readable): Promise<void> {
   if (header.type === 'directory') {
     await mkdir(target, { recursive: true, mode: 0o755 });
     entry.resume();
