@@ -7,8 +7,8 @@ import { inSubnet, type NamedRule, type SecurityRule } from './security-rules.ts
 import { findSubnet, holderOfPublicAddress, ipConfigurations, subnetsOf, type Subnet } from './views.ts';
 import { requireSubnetUnused } from './network-uses.ts';
 
-/** Where the sandbox's public addresses come from (TEST-NET-2: they exist nowhere). */
-export const publicPool = '198.51.100.0/24';
+/** Where the sandbox's public addresses come from (TEST-NET-3: they exist nowhere). */
+export const publicPool = '203.0.113.0/24';
 
 export function checkedVirtualNetwork(hub: Hub, record: ResourceRecord, body: z.infer<typeof virtualNetwork>, existing?: ResourceRecord): ResourceRecord {
   const { addressSpace, dhcpOptions, subnets = [] } = body.properties;

@@ -24,9 +24,9 @@ export interface Fixture extends AsyncDisposable {
   admin<T>(method: string, path: string, body?: unknown): Promise<T>;
 }
 
-export async function startFixture(machines: Machines, upstream: { azurite?: string; registry?: string } = {}): Promise<Fixture> {
+export async function startFixture(machines: Machines, change: (config: ServerConfig) => ServerConfig = (config) => config): Promise<Fixture> {
   const directory = await mkdtemp(join(tmpdir(), 'edge-train-sandbox-'));
-  const config = await makeConfig(upstream);
+  const config = change(await makeConfig());
   let server: RunningServer = await startServer(directory, config, machines);
   const admin = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
     const answer = await fetch(`http://127.0.0.1:${config.ports.adminHttp}${path}`, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
@@ -50,14 +50,14 @@ export async function startFixture(machines: Machines, upstream: { azurite?: str
   };
 }
 
-async function makeConfig(upstream: { azurite?: string; registry?: string }): Promise<ServerConfig> {
+async function makeConfig(): Promise<ServerConfig> {
   const [stackHub, azure, registry, release, adminHttp, site] = (await Promise.all(Array.from({ length: 6 }, freePort))) as [number, number, number, number, number, number];
   return {
     bindCloud: '127.0.0.1',
     ports: { stackHub, azure, registry, release, adminHttp },
     siteBlob: { address: '127.0.0.1', port: site },
-    azurite: { url: upstream.azurite ?? 'http://127.0.0.1:1' },
-    dockerRegistry: { url: upstream.registry ?? 'http://127.0.0.1:1' },
+    azurite: { url: 'http://127.0.0.1:1' },
+    dockerRegistry: { url: 'http://127.0.0.1:1' },
     accounts: { site: { name: 'sitedata', key: secret() }, release: { name: 'releases', key: secret() } },
     stackHub: {
       ...{ subscription: randomUUID(), location: 'local', clientId: randomUUID(), clientSecret: secret() },
@@ -65,7 +65,7 @@ async function makeConfig(upstream: { azurite?: string; registry?: string }): Pr
     },
     azure: {
       ...{ tenant: randomUUID(), subscription: randomUUID(), location: 'westeurope', resourceGroup: 'ml', workspace: 'training' },
-      ...{ clientId: randomUUID(), clientSecret: secret(), attachFrom: '203.0.113.0/28' },
+      ...{ clientId: randomUUID(), clientSecret: secret(), attachFrom: '198.51.100.0/28' },
     },
     machines: {},
     operationMilliseconds: 30,
@@ -76,7 +76,7 @@ export function secret(): string {
   return randomBytes(32).toString('base64');
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

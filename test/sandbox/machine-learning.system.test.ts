@@ -39,7 +39,7 @@ describe('Azure ML by the official client', () => {
     assert.equal(failed.properties?.provisioningState, 'Failed');
     assert.match(JSON.stringify(failed.properties?.provisioningErrors), /DenyAllInBound/);
 
-    await openRule(sandbox, '203.0.113.0/28', ssh.port);
+    await openRule(sandbox, '198.51.100.0/28', ssh.port);
     await assert.rejects(attach('wrong'), /InternalServerError/);
     const attached = await attach(password);
     assert.equal(attached.properties?.provisioningState, 'Succeeded');

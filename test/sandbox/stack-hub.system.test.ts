@@ -37,7 +37,7 @@ describe('Stack Hub by the official clients', () => {
     const subnet = await network.subnets.beginCreateOrUpdateAndWait(group, 'vnet', 'default', { addressPrefix: '10.1.0.0/24' });
     assert.equal(subnet.provisioningState, 'Succeeded');
     const address = await network.publicIPAddresses.beginCreateOrUpdateAndWait(group, 'ip', { location, publicIPAllocationMethod: 'Static' });
-    assert.match(address.ipAddress!, /^198\.51\.100\.\d+$/);
+    assert.match(address.ipAddress!, /^203\.0\.113\.\d+$/);
     const nic = await network.networkInterfaces.beginCreateOrUpdateAndWait(group, 'nic', {
       location,
       networkSecurityGroup: { id: nsg.id! },
