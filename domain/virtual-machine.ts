@@ -60,8 +60,8 @@ export type Hello = z.infer<typeof Hello>;
 export const Holder = z.strictObject({ workflowId: z.string(), runId: z.string(), job: JobId });
 export type Holder = z.infer<typeof Holder>;
 
-/** One key a holder: two requests with the same key are one. */
-export const holderKey = ({ workflowId, runId }: Holder): string => `${runId} ${workflowId}`;
+/** One key a holder: two requests with the same key are one. A run that was reset is the same holder under another run id. */
+export const holderKey = ({ workflowId, job }: Holder): string => `${job} ${workflowId}`;
 
 export const LeaseRequest = z.strictObject({ holder: Holder, machine: MachinePlan });
 export type LeaseRequest = z.infer<typeof LeaseRequest>;

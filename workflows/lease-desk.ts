@@ -29,13 +29,15 @@ export class LeaseDesk {
     this.#then = state.then;
   }
 
-  /** Asking twice is one request; a holder that asks again wants its answer again. */
+  /** Asking twice is one request; a holder that asks again wants its answer again, at the run id that it has now. */
   ask(request: LeaseRequest): void {
     const key = holderKey(request.holder);
-    if (this.#held && holderKey(this.#held.holder) === key) this.#askedAgain = true;
-    else if (!this.#waiting.has(key)) {
+    if (this.holds(request.holder)) {
+      this.#held = request;
+      this.#askedAgain = true;
+    } else {
+      if (!this.#waiting.has(key)) this.#arrivals++;
       this.#waiting.set(key, request);
-      this.#arrivals++;
     }
   }
 

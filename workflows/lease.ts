@@ -9,11 +9,7 @@ import { cloudSteps, UNDO_PATIENCE } from './steps.ts';
 
 /** A run's side of its VM's lease. */
 export class Lease {
-  readonly #answers = new Answers<LeaseAnswer>(
-    SIGNAL.leaseAnswered,
-    (value) => parse(LeaseAnswer, value),
-    'From the VM’s workflow: the VM is yours, or why it cannot be.',
-  );
+  readonly #answers: Answers<LeaseAnswer>;
   readonly #plan: TrainingPlan;
   #taken: VirtualMachine | undefined;
   #clean = false;
@@ -21,6 +17,12 @@ export class Lease {
 
   constructor(plan: TrainingPlan) {
     this.#plan = plan;
+    this.#answers = new Answers(
+      SIGNAL.leaseAnswered,
+      plan.job,
+      (value) => parse(LeaseAnswer, value),
+      'From the VM’s workflow: the VM is yours, or why it cannot be.',
+    );
   }
 
   /** Waits its turn. Asked again while held, the VM's workflow makes the VM ready again (it was stopped) and answers. */

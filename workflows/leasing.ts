@@ -44,7 +44,7 @@ export async function awaitReturn(desk: LeaseDesk, held: LeaseRequest, known: Kn
   const changed = () => !desk.holds(holder) || desk.askedAgain || desk.arrivals > seen;
   await condition(changed, desk.next ? HOLDER_WATCH.wanted : HOLDER_WATCH.unwanted);
   if (!desk.holds(holder)) return known;
-  if (desk.takeAskedAgain()) return answerAgain(desk, held, known);
+  if (desk.takeAskedAgain()) return answerAgain(desk, desk.held ?? held, known);
   if ((await describe(holder)) === 'closed') {
     log.warn('the holder is closed and gave nothing back', { workflowId: holder.workflowId });
     desk.lost(holder);

@@ -46,6 +46,7 @@ export async function publish(
 async function registered(request: RegistrationRequest): Promise<ModelVersion> {
   const answers = new Answers<RegistrationAnswer>(
     SIGNAL.versionRegistered,
+    request.holder.job,
     (value) => parse(RegistrationAnswer, value),
     'From the model’s workflow: the version, or why there is none.',
   );
