@@ -9,7 +9,7 @@ import { findConfig } from './config/find-config.ts';
 import { EXIT_CODE } from './exit-code.ts';
 import { readTraining, type Training } from './files/read-training.ts';
 import type { RunFlags } from './files/wishes.ts';
-import { watchToEnd } from './run/watch-to-end.ts';
+import { watchToEnd, type RunEnd } from './run/watch-to-end.ts';
 import { openProgress, silentProgress, type Progress } from './show/progress.ts';
 import { bytesText, count } from './show/text.ts';
 
@@ -22,6 +22,11 @@ export interface RunOptions extends RunFlags {
 
 /** `edge-train run FILE`: checks everything, sends the code, starts the run and watches it to its end. */
 export async function run(file: string, options: RunOptions): Promise<number> {
+  return (await train(file, options)).exitCode;
+}
+
+/** As `run`, for callers that go on with what was made. */
+export async function train(file: string, options: RunOptions): Promise<RunEnd> {
   const training = await readTraining(file, options);
   await using code = await packFolder(training);
   const input = training.toInput(code?.asset);
@@ -32,12 +37,12 @@ export async function run(file: string, options: RunOptions): Promise<number> {
   if (options.printInput) {
     if (code) await sendCode(code, clientFile, progress);
     process.stdout.write(`${JSON.stringify(input, null, 2)}\n`);
-    return EXIT_CODE.done;
+    return { exitCode: EXIT_CODE.done };
   }
   const { connectTemporal } = await import('./temporal/connect.ts');
   await using temporal = await connectTemporal(folder, input.site);
   if (code) await sendCode(code, clientFile, progress);
-  return startAndWatch({ temporal, input, clientFile, progress, options });
+  return await startAndWatch({ temporal, input, clientFile, progress, options });
 }
 
 async function packFolder({ codeFolder, jobFile }: Training): Promise<PackedCode | undefined> {
@@ -64,7 +69,7 @@ interface Start {
   readonly options: RunOptions;
 }
 
-async function startAndWatch({ temporal, input, clientFile, progress, options }: Start): Promise<number> {
+async function startAndWatch({ temporal, input, clientFile, progress, options }: Start): Promise<RunEnd> {
   const { startTraining } = await import('./temporal/start-training.ts');
   const { uiLink } = await import('./temporal/ui-link.ts');
   const started = await startTraining(temporal, input);
@@ -77,7 +82,7 @@ async function startAndWatch({ temporal, input, clientFile, progress, options }:
     if (options.json) process.stdout.write(`${JSON.stringify({ ok: true, ...started, ...links })}\n`);
     else progress.say(`Look on with: edge-train status ${started.workflowId}`);
     progress.end();
-    return EXIT_CODE.done;
+    return { exitCode: EXIT_CODE.done };
   }
   return watchToEnd({ temporal, started, links, progress, json: options.json ?? false });
 }

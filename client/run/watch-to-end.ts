@@ -1,3 +1,4 @@
+import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import { CommandError } from '../command-error.ts';
 import { EXIT_CODE } from '../exit-code.ts';
 import type { Progress } from '../show/progress.ts';
@@ -15,8 +16,14 @@ export interface Watching {
   readonly json: boolean;
 }
 
+export interface RunEnd {
+  readonly exitCode: number;
+  /** There when the run succeeded. */
+  readonly result?: TrainModelResult;
+}
+
 /** Watches a run to its end and says what came of it. Ctrl-C ends the watching, never the run. */
-export async function watchToEnd(watching: Watching): Promise<number> {
+export async function watchToEnd(watching: Watching): Promise<RunEnd> {
   const { temporal, started, progress } = watching;
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort(new Error('interrupted'));
@@ -36,7 +43,7 @@ export async function watchToEnd(watching: Watching): Promise<number> {
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-function tellOutcome({ started, links, progress, json }: Watching, outcome: Outcome): number {
+function tellOutcome({ started, links, progress, json }: Watching, outcome: Outcome): RunEnd {
   if (outcome.state !== 'succeeded') throw new CommandError(exitCodeOf(outcome), outcome.failure);
   if (json) {
     process.stdout.write(`${JSON.stringify({ ok: true, runId: started.runId, ...links, result: outcome.result })}\n`);
@@ -44,7 +51,7 @@ function tellOutcome({ started, links, progress, json }: Watching, outcome: Outc
     progress.say('');
     for (const line of summary(outcome.result, links)) progress.say(line);
   }
-  return EXIT_CODE.done;
+  return { exitCode: EXIT_CODE.done, result: outcome.result };
 }
 
 /** A workflow refuses an input too: a site's policy is known only there. */
@@ -52,12 +59,12 @@ export function exitCodeOf(outcome: Exclude<Outcome, { state: 'succeeded' }>): 1
   return outcome.state === 'failed' && outcome.failure.type === 'InvalidInput' ? EXIT_CODE.refused : EXIT_CODE.failed;
 }
 
-function tellInterrupted({ started, json }: Watching): number {
+function tellInterrupted({ started, json }: Watching): RunEnd {
   const { workflowId, runId } = started;
   if (json) process.stdout.write(`${JSON.stringify({ ok: false, exitCode: 130, workflowId, runId, running: true })}\n`);
   else
     process.stderr.write(
       `\nInterrupted. The run goes on: ${workflowId}\nLook on with: edge-train status ${workflowId}\n`,
     );
-  return EXIT_CODE.interrupted;
+  return { exitCode: EXIT_CODE.interrupted };
 }

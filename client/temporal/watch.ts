@@ -29,17 +29,16 @@ export async function watch(
 ): Promise<Outcome> {
   const handle = temporal.client.workflow.getHandle(run.workflowId, run.runId);
   const stopped = new AbortController();
-  const polled = poll(() => askStatus(temporal, handle), watcher, AbortSignal.any([signal, stopped.signal]));
+  // Not waited for: a query that no worker answers takes its five seconds, and what comes of it is dropped.
+  void poll(() => askStatus(temporal, handle), watcher, AbortSignal.any([signal, stopped.signal]));
   try {
     const outcome = await untilEnd(temporal, () => handle.result(), watcher, signal);
     stopped.abort();
-    await polled;
     const last = await askStatus(temporal, handle).catch(() => undefined);
     if (last) watcher.status(last);
     return outcome;
   } finally {
     stopped.abort();
-    await polled;
   }
 }
 
