@@ -54,7 +54,8 @@ function yamlValue(path: string, bytes: Buffer): unknown {
     version: '1.2',
     uniqueKeys: true,
     prettyErrors: true,
-    logLevel: 'silent',
+    // `silent` would take a second document without a word.
+    logLevel: 'error',
   });
   const problem = document.errors[0] ?? document.warnings[0];
   if (problem) {
@@ -73,10 +74,12 @@ function yamlValue(path: string, bytes: Buffer): unknown {
 
 function decoded(path: string, bytes: Buffer): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    if (!text.includes('\0')) return text;
   } catch {
-    throw invalid(path, 'it is not UTF-8');
+    // said below
   }
+  throw invalid(path, 'it is not UTF-8');
 }
 
 /** Names that must be there for what names them. */

@@ -1,3 +1,4 @@
+import type { MachineConfig } from '../../domain/machine-config.ts';
 import type { Secrets } from '../../services/secrets.ts';
 import type { Progress } from '../../services/stack-hub/long-running.ts';
 
@@ -6,8 +7,13 @@ export interface SiteDependencies {
   /** Path of `site.yml`; read anew at every step. */
   readonly siteFile: string;
   readonly secrets: Secrets;
-  /** What is installed on VMs: a tar.gz on this machine, named by its SHA-256. */
-  readonly bundle: { readonly digest: string; readonly path: string };
+  /** What is installed on VMs: a tar.gz on this machine, named by its SHA-256, and what a VM runs to install it. */
+  readonly bundle: {
+    readonly digest: string;
+    readonly path: string;
+    /** Lines for sh, run as root in the folder to which `<digest>.tar.gz` was downloaded. They hold the VM's private key. */
+    install(config: MachineConfig): string;
+  };
   /** The step that runs now. Default: Temporal's own context. */
   readonly step?: () => Step;
   readonly now?: () => Date;

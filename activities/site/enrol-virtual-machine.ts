@@ -8,7 +8,6 @@ import { machineAddress } from '../../services/stack-hub/compute.ts';
 import { extensionAddress, extensionBody, installedWorker } from '../../services/stack-hub/extension.ts';
 import { getResource, putResource, requireOurs, settledResource } from '../../services/stack-hub/resource.ts';
 import type { SiteDependencies, Step } from './dependencies.ts';
-import { installScript } from './install-script.ts';
 import { runContainer } from './plan-file.ts';
 import type { SiteSession } from './site-session.ts';
 
@@ -38,7 +37,7 @@ export async function enrolVirtualMachine(
 
   const fileUri = await uploadBundle(session, dependencies);
   const { privateKey, publicKey } = generateMachineKey();
-  const script = installScript({ ...settings, privateKey });
+  const script = `#!/bin/sh\n${dependencies.bundle.install({ ...settings, privateKey })}\n`;
   await putResource(
     hub,
     address,
