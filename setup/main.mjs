@@ -1,8 +1,8 @@
 import { foreground } from './child.mjs';
 import { node, root } from './paths.mjs';
-import { SetupProblem } from './problem.mjs';
 import { endChildren } from './process.mjs';
 import { setUp } from './set-up.mjs';
+import { tell } from './tell.mjs';
 
 const usage = `usage: node setup/main.mjs COMMAND
   setup          bring what is missing, and stop
@@ -45,16 +45,6 @@ async function prepare(browser) {
   });
   await setUp({ browser, log: (line) => console.error(line) });
   for (const release of handlers) release();
-}
-
-/** @param {unknown} error */
-function tell(error) {
-  if (error instanceof SetupProblem) {
-    console.error(`edge-train: ${error.message}`);
-    return 3;
-  }
-  console.error(`edge-train: set-up failed: ${error instanceof Error ? error.message : error}`);
-  return 1;
 }
 
 process.exitCode = await main(process.argv.slice(2)).catch(tell);

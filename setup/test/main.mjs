@@ -10,7 +10,7 @@ import { beginRun } from './test-run.mjs';
 import { Tally } from './tally.mjs';
 
 /** A file that is still at work then is ended, and counts as failed: a hang must not eat CI's time. */
-const unitLimit = 5 * 60_000;
+const unitLimit = 3 * 60_000;
 const systemLimit = 15 * 60_000;
 const wholeLimit = 80 * 60_000;
 
@@ -23,12 +23,15 @@ async function main([which = 'all', ...only]) {
   const tally = new Tally((line) => console.log(line));
   const stop = stopSignal();
   const testRun = await beginRun(path.join(tools, 'test-runs'));
+  /** @type {Docker} */
+  const docker = { stop: async () => {} };
   try {
-    await tests(which, only, tally, stop);
+    await tests(which, only, tally, stop, docker);
   } catch (error) {
     tally.fail('the test run itself', error instanceof SetupProblem ? error.message : error);
   } finally {
     for (const line of await testRun.end()) console.log(line);
+    await docker.stop();
   }
   return tally.finish();
 }
@@ -38,8 +41,9 @@ async function main([which = 'all', ...only]) {
  * @param {string[]} only
  * @param {Tally} tally
  * @param {AbortSignal} stop
+ * @param {Docker} docker told how to stop the daemon, which is needed once more when the run is cleaned up
  */
-async function tests(which, only, tally, stop) {
+async function tests(which, only, tally, stop, docker) {
   const { unit, system } = await findTests(root, only);
   if (which === 'all' && only.length === 0) await checks(root, tally, stop);
   if (unit.length > 0) {
@@ -48,16 +52,13 @@ async function tests(which, only, tally, stop) {
   }
   if (which === 'unit' || system.length === 0) return;
   console.log(`\nSystem tests (${system.length} files, one at a time)`);
-  const docker = await dockerForTests(path.join(tools, 'test-docker'));
-  try {
-    for (const file of system) {
-      await runFiles({ files: [file], together: false, limit: systemLimit, stop, tally, verbose: true });
-    }
-  } finally {
-    // What the tests left in it goes with the run (`testRun.end`), which needs the daemon: it is stopped after that.
-    process.once('beforeExit', () => void docker.stop());
+  Object.assign(docker, await dockerForTests(tools));
+  for (const file of system) {
+    await runFiles({ files: [file], together: false, limit: systemLimit, stop, tally, verbose: true });
   }
 }
+
+/** @typedef {{ stop: () => Promise<void> }} Docker */
 
 /** Aborts on SIGINT, SIGTERM or SIGHUP, and when the whole time is up; a second signal ends the run without clean-up. */
 function stopSignal() {

@@ -1,0 +1,44 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** A program under test: what it wrote so far, and its end. */
+export interface Program {
+  child: ChildProcess;
+  output: () => string;
+  ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; output: string }>;
+}
+
+/** Starts Node with these arguments, as from a shell: not as a part of this test run. */
+export function startNode(args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Program {
+  return start(process.execPath, args, options);
+}
+
+export function start(file: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Program {
+  const { NODE_TEST_CONTEXT: _context, ...env } = { ...process.env, ...options.env };
+  const child = spawn(file, args, { cwd: options.cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+  const ended = new Promise<Awaited<Program['ended']>>((resolve, reject) => {
+    child.on('error', reject).on('close', (code, signal) => resolve({ code, signal, output }));
+  });
+  return { child, output: () => output, ended };
+}
+
+/** Waits until `condition` holds. */
+export async function until(what: string, condition: () => boolean, limit = 20_000): Promise<void> {
+  const deadline = Date.now() + limit;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`waited ${limit / 1000} s for ${what}`);
+    await pause(20);
+  }
+}
+
+/** Whether a process is there and not a zombie. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
