@@ -2,7 +2,6 @@ import type { ContainerImage, Evidence, ModelVersion } from '../../domain/model-
 import { imageTag, modelPath } from '../../domain/resource-names.ts';
 import { buildServingImage } from '../../services/serving-image/build.ts';
 import type { Cloud } from './cloud.ts';
-import { heartbeat } from './heartbeat.ts';
 
 export interface BuildRequest {
   readonly evidence: Evidence;
@@ -24,7 +23,7 @@ export async function buildImage(cloud: Cloud, request: BuildRequest): Promise<C
     modelPath: (artifact) => modelPath(version.name, evidence.plan.job, artifact),
     model: { name: version.name, release: evidence.release.digest, artifacts: evidence.release.artifacts },
     trainedWith: evidence.environment.packages,
-    progress: heartbeat,
+    progress: cloud.step.progress,
   });
   return { registry: settings.loginServer, repository, tag, ...built };
 }

@@ -11,7 +11,7 @@ import {
 import type { TrackingConnection } from '../../services/mlflow.ts';
 import type { PackageTool } from '../../services/python-environment.ts';
 import type { Secrets } from '../../services/secrets.ts';
-import { cancellation, heartbeat } from './heartbeat.ts';
+import { temporalStep, type Step } from './step.ts';
 
 export interface CloudConfiguration {
   /** Path of `cloud.yml`, read anew by every activity. */
@@ -23,12 +23,15 @@ export interface CloudConfiguration {
     readonly cacheDir: string;
     readonly environment: Readonly<Record<string, string>>;
   };
+  /** The step that runs now. Default: Temporal's own context. */
+  readonly step?: () => Step;
 }
 
 /** What an activity holds while it runs: the file as it is now, and clients that are opened where they are used. */
 export interface Cloud {
   readonly file: CloudFile;
   readonly secrets: Secrets;
+  readonly step: Step;
   workspace(): Promise<Workspace>;
   tracking(workspace: Workspace): Promise<TrackingConnection>;
   release(): Promise<BlobAccount>;
@@ -43,10 +46,12 @@ export function cloudOpener(configuration: CloudConfiguration): () => Promise<Cl
     const { file, ca } = await readCloudFile(configuration.cloudFile);
     const { azure, release, registry } = file;
     const trust = ca === undefined ? {} : { ca };
-    const abort = cancellation();
+    const step = (configuration.step ?? temporalStep)();
+    const abort = step.abortSignal ? { abortSignal: step.abortSignal } : {};
     return {
       file,
       secrets: configuration.secrets,
+      step,
       workspace: async () => openWorkspace({ ...azure, credential: await credentialOf(azure, ca), ...trust }),
       tracking: async (workspace) => ({
         uri: await trackingUri(workspace),
@@ -68,7 +73,7 @@ export function cloudOpener(configuration: CloudConfiguration): () => Promise<Cl
         ...trust,
         ...abort,
       }),
-      packageTool: { ...configuration.uv, index: registry.packageIndex, progress: heartbeat, ...abort },
+      packageTool: { ...configuration.uv, index: registry.packageIndex, progress: step.progress, ...abort },
     };
   };
 }

@@ -2,7 +2,6 @@ import type { ComputeTarget, EnrolledMachine } from '../../domain/virtual-machin
 import { ServiceError } from '../../services/errors.ts';
 import * as azure from '../../services/machine-learning/compute-target.ts';
 import type { Cloud } from './cloud.ts';
-import { cancellation, heartbeat } from './heartbeat.ts';
 
 /** Azure ML gets an account that can do nothing on the VM, and never one that can. */
 export async function attachComputeTarget(
@@ -15,7 +14,7 @@ export async function attachComputeTarget(
   return azure.attachComputeTarget(
     await cloud.workspace(),
     { name, resourceId: machine.resourceId, address, account: { username: attach.username, privateKey } },
-    waiting(),
+    cloud.step,
   );
 }
 
@@ -27,10 +26,8 @@ export async function findComputeTarget(
 }
 
 export async function detachComputeTarget(cloud: Cloud, name: string): Promise<void> {
-  await azure.detachComputeTarget(await cloud.workspace(), name, waiting());
+  await azure.detachComputeTarget(await cloud.workspace(), name, cloud.step);
 }
-
-const waiting = () => ({ progress: heartbeat, ...cancellation() });
 
 function noAccount(): ServiceError {
   return new ServiceError({

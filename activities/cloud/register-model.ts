@@ -8,7 +8,6 @@ import { findServedModel, readFlavors, below } from '../../services/serving-imag
 import { canonicalJson } from '../../services/signing.ts';
 import { copyVerified } from '../../services/verified-blob.ts';
 import type { Cloud } from './cloud.ts';
-import { cancellation, heartbeat } from './heartbeat.ts';
 import { verifyReceipt } from './verify-receipt.ts';
 
 type Containers = Awaited<ReturnType<typeof openContainers>>;
@@ -20,7 +19,7 @@ type Containers = Awaited<ReturnType<typeof openContainers>>;
 export async function registerModel(cloud: Cloud, request: RegistrationRequest): Promise<ModelVersion> {
   verifyReceipt(cloud.file.sites, request);
   const containers = await openContainers(cloud);
-  await moveArtifacts(containers, request);
+  await moveArtifacts(cloud, containers, request);
   await keepReceipt(containers, request);
   const version = await register(cloud, containers, request);
   await deleteStaged(containers, request);
@@ -35,16 +34,20 @@ async function openContainers(cloud: Cloud) {
 }
 
 /** Out of the reach of every SAS that a VM was given. */
-async function moveArtifacts({ staging, models }: Containers, { evidence }: RegistrationRequest): Promise<void> {
+async function moveArtifacts(
+  { step }: Cloud,
+  { staging, models }: Containers,
+  { evidence }: RegistrationRequest,
+): Promise<void> {
   const { plan, release } = evidence;
   for (const artifact of release.artifacts) {
     await copyVerified(
       staging.getBlockBlobClient(stagingPath(plan.job, artifact.path)),
       models.getBlockBlobClient(modelPath(plan.model.name, plan.job, artifact.path)),
       artifact,
-      { progress: heartbeat, ...cancellation() },
+      step,
     );
-    heartbeat();
+    step.progress();
   }
 }
 

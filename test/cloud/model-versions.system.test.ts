@@ -1,0 +1,426 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { CompactEncrypt } from 'jose';
+import { codePath, modelPath, stagingPath } from '../../domain/resource-names.ts';
+import type { EnrolledMachine } from '../../domain/virtual-machine.ts';
+import { openBlob } from '../../services/blob-storage.ts';
+import { ServiceError } from '../../services/errors.ts';
+import { canonicalJson, generateMachineKey, generateSigningKey, openSeal, sha256 } from '../../services/signing.ts';
+import {
+  evidenceOf,
+  modelFiles,
+  newJob,
+  receiptOf,
+  registrationOf,
+  stage,
+  startCloud,
+  type TestCloud,
+} from './cloud.ts';
+import { readFile } from 'node:fs/promises';
+
+const refusal = (type: string, failureClass: string) => (error: unknown) => {
+  assert.ok(error instanceof ServiceError, String(error));
+  assert.equal(error.type, type);
+  assert.equal(error.class, failureClass);
+  assert.notEqual(error.nextStep, '');
+  return true;
+};
+
+const machine: EnrolledMachine = {
+  ...{
+    name: 'demo-ds1-v2',
+    resourceId: '/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/demo-ds1-v2',
+  },
+  ...{ size: { name: 'Standard_DS1_v2', cores: 1, memoryMiB: 3584 }, privateAddress: '10.20.0.4', created: true },
+  ...{
+    publicKey: generateMachineKey().publicKey,
+    bundle: sha256('a bundle'),
+    queue: 'edge-demo',
+    bootId: '5e0c7b0c-93f7-4c4b-9ac2-0f2f3b1c8f11',
+  },
+};
+const unattached = { state: 'unattached', name: 'demo-ds1-v2', reason: 'the site never attaches' } as const;
+
+describe('the cloud worker against the sandbox', () => {
+  let cloud: TestCloud;
+  before(async () => {
+    cloud = await startCloud();
+  });
+  after(async () => cloud?.close());
+
+  const versionsOf = async (model: string) => {
+    const found = [];
+    const { client, group, name } = cloud.workspace;
+    for await (const version of client.modelVersions.list(group, name, model)) found.push(version);
+    return found;
+  };
+  const stagedRegistration = async (model: string) => {
+    const files = await modelFiles();
+    const evidence = evidenceOf(files, { model });
+    await stage(cloud, evidence.plan.job, files);
+    return registrationOf(evidence);
+  };
+  const mlflow = async <T>(path: string, body: object): Promise<T> => {
+    const { mlFlowTrackingUri = '' } = await cloud.workspace.client.workspaces.get(
+      cloud.workspace.group,
+      cloud.workspace.name,
+    );
+    const token = await cloud.registry.credential?.getToken('https://management.azure.com/.default');
+    const { httpsSender } = await import('../../services/https.ts');
+    const response = await httpsSender(cloud.registry.ca)({
+      url: `${mlFlowTrackingUri.replace('azureml:', 'https:')}/api/2.0/mlflow/${path}`,
+      method: 'POST',
+      headers: { authorization: `Bearer ${token?.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      timeout: 10_000,
+    });
+    assert.equal(response.status, 200, response.bodyAsText ?? '');
+    return JSON.parse(response.bodyAsText ?? '') as T;
+  };
+  interface Run {
+    info: { run_id: string; status: string; end_time?: number };
+    data: {
+      params?: { key: string; value: string }[];
+      metrics?: { key: string; value: number; step: number }[];
+      tags: { key: string; value: string }[];
+    };
+  }
+  const runsOf = async (experimentId: string, job: string) =>
+    (
+      await mlflow<{ runs?: Run[] }>('runs/search', {
+        experiment_ids: [experimentId],
+        filter: `tags.job = '${job}'`,
+        max_results: 50,
+      })
+    ).runs ?? [];
+
+  it('records one run a job, with the tags, although the answers to both creations are lost', async () => {
+    const { plan } = evidenceOf(await modelFiles());
+    await cloud.fault({ route: 'POST /mlflow/**/experiments/create', moment: 'after', action: 'drop' });
+    await cloud.fault({ route: 'POST /mlflow/**/runs/create', moment: 'after', action: 'drop' });
+    const request = { plan, machine, computeTarget: unattached };
+    await assert.rejects(cloud.activities.recordRun(request), (error: ServiceError) => error.retryable);
+    const run = await cloud.activities.recordRun(request);
+    assert.deepEqual(await cloud.activities.recordRun(request), run);
+
+    const [only, ...others] = await runsOf(run.experimentId, plan.job);
+    assert.equal(others.length, 0);
+    assert.equal(only?.info.run_id, run.runId);
+    assert.equal(only?.info.status, 'RUNNING');
+    const tags = Object.fromEntries(only?.data.tags.map(({ key, value }) => [key, value]) ?? []);
+    assert.equal(tags['job'], plan.job);
+    assert.equal(tags['site'], 'demo', 'a user’s tag does not take the place of ours');
+    assert.equal(tags['team'], 'oncology');
+    assert.equal(tags['mlflow.runName'], 'a small sum');
+    assert.equal(tags['edge-train.computeTarget'], 'demo-ds1-v2');
+    assert.equal(tags['edge-train.virtualMachine'], 'demo-ds1-v2');
+  });
+
+  it('ends a run twice with the effect of once', async () => {
+    const { plan } = evidenceOf(await modelFiles());
+    const run = await cloud.activities.recordRun({ plan, machine, computeTarget: unattached });
+    const metrics = Array.from({ length: 1203 }, (_, i) => ({
+      name: `loss/${i}`,
+      value: i / 7,
+      step: i,
+      timestamp: 1_767_261_660_000 + i,
+    }));
+    const completed = {
+      parameters: Object.fromEntries(
+        Array.from({ length: 230 }, (_, i) => [`parameter ${i}`, i === 0 ? 'x'.repeat(2000) : String(i)]),
+      ),
+      metrics: [...metrics, { name: 'not a number', value: null, step: 0, timestamp: 0 }],
+      endedAt: '2026-01-01T10:01:00.000Z',
+    };
+    await cloud.fault({ route: 'POST /mlflow/**/runs/log-batch', moment: 'after', action: 'drop', skip: 2 });
+    await assert.rejects(
+      cloud.activities.finishRun({ run, status: 'FINISHED', completed }),
+      (error: ServiceError) => error.retryable,
+    );
+    await cloud.activities.finishRun({ run, status: 'FINISHED', completed });
+    await cloud.activities.finishRun({ run, status: 'FINISHED', completed });
+
+    const [found] = await runsOf(run.experimentId, plan.job);
+    assert.equal(found?.info.status, 'FINISHED');
+    assert.equal(Number(found?.info.end_time), Date.parse(completed.endedAt));
+    assert.equal(found?.data.params?.length, 230);
+    assert.equal(found?.data.params?.find(({ key }) => key === 'parameter 0')?.value.length, 500);
+    assert.equal(found?.data.metrics?.length, 1203);
+    const history = await cloud.requests(({ method, path }) => method === 'POST' && path.includes('/runs/log-batch'));
+    assert.ok(history >= 5 && history <= 6, `${history} batches: what was there is not sent again`);
+  });
+
+  it('ends a run without results as KILLED', async () => {
+    const { plan } = evidenceOf(await modelFiles());
+    const run = await cloud.activities.recordRun({ plan, machine, computeTarget: unattached });
+    await cloud.activities.finishRun({ run, status: 'KILLED' });
+    const [found] = await runsOf(run.experimentId, plan.job);
+    assert.equal(found?.info.status, 'KILLED');
+  });
+
+  it('registers a job once, whatever is lost on the way, and the next job as version 2', async () => {
+    const request = await stagedRegistration('sums');
+    await cloud.fault({ route: 'PUT /subscriptions/**/models/sums', moment: 'after', action: 'drop' });
+    await assert.rejects(cloud.activities.registerModel(request));
+    await cloud.fault({ route: 'PUT /subscriptions/**/models/sums/versions/*', moment: 'after', action: 'drop' });
+    await assert.rejects(cloud.activities.registerModel(request));
+    const first = await cloud.activities.registerModel(request);
+    const again = await cloud.activities.registerModel(request);
+    const second = await cloud.activities.registerModel(await stagedRegistration('sums'));
+
+    assert.deepEqual(again, first);
+    assert.deepEqual([first.version, second.version], [1, 2]);
+    assert.equal((await versionsOf('sums')).length, 2);
+
+    const { evidence, receipt } = request;
+    const { plan, release } = evidence;
+    const [one] = (await versionsOf('sums')).filter(({ name }) => name === '1');
+    assert.equal(one?.properties.modelType, 'mlflow_model');
+    assert.equal(one?.properties.jobName, request.run.runId);
+    assert.equal(one?.properties.flavors?.['python_function']?.data?.['loader_module'], 'sums');
+    assert.match(
+      one?.properties.modelUri ?? '',
+      new RegExp(`^azureml://subscriptions/.*/datastores/edge_train_models/paths/models/sums/${plan.job}$`),
+    );
+    const expected = {
+      job: plan.job,
+      site: 'demo',
+      receipt: receipt.digest,
+      release: release.digest,
+      data: evidence.inputs.data.rootDigest,
+      team: 'oncology',
+      workflow: plan.workflowId,
+    };
+    for (const [key, value] of Object.entries(expected)) assert.equal(one?.properties.tags?.[key], value, key);
+
+    const models = cloud.release.container('edge-train-models');
+    for (const { path, sha256: digest } of release.artifacts)
+      assert.equal(sha256(await models.getBlobClient(modelPath('sums', plan.job, path)).downloadToBuffer()), digest);
+    const kept = await models.getBlobClient(`${modelPath('sums', plan.job)}.receipt.json`).downloadToBuffer();
+    assert.equal(sha256(kept), receipt.digest);
+    const staging = cloud.release.container('edge-train-staging');
+    assert.equal(
+      await staging.getBlobClient(stagingPath(plan.job, 'MLmodel')).exists(),
+      false,
+      'nothing stays in staging',
+    );
+  });
+
+  it('registers nothing when an artifact is not what was released', async () => {
+    const request = await stagedRegistration('tampered');
+    const blob = cloud.release
+      .container('edge-train-staging')
+      .getBlockBlobClient(stagingPath(request.evidence.plan.job, 'code/sums.py'));
+    const original = await blob.downloadToBuffer();
+    const forged = Buffer.from(original);
+    forged[0] = forged[0]! ^ 1;
+    await blob.upload(forged, forged.length);
+    await assert.rejects(cloud.activities.registerModel(request), refusal('ArtifactDiffers', 'data'));
+    const models = cloud.release.container('edge-train-models');
+    assert.equal(
+      await models.getBlobClient(modelPath('tampered', request.evidence.plan.job, 'code/sums.py')).exists(),
+      false,
+    );
+    await assert.rejects(versionsOf('tampered'), { statusCode: 404 });
+  });
+
+  it('registers nothing without the site’s own receipt over this very run', async () => {
+    const request = await stagedRegistration('forged');
+    const { evidence } = request;
+    const other = evidenceOf(await modelFiles(), { model: 'forged', job: newJob() });
+    const withReceipt = (receipt: typeof request.receipt) => cloud.activities.registerModel({ ...request, receipt });
+
+    await assert.rejects(
+      withReceipt(receiptOf(evidence, { key: generateSigningKey().privateKey })),
+      refusal('SignatureInvalid', 'policy'),
+    );
+    await assert.rejects(withReceipt(receiptOf(other)), refusal('ReceiptRefused', 'policy'));
+    await assert.rejects(
+      withReceipt({ ...request.receipt, digest: sha256('another') }),
+      refusal('ReceiptRefused', 'policy'),
+    );
+    const cut = { ...evidence, release: { ...evidence.release, artifacts: evidence.release.artifacts.slice(1) } };
+    await assert.rejects(
+      cloud.activities.registerModel({ ...request, evidence: cut }),
+      refusal('ReceiptRefused', 'policy'),
+    );
+    const elsewhere = { ...evidence, plan: { ...evidence.plan, site: 'nowhere' } };
+    await assert.rejects(
+      cloud.activities.registerModel({ ...request, evidence: elsewhere }),
+      refusal('ReceiptRefused', 'policy'),
+    );
+    const moreData = { ...evidence, inputs: { ...evidence.inputs, data: { ...evidence.inputs.data, files: 2 } } };
+    await assert.rejects(
+      cloud.activities.registerModel({ ...request, evidence: moreData }),
+      refusal('ReceiptRefused', 'policy'),
+    );
+    await assert.rejects(versionsOf('forged'), { statusCode: 404 });
+  });
+
+  it('refuses a model name that is tagged with another site', async () => {
+    const { client, group, name } = cloud.workspace;
+    await client.modelContainers.createOrUpdate(group, name, 'theirs', { properties: { tags: { site: 'elsewhere' } } });
+    await assert.rejects(
+      cloud.activities.registerModel(await stagedRegistration('theirs')),
+      refusal('ModelOfAnotherSite', 'policy'),
+    );
+  });
+
+  it('takes over a model that nobody tagged, and passes by the versions that people made', async () => {
+    const { client, group, name } = cloud.workspace;
+    await client.modelContainers.createOrUpdate(group, name, 'older', {
+      properties: { tags: { owner: 'ada' }, description: 'by hand' },
+    });
+    await client.modelVersions.createOrUpdate(group, name, 'older', '7', {
+      properties: { modelUri: 'https://example.org/model', modelType: 'custom_model' },
+    });
+    const version = await cloud.activities.registerModel(await stagedRegistration('older'));
+    assert.equal(version.version, 8);
+    const container = await client.modelContainers.get(group, name, 'older');
+    assert.deepEqual(container.properties.tags, { owner: 'ada', site: 'demo' });
+    assert.equal(container.properties.description, 'by hand');
+  });
+
+  it('grants the code to one VM for reading, and each artifact for writing alone', async () => {
+    const { privateKey, publicKey } = generateMachineKey();
+    const content = Buffer.from('an archive');
+    const code = { digest: sha256(content), bytes: content.length, files: 1 };
+    const { plan } = evidenceOf(await modelFiles(), { code });
+    await assert.rejects(cloud.activities.grantCode({ plan, machineKey: publicKey }), refusal('CodeMissing', 'input'));
+    const container = cloud.release.container('edge-train-code');
+    await container.createIfNotExists();
+    await container.getBlockBlobClient(codePath(code.digest)).upload(content, content.length);
+
+    const sealed = await cloud.activities.grantCode({ plan, machineKey: publicKey });
+    const { url } = (await openSeal(sealed.jwe, privateKey)) as { url: string };
+    const connection = { ca: cloud.registry.ca };
+    assert.deepEqual(await openBlob(url, connection).downloadToBuffer(), content);
+    await assert.rejects(openBlob(url, connection).upload('x', 1), { statusCode: 403 });
+    await assert.rejects(openSeal(sealed.jwe, generateMachineKey().privateKey), refusal('SealBroken', 'policy'));
+    assert.ok(Date.parse(sealed.expires) - Date.now() <= 3_600_000);
+
+    const files = await modelFiles();
+    const evidence = evidenceOf(files);
+    const { output, modelType, artifacts } = evidence.release;
+    const grant = await cloud.activities.grantArtifacts({
+      plan,
+      inspection: { output, modelType, artifacts },
+      machineKey: publicKey,
+    });
+    const { urls } = (await openSeal(grant.jwe, privateKey)) as { urls: { path: string; url: string }[] };
+    assert.deepEqual(
+      urls.map(({ path }) => path),
+      artifacts.map(({ path }) => path),
+    );
+    const [first] = urls;
+    const blob = openBlob(first?.url ?? '', connection);
+    await blob.upload('model', 5);
+    await assert.rejects(blob.downloadToBuffer(), { statusCode: 403 });
+    await assert.rejects(blob.delete(), { statusCode: 403 });
+    const another = first?.url.replace(encodeURIComponent(first.path), 'other') ?? '';
+    await assert.rejects(openBlob(another, connection).upload('x', 1), { statusCode: 403 });
+    const history = canonicalJson([sealed, grant]);
+    assert.ok(!history.includes('sig='), 'no signature is in what Temporal keeps');
+    assert.ok(!(new CompactEncrypt(Buffer.from('')) instanceof Error));
+  });
+
+  it('registers the code as an asset named by its digest, once', async () => {
+    const code = { digest: sha256('some code'), bytes: 9, files: 1 };
+    const { plan } = evidenceOf(await modelFiles(), { code });
+    const run = await cloud.activities.recordRun({ plan, machine, computeTarget: unattached });
+    await cloud.activities.recordRun({ plan: { ...plan, job: newJob() }, machine, computeTarget: unattached });
+    const { client, group, name } = cloud.workspace;
+    const asset = await client.codeVersions.get(group, name, `edge-train-${code.digest.slice(0, 32)}`, '1');
+    assert.ok(asset.properties.codeUri?.endsWith(`/edge-train-code/${codePath(code.digest)}`));
+    const [found] = await runsOf(run.experimentId, plan.job);
+    assert.equal(found?.data.tags.find(({ key }) => key === 'edge-train.code')?.value, asset.id);
+  });
+
+  it('says why Azure ML could not attach a VM, leaves nothing after detaching, and never shows the key', async () => {
+    const request = { machine, name: 'demo-ds1-v2', address: '203.0.113.200' };
+    assert.equal(await cloud.activities.findComputeTarget(request), null);
+    await assert.rejects(cloud.activities.attachComputeTarget(request), (error: unknown) => {
+      refusal('AttachFailed', 'network')(error);
+      assert.match((error as Error).message, /ConnectionFailed/);
+      assert.doesNotMatch((error as Error).message, /PRIVATE KEY/);
+      return true;
+    });
+    assert.equal(await cloud.activities.findComputeTarget(request), null, 'a failed one is none');
+    await assert.rejects(
+      cloud.activities.attachComputeTarget({
+        ...request,
+        machine: { ...machine, resourceId: `${machine.resourceId}-other` },
+      }),
+      refusal('ComputeTargetTaken', 'policy'),
+    );
+    await cloud.activities.detachComputeTarget('demo-ds1-v2');
+    await cloud.activities.detachComputeTarget('demo-ds1-v2');
+    const { client, group, name } = cloud.workspace;
+    await assert.rejects(client.computeOperations.get(group, name, 'demo-ds1-v2'), { statusCode: 404 });
+  });
+
+  it('names the file, the member and what to do when cloud.yml is wrong, and never a secret', async () => {
+    const { plan } = evidenceOf(await modelFiles());
+    const request = { plan, machine, computeTarget: unattached };
+    await cloud.configure((file) => (file['azure'] = { ...file['azure'], tenat: 'x' }));
+    await assert.rejects(
+      cloud.activities.recordRun(request),
+      /cloud\.yml: azure\.tenat: unknown key; did you mean tenant/,
+    );
+    const wrong = `${cloud.directory}/wrong-secret`;
+    const { writeFile } = await import('node:fs/promises');
+    await writeFile(wrong, 'not-the-client-secret', { mode: 0o600 });
+    await cloud.configure((file) => (file['azure'] = { ...file['azure'], clientSecret: `file:${wrong}` }));
+    await assert.rejects(cloud.activities.recordRun(request), (error: unknown) => {
+      refusal('CredentialRefused', 'policy')(error);
+      assert.doesNotMatch((error as Error).message, /not-the-client-secret/);
+      return true;
+    });
+    await cloud.configure(() => {});
+    assert.ok((await cloud.activities.recordRun(request)).runId);
+    const secret = (await readFile(cloud.sandbox.info.azure.clientSecretFile, 'utf8')).trim();
+    assert.ok(secret.length > 8);
+  });
+
+  it('signals the VM’s and the model’s workflow with start, on the cloud’s queue', async () => {
+    const request = await stagedRegistration('signalled');
+    const { holder } = request;
+    const lease = { holder, machine: request.evidence.plan.virtualMachine };
+    await cloud.activities.leaseVirtualMachine(lease);
+    await cloud.activities.returnVirtualMachine({ machine: 'demo-ds1-v2', holder, clean: true, after: 'keep' });
+    await cloud.activities.requestRegistration(request);
+    const signals = async (workflowId: string) => {
+      const handle = cloud.client.workflow.getHandle(workflowId);
+      const { events } = await handle.fetchHistory();
+      const description = await handle.describe();
+      assert.equal(description.taskQueue, 'edge-train');
+      return {
+        type: description.type,
+        signals: events?.flatMap(({ workflowExecutionSignaledEventAttributes: it }) => (it ? [it.signalName] : [])),
+      };
+    };
+    assert.deepEqual(await signals('vm-demo-ds1-v2'), {
+      type: 'virtualMachine',
+      signals: ['requestLease', 'returnLease'],
+    });
+    assert.deepEqual(await signals('model-signalled'), { type: 'model', signals: ['requestRegistration'] });
+  });
+
+  it('knows whether a holder’s run is open: terminated, reset, started anew, never known', async () => {
+    const { jobId } = await import('../../domain/resource-names.ts');
+    const start = (workflowId: string) =>
+      cloud.client.workflow.start('trainModel', { workflowId, taskQueue: 'nobody-polls', args: [{}] });
+    const first = await start('train-holder');
+    const holder = {
+      workflowId: 'train-holder',
+      runId: first.firstExecutionRunId,
+      job: jobId(sha256, 'train-holder', first.firstExecutionRunId),
+    };
+    assert.equal(await cloud.activities.describeHolder(holder), 'open');
+    await first.terminate('a test ends it');
+    assert.equal(await cloud.activities.describeHolder(holder), 'closed');
+    await start('train-holder');
+    assert.equal(await cloud.activities.describeHolder(holder), 'closed', 'a new start is another job');
+    assert.equal(await cloud.activities.describeHolder({ ...holder, workflowId: 'train-unknown' }), 'closed');
+  });
+});
