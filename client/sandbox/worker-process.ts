@@ -36,7 +36,7 @@ export function startWorker(paths: StatePaths, configuration: string, caFile: st
   const child = spawn(process.execPath, workerCommand(ROLES, paths.folder), {
     detached: true,
     stdio: ['ignore', log, log],
-    env: { ...process.env, NODE_EXTRA_CA_CERTS: caFile },
+    env: { ...withoutTemporal(process.env), NODE_EXTRA_CA_CERTS: caFile },
   });
   closeSync(log);
   child.on('error', () => undefined); // no pid then, which is told below
@@ -45,6 +45,11 @@ export function startWorker(paths: StatePaths, configuration: string, caFile: st
   writePrivate(paths.worker.pid, JSON.stringify({ ...identity, configuration }));
   child.unref();
   return identity;
+}
+
+/** The demo's worker works for the demo's server, whatever profile its user has. */
+export function withoutTemporal(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('TEMPORAL_')));
 }
 
 /** SIGTERM, then SIGKILL after `patience`: nothing of a run is lost by either. */
