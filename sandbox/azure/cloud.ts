@@ -30,7 +30,14 @@ export interface WorkspaceResource {
   name: string;
   type: string;
   properties: Record<string, unknown>;
-  systemData: { createdAt: string; createdBy: string; createdByType: string; lastModifiedAt: string; lastModifiedBy: string; lastModifiedByType: string };
+  systemData: {
+    createdAt: string;
+    createdBy: string;
+    createdByType: string;
+    lastModifiedAt: string;
+    lastModifiedBy: string;
+    lastModifiedByType: string;
+  };
   [member: string]: unknown;
 }
 
@@ -59,9 +66,14 @@ export function workspaceId({ config }: Cloud): string {
 /** The workspace's id in its own spelling. @throws Failure 404 */
 export function requireWorkspace(cloud: Cloud, { group, workspace }: Record<string, string>): string {
   const same = (one: string, other: string) => one.toLowerCase() === other.toLowerCase();
-  if (!same(group!, cloud.config.resourceGroup)) throw new Failure(404, 'ResourceGroupNotFound', `Resource group '${group}' could not be found.`);
+  if (!same(group!, cloud.config.resourceGroup))
+    throw new Failure(404, 'ResourceGroupNotFound', `Resource group '${group}' could not be found.`);
   if (same(workspace!, cloud.config.workspace)) return workspaceId(cloud);
-  throw new Failure(404, 'ResourceNotFound', `The Resource 'Microsoft.MachineLearningServices/workspaces/${workspace}' under resource group '${group}' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix`);
+  throw new Failure(
+    404,
+    'ResourceNotFound',
+    `The Resource 'Microsoft.MachineLearningServices/workspaces/${workspace}' under resource group '${group}' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix`,
+  );
 }
 
 export function systemData(cloud: Cloud, existing?: WorkspaceResource): WorkspaceResource['systemData'] {
@@ -80,7 +92,11 @@ export function cloudPlace({ config, origin }: Cloud): OperationPlace {
 }
 
 /** One page of a list with the link to the next: `$skip`, `$top` (of all pages together), `count` (of one). */
-export function page<T>(cloud: Cloud, call: { path: string; query: URLSearchParams }, all: T[]): { value: T[]; nextLink?: string } {
+export function page<T>(
+  cloud: Cloud,
+  call: { path: string; query: URLSearchParams },
+  all: T[],
+): { value: T[]; nextLink?: string } {
   const skip = wholeNumber(call.query, '$skip', 0);
   const top = wholeNumber(call.query, '$top', Infinity);
   const size = Math.min(top, wholeNumber(call.query, 'count', pageSize) || pageSize, pageSize);
@@ -99,5 +115,10 @@ function wholeNumber(query: URLSearchParams, name: string, otherwise: number): n
   const text = query.get(name);
   if (text === null) return otherwise;
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new Failure(400, 'ValidationError', `The value '${text}' of the query parameter ${name} is not a whole number.`, { target: name });
+  throw new Failure(
+    400,
+    'ValidationError',
+    `The value '${text}' of the query parameter ${name} is not a whole number.`,
+    { target: name },
+  );
 }

@@ -4,7 +4,15 @@ import { range } from '../stack-hub/addresses.ts';
 import { findResource, listResources, type Hub, type ResourceRecord } from '../stack-hub/hub.ts';
 import { rulesOf } from '../stack-hub/rule-routes.ts';
 import { evaluateInbound, type Flow } from '../stack-hub/security-rules.ts';
-import { bridgeAddress, findSubnet, holderOfPublicAddress, ipConfigurations, machineOfInterface, publicAddressOf, type IpConfiguration } from '../stack-hub/views.ts';
+import {
+  bridgeAddress,
+  findSubnet,
+  holderOfPublicAddress,
+  ipConfigurations,
+  machineOfInterface,
+  publicAddressOf,
+  type IpConfiguration,
+} from '../stack-hub/views.ts';
 import { machineOf } from '../stack-hub/virtual-machine.ts';
 
 export interface Credentials {
@@ -19,7 +27,13 @@ export interface Credentials {
  * refusal reads like the service's own: a connection that was not made in time.
  * @throws Failure 500 InternalServerError with the service's detail (as seen in MachineLearningNotebooks#251)
  */
-export async function dialPublic(hub: Hub, from: string, address: string, port: number, credentials: Credentials): Promise<void> {
+export async function dialPublic(
+  hub: Hub,
+  from: string,
+  address: string,
+  port: number,
+  credentials: Credentials,
+): Promise<void> {
   const held = holderOf(hub, address);
   if (!held) throw unreachable(`no network interface holds the public address ${address}`);
   const { nic, configuration } = held;
@@ -46,7 +60,12 @@ function holderOf(hub: Hub, address: string): { nic: ResourceRecord; configurati
 }
 
 /** Which group and rule refuse the flow; both groups must let it in. A group that is absent lets everything in. */
-function closedBy(hub: Hub, nic: ResourceRecord, configuration: IpConfiguration, { source, destinationPort }: Pick<Flow, 'source' | 'destinationPort'>): string | undefined {
+function closedBy(
+  hub: Hub,
+  nic: ResourceRecord,
+  configuration: IpConfiguration,
+  { source, destinationPort }: Pick<Flow, 'source' | 'destinationPort'>,
+): string | undefined {
   const subnet = findSubnet(hub, configuration.properties.subnet.id);
   const networkId = configuration.properties.subnet.id.replace(/\/subnets\/[^/]+$/i, '');
   const space = findResource(hub, networkId)?.properties.addressSpace as { addressPrefixes: string[] } | undefined;
@@ -55,7 +74,10 @@ function closedBy(hub: Hub, nic: ResourceRecord, configuration: IpConfiguration,
     destination: ipConfigurations(nic)[0]!.properties.privateIPAddress,
     virtualNetwork: space?.addressPrefixes ?? [],
   };
-  for (const group of [subnet?.properties.networkSecurityGroup, nic.properties.networkSecurityGroup as { id: string } | undefined]) {
+  for (const group of [
+    subnet?.properties.networkSecurityGroup,
+    nic.properties.networkSecurityGroup as { id: string } | undefined,
+  ]) {
     const nsg = group && findResource(hub, group.id);
     const { access, rule } = nsg ? evaluateInbound(rulesOf(nsg), flow) : { access: 'Allow', rule: '' };
     if (access === 'Deny') return `rule ${rule} of ${nsg!.name} denies TCP ${destinationPort} from ${source}`;
@@ -68,8 +90,18 @@ async function openSession(host: string, port: number, { username, password, pri
   const client = new ssh2.Client();
   try {
     await new Promise<void>((resolve, reject) => {
-      client.once('ready', resolve).once('error', reject).once('close', () => reject(new Error('the connection was closed')));
-      client.connect({ host, port, username, ...(privateKey ? { privateKey } : { password: password ?? '' }), readyTimeout: 15_000, hostVerifier: () => true });
+      client
+        .once('ready', resolve)
+        .once('error', reject)
+        .once('close', () => reject(new Error('the connection was closed')));
+      client.connect({
+        host,
+        port,
+        username,
+        ...(privateKey ? { privateKey } : { password: password ?? '' }),
+        readyTimeout: 15_000,
+        hostVerifier: () => true,
+      });
     });
   } catch (error) {
     throw unreachable((error as Error).message);
@@ -79,7 +111,14 @@ async function openSession(host: string, port: number, { username, password, pri
 }
 
 function unreachable(reason: string): Failure {
-  return new Failure(500, 'InternalServerError', 'An internal server error occurred. Please try again. If the problem persists, contact support', {
-    details: [{ code: 'ConnectionFailed', message: `Connection failed to establish within 30000 milliseconds. (${reason})` }],
-  });
+  return new Failure(
+    500,
+    'InternalServerError',
+    'An internal server error occurred. Please try again. If the problem persists, contact support',
+    {
+      details: [
+        { code: 'ConnectionFailed', message: `Connection failed to establish within 30000 milliseconds. (${reason})` },
+      ],
+    },
+  );
 }

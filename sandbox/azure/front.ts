@@ -19,12 +19,22 @@ export function azureFront(cloud: Cloud, key: TokenKey): Front {
   const issuer = `${authority}/v2.0`;
   const entra = { origin: cloud.origin, tenant, clientId, clientSecret, key };
   const base = `/mlflow/v1.0${workspaceId(cloud)}`;
-  const mlflow = mlflowHandler({ store: cloud.store, artifactRoot: `azureml:/${base.slice('/mlflow/v1.0'.length)}/artifacts`, user: clientId }, base);
+  const mlflow = mlflowHandler(
+    { store: cloud.store, artifactRoot: `azureml:/${base.slice('/mlflow/v1.0'.length)}/artifacts`, user: clientId },
+    base,
+  );
   const arm = armHandler({
-    routes: [...workspaceRoutes(cloud), ...computeRoutes(cloud), ...datastoreRoutes(cloud), ...assetRoutes(cloud, codes), ...assetRoutes(cloud, models)],
+    routes: [
+      ...workspaceRoutes(cloud),
+      ...computeRoutes(cloud),
+      ...datastoreRoutes(cloud),
+      ...assetRoutes(cloud, codes),
+      ...assetRoutes(cloud, models),
+    ],
     subscription,
     location,
-    checkToken: (authorization) => checkBearer(key, authorization, { issuer, audience: [managementAudience, `${managementAudience}/`], authority }),
+    checkToken: (authorization) =>
+      checkBearer(key, authorization, { issuer, audience: [managementAudience, `${managementAudience}/`], authority }),
   });
   const isMlflow = (path: string) => /^\/mlflow\//i.test(path);
   return {
@@ -33,7 +43,11 @@ export function azureFront(cloud: Cloud, key: TokenKey): Front {
     handle: async (call) => {
       if (isTokenPath(call.path)) return entraId(entra, call);
       if (!isMlflow(call.path)) return arm(call);
-      await checkBearer(key, call.headers.authorization, { issuer, audience: [managementAudience, machineLearningAudience], authority });
+      await checkBearer(key, call.headers.authorization, {
+        issuer,
+        audience: [managementAudience, machineLearningAudience],
+        authority,
+      });
       return mlflow(call);
     },
     headers: armHeaders,

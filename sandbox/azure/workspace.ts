@@ -2,7 +2,16 @@ import type { ArmRoute } from '../server/arm.ts';
 import { Failure } from '../server/errors.ts';
 import { json } from '../server/front.ts';
 import { operationResult, operationStatus } from '../server/operations.ts';
-import { findChild, put, requireWorkspace, systemData, workspaceId, workspacePath, workspaceVersions as versions, type Cloud } from './cloud.ts';
+import {
+  findChild,
+  put,
+  requireWorkspace,
+  systemData,
+  workspaceId,
+  workspacePath,
+  workspaceVersions as versions,
+  type Cloud,
+} from './cloud.ts';
 import type { Change } from '../server/store.ts';
 
 const locations = '/subscriptions/{subscriptionId}/providers/Microsoft.MachineLearningServices/locations/{location}';
@@ -12,12 +21,23 @@ export function workspaceRoutes(cloud: Cloud): ArmRoute[] {
   const show = () => shownWorkspace(cloud);
   const collection = workspacePath.slice(0, workspacePath.lastIndexOf('/'));
   return [
-    { method: 'GET', path: workspacePath, versions, handle: ({ params }) => json(200, (requireWorkspace(cloud, params), show())) },
+    {
+      method: 'GET',
+      path: workspacePath,
+      versions,
+      handle: ({ params }) => json(200, (requireWorkspace(cloud, params), show())),
+    },
     {
       ...{ method: 'GET', path: collection, versions },
-      handle: ({ params }) => json(200, (requireWorkspace(cloud, { ...params, workspace: cloud.config.workspace }), { value: [show()] })),
+      handle: ({ params }) =>
+        json(200, (requireWorkspace(cloud, { ...params, workspace: cloud.config.workspace }), { value: [show()] })),
     },
-    { method: 'GET', path: '/subscriptions/{subscriptionId}/providers/Microsoft.MachineLearningServices/workspaces', versions, handle: () => json(200, { value: [show()] }) },
+    {
+      method: 'GET',
+      path: '/subscriptions/{subscriptionId}/providers/Microsoft.MachineLearningServices/workspaces',
+      versions,
+      handle: () => json(200, { value: [show()] }),
+    },
     operationRoute(cloud, 'operations'),
     operationRoute(cloud, 'operationResults'),
   ];
@@ -33,7 +53,12 @@ export function firstDatastore(cloud: Cloud): Change[] {
       ...{ id, name: 'workspaceblobstore', type: 'Microsoft.MachineLearningServices/workspaces/datastores' },
       properties: {
         ...{ description: null, tags: {}, properties: {}, isDefault: true, datastoreType: 'AzureBlob' },
-        ...{ accountName: cloud.releaseAccount.name, containerName: 'azureml-blobstore', endpoint: host, protocol: 'https' },
+        ...{
+          accountName: cloud.releaseAccount.name,
+          containerName: 'azureml-blobstore',
+          endpoint: host,
+          protocol: 'https',
+        },
         credentials: { credentialsType: 'AccountKey' },
         serviceDataAccessAuthIdentity: 'None',
       },
@@ -46,7 +71,13 @@ function shownWorkspace(cloud: Cloud): Record<string, unknown> {
   const id = workspaceId(cloud);
   const { host } = new URL(cloud.origin);
   return {
-    ...{ id, name: cloud.config.workspace, type: 'Microsoft.MachineLearningServices/workspaces', location: cloud.config.location, tags: {} },
+    ...{
+      id,
+      name: cloud.config.workspace,
+      type: 'Microsoft.MachineLearningServices/workspaces',
+      location: cloud.config.location,
+      tags: {},
+    },
     etag: null,
     identity: { type: 'SystemAssigned', principalId: cloud.config.clientId, tenantId: cloud.config.tenant },
     sku: { name: 'Basic', tier: 'Basic' },
@@ -71,8 +102,11 @@ function operationRoute(cloud: Cloud, kind: 'operations' | 'operationResults'): 
     ...{ method: 'GET', path: `${locations}/${kind}/{operation}`, versions, query: ['underlyingResourceAction'] },
     handle: (call) => {
       const operation = cloud.operations.get(call.params.operation!);
-      if (!operation) throw new Failure(404, 'OperationNotFound', `The operation ${call.params.operation} was not found.`);
-      return kind === 'operations' ? operationStatus(operation, call.path) : operationResult(operation, `${cloud.origin}${call.target}`, undefined);
+      if (!operation)
+        throw new Failure(404, 'OperationNotFound', `The operation ${call.params.operation} was not found.`);
+      return kind === 'operations'
+        ? operationStatus(operation, call.path)
+        : operationResult(operation, `${cloud.origin}${call.target}`, undefined);
     },
   };
 }

@@ -8,9 +8,29 @@ const blockBytes = 100 * 1024 * 1024;
 const longestName = 880;
 
 /** `comp` values of later versions, and of what Stack Hub never had. */
-const absentOperations = ['tags', 'blobs', 'tier', 'undelete', 'query', 'batch', 'expiry', 'immutabilitypolicies', 'legalhold', 'userdelegationkey'];
+const absentOperations = [
+  'tags',
+  'blobs',
+  'tier',
+  'undelete',
+  'query',
+  'batch',
+  'expiry',
+  'immutabilitypolicies',
+  'legalhold',
+  'userdelegationkey',
+];
 const absentParameters = ['versionid', 'tid'];
-const absentHeaders = ['x-ms-tags', 'x-ms-if-tags', 'x-ms-access-tier', 'x-ms-rehydrate-priority', 'x-ms-immutability-policy-mode', 'x-ms-legal-hold', 'x-ms-encryption-scope', 'x-ms-encryption-key'];
+const absentHeaders = [
+  'x-ms-tags',
+  'x-ms-if-tags',
+  'x-ms-access-tier',
+  'x-ms-rehydrate-priority',
+  'x-ms-immutability-policy-mode',
+  'x-ms-legal-hold',
+  'x-ms-encryption-scope',
+  'x-ms-encryption-key',
+];
 
 /** Refuses what a Stack Hub's blob service would not serve, and Azurite would. @throws Failure */
 export function checkStackHub({ path, query, headers }: Call): void {
@@ -23,16 +43,39 @@ export function checkStackHub({ path, query, headers }: Call): void {
   const parameter = absentParameters.find((name) => query.has(name));
   if (parameter) throw badParameter(parameter, query.get(parameter)!);
   const header = absentHeaders.find((name) => headers[name] !== undefined);
-  if (header) throw new Failure(400, 'UnsupportedHeader', 'One of the headers specified in the request is not supported.', { details: [{ code: 'HeaderName', message: header }] });
-  if (/^bearer /i.test(headers.authorization ?? '')) {
-    throw new Failure(403, 'AuthenticationFailed', 'Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature.', {
-      details: [{ code: 'AuthenticationErrorDetail', message: 'Tokens are not supported for storage here; use the account key or a SAS.' }],
+  if (header)
+    throw new Failure(400, 'UnsupportedHeader', 'One of the headers specified in the request is not supported.', {
+      details: [{ code: 'HeaderName', message: header }],
     });
+  if (/^bearer /i.test(headers.authorization ?? '')) {
+    throw new Failure(
+      403,
+      'AuthenticationFailed',
+      'Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature.',
+      {
+        details: [
+          {
+            code: 'AuthenticationErrorDetail',
+            message: 'Tokens are not supported for storage here; use the account key or a SAS.',
+          },
+        ],
+      },
+    );
   }
   if (operation === 'block' && Number(headers['content-length'] ?? 0) > blockBytes) {
-    throw new Failure(413, 'RequestBodyTooLarge', 'The request body is too large and exceeds the maximum permissible limit.', { details: [{ code: 'MaxLimit', message: String(blockBytes) }] });
+    throw new Failure(
+      413,
+      'RequestBodyTooLarge',
+      'The request body is too large and exceeds the maximum permissible limit.',
+      { details: [{ code: 'MaxLimit', message: String(blockBytes) }] },
+    );
   }
-  if (blobName(path).length > longestName) throw new Failure(400, 'OutOfRangeInput', 'One of the request inputs is out of range: a blob name has at most 880 characters.');
+  if (blobName(path).length > longestName)
+    throw new Failure(
+      400,
+      'OutOfRangeInput',
+      'One of the request inputs is out of range: a blob name has at most 880 characters.',
+    );
 }
 
 /** Versions are dates: they compare as text. */
@@ -59,10 +102,15 @@ function badHeader(name: string, value: string): Failure {
 }
 
 function badParameter(name: string, value: string): Failure {
-  return new Failure(400, 'InvalidQueryParameterValue', 'Value for one of the query parameters specified in the request URI is invalid.', {
-    details: [
-      { code: 'QueryParameterName', message: name },
-      { code: 'QueryParameterValue', message: value },
-    ],
-  });
+  return new Failure(
+    400,
+    'InvalidQueryParameterValue',
+    'Value for one of the query parameters specified in the request URI is invalid.',
+    {
+      details: [
+        { code: 'QueryParameterName', message: name },
+        { code: 'QueryParameterValue', message: value },
+      ],
+    },
+  );
 }

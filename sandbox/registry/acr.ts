@@ -3,14 +3,24 @@ import { json, type Call, type Reply } from '../server/front.ts';
 import { requireAccess } from './access.ts';
 import { deleteManifest } from './manifests.ts';
 import { paged } from './pages.ts';
-import { findManifest, manifestsOf, repositories, tagCollection, tagsOf, type ManifestRecord, type Registry, type TagRecord } from './registry.ts';
+import {
+  findManifest,
+  manifestsOf,
+  repositories,
+  tagCollection,
+  tagsOf,
+  type ManifestRecord,
+  type Registry,
+  type TagRecord,
+} from './registry.ts';
 
 const attributes = { deleteEnabled: true, writeEnabled: true, readEnabled: true, listEnabled: true };
 
 /** /acr/v1 (api-version 2021-07-01): what is in the registry, and deletes. Attributes can be read, not locked. */
 export async function acr(registry: Registry, call: Call, path: string): Promise<Reply | undefined> {
   const version = call.query.get('api-version');
-  if (version !== null && version !== '2021-07-01') throw new Failure(400, 'UNSUPPORTED', `The api-version '${version}' is not supported.`);
+  if (version !== null && version !== '2021-07-01')
+    throw new Failure(400, 'UNSUPPORTED', `The api-version '${version}' is not supported.`);
   if (path === '_catalog') return catalog(registry, call);
   const match = /^(.+?)(?:\/(_tags|_manifests)(?:\/([^/]+))?)?$/.exec(path);
   if (!match) return undefined;
@@ -24,15 +34,36 @@ export async function acr(registry: Registry, call: Call, path: string): Promise
   const about = { registry: registry.loginServer, imageName: repository };
   switch (`${call.method} ${kind ?? ''}${reference === undefined ? '' : '/'}`) {
     case 'GET ':
-      return json(200, { ...about, ...times(known), manifestCount: known.length, tagCount: tagsOf(registry, repository).length, changeableAttributes: attributes });
+      return json(200, {
+        ...about,
+        ...times(known),
+        manifestCount: known.length,
+        tagCount: tagsOf(registry, repository).length,
+        changeableAttributes: attributes,
+      });
     case 'GET _tags':
-      return paged(call, tagsOf(registry, repository).filter(withDigest(call)), ({ name }) => name, (page) => ({ ...about, tags: page.map(shownTag) }), newestFirst(call));
+      return paged(
+        call,
+        tagsOf(registry, repository).filter(withDigest(call)),
+        ({ name }) => name,
+        (page) => ({ ...about, tags: page.map(shownTag) }),
+        newestFirst(call),
+      );
     case 'GET _tags/':
       return json(200, { ...about, tag: shownTag(requireTag(registry, repository, reference!)) });
     case 'GET _manifests':
-      return paged(call, known, ({ digest }) => digest, (page) => ({ ...about, manifests: page.map((each) => shownManifest(registry, each)) }), newestFirst(call));
+      return paged(
+        call,
+        known,
+        ({ digest }) => digest,
+        (page) => ({ ...about, manifests: page.map((each) => shownManifest(registry, each)) }),
+        newestFirst(call),
+      );
     case 'GET _manifests/':
-      return json(200, { ...about, manifest: shownManifest(registry, requireManifest(registry, repository, reference!)) });
+      return json(200, {
+        ...about,
+        manifest: shownManifest(registry, requireManifest(registry, repository, reference!)),
+      });
     case 'DELETE ':
       return deleteRepository(registry, call, known);
     case 'DELETE _tags/':
@@ -45,7 +76,12 @@ export async function acr(registry: Registry, call: Call, path: string): Promise
 async function catalog(registry: Registry, call: Call): Promise<Reply | undefined> {
   if (call.method !== 'GET') return undefined;
   await requireAccess(registry, call, [{ type: 'registry', name: 'catalog', actions: ['*'] }]);
-  return paged(call, repositories(registry), (name) => name, (page) => ({ repositories: page }));
+  return paged(
+    call,
+    repositories(registry),
+    (name) => name,
+    (page) => ({ repositories: page }),
+  );
 }
 
 function requireTag({ store }: Registry, repository: string, name: string): TagRecord {
@@ -79,11 +115,26 @@ function shownTag({ name, digest, createdTime, lastUpdateTime }: TagRecord): unk
 function shownManifest(registry: Registry, record: ManifestRecord): unknown {
   const { digest, imageSize, mediaType, configMediaType, createdTime, lastUpdateTime, repository } = record;
   const tags = tagsOf(registry, repository).filter((each) => each.digest === digest);
-  return { digest, imageSize, createdTime, lastUpdateTime, mediaType, ...(configMediaType ? { configMediaType } : {}), tags: tags.map(({ name }) => name), changeableAttributes: attributes };
+  return {
+    digest,
+    imageSize,
+    createdTime,
+    lastUpdateTime,
+    mediaType,
+    ...(configMediaType ? { configMediaType } : {}),
+    tags: tags.map(({ name }) => name),
+    changeableAttributes: attributes,
+  };
 }
 
 function times(known: ManifestRecord[]): { createdTime: string; lastUpdateTime: string } {
-  return { createdTime: known.map((each) => each.createdTime).sort()[0]!, lastUpdateTime: known.map((each) => each.lastUpdateTime).sort().at(-1)! };
+  return {
+    createdTime: known.map((each) => each.createdTime).sort()[0]!,
+    lastUpdateTime: known
+      .map((each) => each.lastUpdateTime)
+      .sort()
+      .at(-1)!,
+  };
 }
 
 function withDigest(call: Call): (tag: TagRecord) => boolean {
@@ -92,10 +143,12 @@ function withDigest(call: Call): (tag: TagRecord) => boolean {
 }
 
 /** `orderby=timedesc|timeasc`; without it by name. */
-function newestFirst(call: Call): ((one: { lastUpdateTime: string }, other: { lastUpdateTime: string }) => number) | undefined {
+function newestFirst(
+  call: Call,
+): ((one: { lastUpdateTime: string }, other: { lastUpdateTime: string }) => number) | undefined {
   const order = call.query.get('orderby');
   if (order === null || order === '' || order === 'none') return undefined;
-  if (order !== 'timedesc' && order !== 'timeasc') throw new Failure(400, 'PARAMETER_INVALID', `The value '${order}' of orderby is invalid.`);
+  if (order !== 'timedesc' && order !== 'timeasc')
+    throw new Failure(400, 'PARAMETER_INVALID', `The value '${order}' of orderby is invalid.`);
   return (one, other) => one.lastUpdateTime.localeCompare(other.lastUpdateTime) * (order === 'timedesc' ? -1 : 1);
 }
-

@@ -10,12 +10,18 @@ import { manifestsOf, repositories, tagsOf, type Registry } from './registry.ts'
 export async function distribution(registry: Registry, call: Call, path: string): Promise<Reply | undefined> {
   if (path === '_catalog' && call.method === 'GET') {
     await requireAccess(registry, call, [{ type: 'registry', name: 'catalog', actions: ['*'] }]);
-    return paged(call, repositories(registry), (name) => name, (page) => ({ repositories: page }));
+    return paged(
+      call,
+      repositories(registry),
+      (name) => name,
+      (page) => ({ repositories: page }),
+    );
   }
   const match = /^(.+)\/(blobs\/uploads|blobs|manifests|tags|referrers)\/([^/]*)$/.exec(path);
   if (!match) return undefined;
   const [, repository, kind, reference] = match as unknown as [string, string, string, string];
-  if (!repositoryName.test(repository)) throw new Failure(400, 'NAME_INVALID', `invalid repository name "${repository}"`);
+  if (!repositoryName.test(repository))
+    throw new Failure(400, 'NAME_INVALID', `invalid repository name "${repository}"`);
   await requireAccess(registry, call, wanted(call, repository));
   const read = call.method === 'GET' || call.method === 'HEAD';
   switch (kind) {
@@ -56,20 +62,39 @@ async function passOn(registry: Registry, call: Call): Promise<Reply> {
 }
 
 function listTags(registry: Registry, call: Call, repository: string): Reply {
-  if (manifestsOf(registry, repository).length === 0) throw new Failure(404, 'NAME_UNKNOWN', `repository name not known to registry: ${repository}`);
-  return paged(call, tagsOf(registry, repository), ({ name }) => name, (page) => ({ name: repository, tags: page.map(({ name }) => name) }));
+  if (manifestsOf(registry, repository).length === 0)
+    throw new Failure(404, 'NAME_UNKNOWN', `repository name not known to registry: ${repository}`);
+  return paged(
+    call,
+    tagsOf(registry, repository),
+    ({ name }) => name,
+    (page) => ({ name: repository, tags: page.map(({ name }) => name) }),
+  );
 }
 
 /** OCI distribution 1.1: an index, empty when nothing refers to the digest. */
 function listReferrers(registry: Registry, call: Call, repository: string, digest: string): Reply {
   checkDigest(digest);
   const type = call.query.get('artifactType');
-  const referrers = manifestsOf(registry, repository).filter((each) => each.subject === digest && (type === null || each.artifactType === type));
-  const manifests = referrers.map(({ mediaType, size, artifactType, annotations, digest: own }) => ({ mediaType, digest: own, size, ...(artifactType ? { artifactType } : {}), ...(annotations ? { annotations } : {}) }));
+  const referrers = manifestsOf(registry, repository).filter(
+    (each) => each.subject === digest && (type === null || each.artifactType === type),
+  );
+  const manifests = referrers.map(({ mediaType, size, artifactType, annotations, digest: own }) => ({
+    mediaType,
+    digest: own,
+    size,
+    ...(artifactType ? { artifactType } : {}),
+    ...(annotations ? { annotations } : {}),
+  }));
   const applied = type === null ? {} : { 'oci-filters-applied': 'artifactType' };
-  return json(200, { schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests }, { 'content-type': 'application/vnd.oci.image.index.v1+json', ...applied });
+  return json(
+    200,
+    { schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests },
+    { 'content-type': 'application/vnd.oci.image.index.v1+json', ...applied },
+  );
 }
 
 function checkDigest(digest: string): void {
-  if (!/^sha256:[0-9a-f]{64}$/.test(digest)) throw new Failure(400, 'DIGEST_INVALID', `provided digest is not a SHA-256 digest: ${digest}`);
+  if (!/^sha256:[0-9a-f]{64}$/.test(digest))
+    throw new Failure(400, 'DIGEST_INVALID', `provided digest is not a SHA-256 digest: ${digest}`);
 }

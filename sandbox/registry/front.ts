@@ -35,9 +35,17 @@ async function dispatch(registry: Registry, call: Call): Promise<Reply> {
       await requireAccess(registry, call, []);
       return { status: 200, headers: { 'content-type': 'application/json' }, body: '{}' };
   }
-  const reply = path.startsWith('/acr/v1/') ? await acr(registry, call, path.slice('/acr/v1/'.length)) : path.startsWith('/v2/') ? await distribution(registry, call, path.slice('/v2/'.length)) : undefined;
+  const reply = path.startsWith('/acr/v1/')
+    ? await acr(registry, call, path.slice('/acr/v1/'.length))
+    : path.startsWith('/v2/')
+      ? await distribution(registry, call, path.slice('/v2/'.length))
+      : undefined;
   if (reply) return reply;
-  throw new Failure(501, 'UNSUPPORTED', `The sandbox does not emulate ${call.method} ${call.path}. sandbox/README.md lists what it serves.`);
+  throw new Failure(
+    501,
+    'UNSUPPORTED',
+    `The sandbox does not emulate ${call.method} ${call.path}. sandbox/README.md lists what it serves.`,
+  );
 }
 
 /** Clients of /acr/v1 send `a%2Fb` for a repository's name. */

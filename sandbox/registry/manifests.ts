@@ -4,7 +4,15 @@ import { Failure } from '../server/errors.ts';
 import type { Call, Reply } from '../server/front.ts';
 import { forward, passed } from '../server/proxy.ts';
 import type { Change } from '../server/store.ts';
-import { findManifest, manifestCollection, tagCollection, tagsOf, type ManifestRecord, type Registry, type TagRecord } from './registry.ts';
+import {
+  findManifest,
+  manifestCollection,
+  tagCollection,
+  tagsOf,
+  type ManifestRecord,
+  type Registry,
+  type TagRecord,
+} from './registry.ts';
 
 const largest = 4 * 1024 * 1024;
 const tagName = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
@@ -19,38 +27,81 @@ interface Manifest {
 }
 
 /** By tag or digest; the tag is looked up here, the bytes come from upstream. */
-export async function getManifest(registry: Registry, call: Call, repository: string, reference: string): Promise<Reply> {
+export async function getManifest(
+  registry: Registry,
+  call: Call,
+  repository: string,
+  reference: string,
+): Promise<Reply> {
   const found = findManifest(registry, repository, reference);
   if (!found) throw unknown(repository, reference);
   const { authorization: _, ...headers } = passed(call.headers);
-  return forward(call, registry.upstream, `/v2/${repository}/manifests/${found.digest}`, { ...headers, accept: found.mediaType });
+  return forward(call, registry.upstream, `/v2/${repository}/manifests/${found.digest}`, {
+    ...headers,
+    accept: found.mediaType,
+  });
 }
 
 /** Puts it upstream by digest, then the record and the tag here, in one transaction. Repeating it is harmless. */
-export async function putManifest(registry: Registry, call: Call, repository: string, reference: string): Promise<Reply> {
+export async function putManifest(
+  registry: Registry,
+  call: Call,
+  repository: string,
+  reference: string,
+): Promise<Reply> {
   const bytes = await call.read();
   if (bytes.length > largest) throw new Failure(413, 'MANIFEST_INVALID', 'manifest is larger than 4 MiB');
   const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
   const byDigest = reference.includes(':');
-  if (byDigest && reference !== digest) throw new Failure(400, 'DIGEST_INVALID', `provided digest ${reference} did not match uploaded content ${digest}`);
-  if (!byDigest && !tagName.test(reference)) throw new Failure(400, 'TAG_INVALID', `manifest tag did not match ${tagName.source}`);
+  if (byDigest && reference !== digest)
+    throw new Failure(400, 'DIGEST_INVALID', `provided digest ${reference} did not match uploaded content ${digest}`);
+  if (!byDigest && !tagName.test(reference))
+    throw new Failure(400, 'TAG_INVALID', `manifest tag did not match ${tagName.source}`);
   const manifest = parse(bytes);
   const mediaType = call.headers['content-type'] ?? '';
-  if (manifest.mediaType !== undefined && manifest.mediaType !== mediaType) throw new Failure(400, 'MANIFEST_INVALID', `the Content-Type ${mediaType} is not the manifest's mediaType ${manifest.mediaType}`);
+  if (manifest.mediaType !== undefined && manifest.mediaType !== mediaType)
+    throw new Failure(
+      400,
+      'MANIFEST_INVALID',
+      `the Content-Type ${mediaType} is not the manifest's mediaType ${manifest.mediaType}`,
+    );
   const upstream = `/v2/${repository}/manifests/${digest}`;
-  const reply = await forward({ ...call, stream: Readable.from([bytes]) }, registry.upstream, upstream, { 'content-type': mediaType, 'content-length': bytes.length });
+  const reply = await forward({ ...call, stream: Readable.from([bytes]) }, registry.upstream, upstream, {
+    'content-type': mediaType,
+    'content-length': bytes.length,
+  });
   if (reply.status !== 201) return reply;
   (reply.body as Readable).resume();
-  registry.store.commit(kept(registry, repository, byDigest ? undefined : reference, { digest, mediaType, size: bytes.length, manifest }));
+  registry.store.commit(
+    kept(registry, repository, byDigest ? undefined : reference, { digest, mediaType, size: bytes.length, manifest }),
+  );
   const subject = manifest.subject?.digest;
-  return { status: 201, headers: { location: `/v2/${repository}/manifests/${digest}`, 'docker-content-digest': digest, ...(subject ? { 'oci-subject': subject } : {}) } };
+  return {
+    status: 201,
+    headers: {
+      location: `/v2/${repository}/manifests/${digest}`,
+      'docker-content-digest': digest,
+      ...(subject ? { 'oci-subject': subject } : {}),
+    },
+  };
 }
 
 /** By digest, with every tag that names it. */
-export async function deleteManifest(registry: Registry, call: Call, repository: string, digest: string): Promise<Reply> {
-  if (!digest.includes(':')) throw new Failure(405, 'UNSUPPORTED', 'a tag is deleted at /acr/v1, a manifest by its digest');
+export async function deleteManifest(
+  registry: Registry,
+  call: Call,
+  repository: string,
+  digest: string,
+): Promise<Reply> {
+  if (!digest.includes(':'))
+    throw new Failure(405, 'UNSUPPORTED', 'a tag is deleted at /acr/v1, a manifest by its digest');
   if (!findManifest(registry, repository, digest)) throw unknown(repository, digest);
-  const reply = await forward({ ...call, method: 'DELETE', stream: Readable.from([]) }, registry.upstream, `/v2/${repository}/manifests/${digest}`, {});
+  const reply = await forward(
+    { ...call, method: 'DELETE', stream: Readable.from([]) },
+    registry.upstream,
+    `/v2/${repository}/manifests/${digest}`,
+    {},
+  );
   // 404: a delete whose answer was lost, or that died before its record was removed.
   if (reply.status !== 202 && reply.status !== 404) return reply;
   (reply.body as Readable).resume();
@@ -62,7 +113,12 @@ export async function deleteManifest(registry: Registry, call: Call, repository:
   return { status: 202 };
 }
 
-function kept(registry: Registry, repository: string, tag: string | undefined, put: { digest: string; mediaType: string; size: number; manifest: Manifest }): Change[] {
+function kept(
+  registry: Registry,
+  repository: string,
+  tag: string | undefined,
+  put: { digest: string; mediaType: string; size: number; manifest: Manifest },
+): Change[] {
   const { digest, mediaType, size, manifest } = put;
   const now = new Date().toISOString();
   const artifactType = manifest.artifactType ?? manifest.config?.mediaType;
@@ -79,7 +135,13 @@ function kept(registry: Registry, repository: string, tag: string | undefined, p
   if (tag === undefined) return changes;
   const key = `${repository}:${tag}`;
   const old = registry.store.get<TagRecord>(tagCollection, key);
-  const tagged: TagRecord = { repository, name: tag, digest, createdTime: old?.createdTime ?? now, lastUpdateTime: now };
+  const tagged: TagRecord = {
+    repository,
+    name: tag,
+    digest,
+    createdTime: old?.createdTime ?? now,
+    lastUpdateTime: now,
+  };
   return [...changes, { collection: tagCollection, key, value: tagged }];
 }
 

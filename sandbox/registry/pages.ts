@@ -11,7 +11,8 @@ export function paged<T>(
   order: (one: T, other: T) => number = (one, other) => compareText(keyOf(one), keyOf(other)),
 ): Reply {
   const [text, last] = [call.query.get('n'), call.query.get('last')];
-  if (text !== null && !/^[1-9]\d{0,5}$/.test(text)) throw new Failure(400, 'PAGINATION_NUMBER_INVALID', `The page size n='${text}' is invalid.`);
+  if (text !== null && !/^[1-9]\d{0,5}$/.test(text))
+    throw new Failure(400, 'PAGINATION_NUMBER_INVALID', `The page size n='${text}' is invalid.`);
   const size = text === null ? 100 : Number(text);
   const sorted = all.toSorted(order);
   const from = last === null || last === '' ? 0 : after(sorted, keyOf, last);

@@ -45,16 +45,22 @@ export function manifestsOf({ store }: Registry, repository: string): ManifestRe
 }
 
 export function tagsOf({ store }: Registry, repository: string): TagRecord[] {
-  return store.list<TagRecord>(tagCollection, `${repository}:`).toSorted((one, other) => compareText(one.name, other.name));
+  return store
+    .list<TagRecord>(tagCollection, `${repository}:`)
+    .toSorted((one, other) => compareText(one.name, other.name));
 }
 
 export function repositories({ store }: Registry): string[] {
-  return [...new Set(store.list<ManifestRecord>(manifestCollection).map(({ repository }) => repository))].sort(compareText);
+  return [...new Set(store.list<ManifestRecord>(manifestCollection).map(({ repository }) => repository))].sort(
+    compareText,
+  );
 }
 
 /** The manifest that a tag or digest names. */
 export function findManifest({ store }: Registry, repository: string, reference: string): ManifestRecord | undefined {
-  const digest = reference.includes(':') ? reference : store.get<TagRecord>(tagCollection, `${repository}:${reference}`)?.digest;
+  const digest = reference.includes(':')
+    ? reference
+    : store.get<TagRecord>(tagCollection, `${repository}:${reference}`)?.digest;
   return digest === undefined ? undefined : store.get(manifestCollection, `${repository}@${digest}`);
 }
 

@@ -13,10 +13,20 @@ const tokenUser = '00000000-0000-0000-0000-000000000000';
 /** POST /oauth2/exchange: an Entra ID access token for a refresh token of this registry. */
 export async function exchange(registry: Registry, call: Call): Promise<Reply> {
   const form = await readForm(call);
-  if (!['access_token', 'access_token_refresh_token'].includes(form.get('grant_type') ?? '')) throw unsupported(form.get('grant_type'));
+  if (!['access_token', 'access_token_refresh_token'].includes(form.get('grant_type') ?? ''))
+    throw unsupported(form.get('grant_type'));
   checkService(registry, form.get('service'));
   await registry.checkEntraToken(form.get('access_token') ?? '');
-  const refresh = await registry.key.sign({ iss: issuer, aud: registry.loginServer, sub: tokenUser, grant_type: 'refresh_token', permissions: { actions: ['read', 'write', 'delete'] } }, refreshSeconds);
+  const refresh = await registry.key.sign(
+    {
+      iss: issuer,
+      aud: registry.loginServer,
+      sub: tokenUser,
+      grant_type: 'refresh_token',
+      permissions: { actions: ['read', 'write', 'delete'] },
+    },
+    refreshSeconds,
+  );
   return json(200, { refresh_token: refresh });
 }
 
@@ -49,7 +59,13 @@ export async function getToken(registry: Registry, call: Call): Promise<Reply> {
 
 /** The registry grants its one principal whatever it names: pull, push, delete, metadata. */
 async function accessToken(registry: Registry, scopes: string[]): Promise<Reply> {
-  const claims = { iss: issuer, aud: registry.loginServer, sub: tokenUser, grant_type: 'access_token', access: parseScopes(scopes) };
+  const claims = {
+    iss: issuer,
+    aud: registry.loginServer,
+    sub: tokenUser,
+    grant_type: 'access_token',
+    access: parseScopes(scopes),
+  };
   return json(200, { access_token: await registry.key.sign(claims, accessSeconds) }, { 'cache-control': 'no-store' });
 }
 
@@ -69,7 +85,8 @@ async function checkRefreshToken(registry: Registry, token: string): Promise<voi
 }
 
 function checkService({ loginServer }: Registry, service: string | null): void {
-  if (service !== loginServer) throw new Failure(400, 'INVALID_SERVICE', `The service '${service}' is not this registry, ${loginServer}.`);
+  if (service !== loginServer)
+    throw new Failure(400, 'INVALID_SERVICE', `The service '${service}' is not this registry, ${loginServer}.`);
 }
 
 async function readForm(call: Call): Promise<URLSearchParams> {

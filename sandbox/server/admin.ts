@@ -33,7 +33,8 @@ interface Answer {
 async function answer({ faults, audit, ready }: Controls, request: IncomingMessage): Promise<Answer> {
   // A page in a browser must not order faults: its requests carry another host or an origin.
   const host = (request.headers.host ?? '').replace(/:\d+$/, '');
-  if (!['127.0.0.1', 'localhost', '[::1]'].includes(host) || request.headers.origin !== undefined) return { status: 403, body: { error: 'loopback only' } };
+  if (!['127.0.0.1', 'localhost', '[::1]'].includes(host) || request.headers.origin !== undefined)
+    return { status: 403, body: { error: 'loopback only' } };
   const url = new URL(request.url ?? '/', 'http://loopback');
   const [, room, id, verb] = url.pathname.split('/');
   switch (`${request.method} /${room}${id ? '/{id}' : ''}${verb ? `/${verb}` : ''}`) {
@@ -50,7 +51,10 @@ async function answer({ faults, audit, ready }: Controls, request: IncomingMessa
     case 'DELETE /faults/{id}':
       return done(faults.remove(id), id!);
     case 'GET /requests':
-      return { status: 200, body: audit.list(Number(url.searchParams.get('since') ?? 0), url.searchParams.get('front') ?? undefined) };
+      return {
+        status: 200,
+        body: audit.list(Number(url.searchParams.get('since') ?? 0), url.searchParams.get('front') ?? undefined),
+      };
     default:
       return { status: 404, body: { error: `no ${request.method} ${url.pathname} here` } };
   }

@@ -70,13 +70,21 @@ function find(router: Router<ArmRoute>, call: Call) {
 function checkVersion(call: Call, route: ArmRoute, location: string): void {
   const version = call.query.get('api-version');
   if (!version) {
-    throw new Failure(400, 'MissingApiVersionParameter', 'The api-version query parameter (?api-version=) is required for all requests.');
+    throw new Failure(
+      400,
+      'MissingApiVersionParameter',
+      'The api-version query parameter (?api-version=) is required for all requests.',
+    );
   }
   if (route.versions.includes(version)) return;
   const provider = /\/providers\/([^/]+)\/(?:locations\/\{[^}]+\}\/)?([^/]+)/i.exec(route.path);
   const supported = route.versions.map((each) => `'${each}'`).join(', ');
   if (!provider) {
-    throw new Failure(400, 'InvalidApiVersionParameter', `The api-version '${version}' is invalid. The supported versions are ${supported}.`);
+    throw new Failure(
+      400,
+      'InvalidApiVersionParameter',
+      `The api-version '${version}' is invalid. The supported versions are ${supported}.`,
+    );
   }
   throw new Failure(
     400,
@@ -99,13 +107,18 @@ function checkSubscription(params: Record<string, string>, subscription: string)
   const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(subscriptionId);
   throw guid
     ? new Failure(404, 'SubscriptionNotFound', `The subscription '${subscriptionId}' could not be found.`)
-    : new Failure(400, 'InvalidSubscriptionId', `The provided subscription identifier '${subscriptionId}' is malformed or invalid.`);
+    : new Failure(
+        400,
+        'InvalidSubscriptionId',
+        `The provided subscription identifier '${subscriptionId}' is malformed or invalid.`,
+      );
 }
 
 /** The headers that ARM adds to every answer. */
 export function armHeaders(call: Call): Record<string, string> {
   const client = call.headers['x-ms-client-request-id'];
-  const kind = call.method === 'GET' || call.method === 'HEAD' ? 'reads' : call.method === 'DELETE' ? 'deletes' : 'writes';
+  const kind =
+    call.method === 'GET' || call.method === 'HEAD' ? 'reads' : call.method === 'DELETE' ? 'deletes' : 'writes';
   return {
     'cache-control': 'no-cache',
     pragma: 'no-cache',

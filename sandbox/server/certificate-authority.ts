@@ -15,6 +15,9 @@ export interface ServerCertificate {
   cert: string;
 }
 
+/** What the fronts, and the programs behind them, are called by. */
+export const certificateNames = (gateway: string): string[] => ['127.0.0.1', 'localhost', gateway];
+
 interface Paths {
   /** Public certificate of the authority. */
   ca: string;

@@ -8,7 +8,8 @@ export interface ServerConfig {
   ports: { stackHub: number; azure: number; registry: number; release: number; adminHttp: number };
   /** The bridge's gateway address, which VMs reach, and the port there. */
   siteBlob: { address: string; port: number };
-  azurite: { url: string };
+  /** `ca`: PEM file, where the URL is https. A SAS that asks for https is refused by an Azurite that is spoken to in http. */
+  azurite: { url: string; ca?: string };
   dockerRegistry: { url: string };
   accounts: { site: StorageAccountKey; release: StorageAccountKey };
   stackHub: {

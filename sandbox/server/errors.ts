@@ -78,13 +78,21 @@ export function armError(failure: Pick<Failure, 'code' | 'message' | 'target' | 
 }
 
 export function notImplemented(what: string): Failure {
-  return new Failure(501, 'NotImplemented', `The sandbox does not emulate ${what}. sandbox/README.md lists what it serves.`);
+  return new Failure(
+    501,
+    'NotImplemented',
+    `The sandbox does not emulate ${what}. sandbox/README.md lists what it serves.`,
+  );
 }
 
 export function internalFailure(error: unknown): Failure {
   return error instanceof Failure
     ? error
-    : new Failure(500, 'InternalServerError', `The sandbox failed: ${error instanceof Error ? error.message : String(error)}`);
+    : new Failure(
+        500,
+        'InternalServerError',
+        `The sandbox failed: ${error instanceof Error ? error.message : String(error)}`,
+      );
 }
 
 function reply(failure: Failure, headers: Record<string, string>, body: unknown): ErrorReply {
@@ -124,7 +132,9 @@ function tokenBody(failure: Failure, requestId: string): unknown {
 }
 
 function blobBody(failure: Failure, requestId: string): string {
-  const more = failure.details.map((detail) => `<${detail.code}>${escapeXml(detail.message)}</${detail.code}>`).join('');
+  const more = failure.details
+    .map((detail) => `<${detail.code}>${escapeXml(detail.message)}</${detail.code}>`)
+    .join('');
   const message = `${failure.message}\nRequestId:${requestId}\nTime:${new Date().toISOString()}`;
   return `<?xml version="1.0" encoding="utf-8"?><Error><Code>${failure.code}</Code><Message>${escapeXml(message)}</Message>${more}</Error>`;
 }

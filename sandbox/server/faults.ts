@@ -127,7 +127,8 @@ function checkedPattern(order: FaultOrder): RegExp {
   const stranger = Object.keys(order).find((key) => !known.includes(key));
   if (stranger) throw new Error(`unknown member ${stranger} of a fault; known: ${known.join(', ')}`);
   const route = /^(\*|[A-Z]+) (\/\S*|\*\S*)$/.exec(String(order.route));
-  if (!route) throw new Error(`route must be 'METHOD /path' with * and ** as wildcards, not ${JSON.stringify(order.route)}`);
+  if (!route)
+    throw new Error(`route must be 'METHOD /path' with * and ** as wildcards, not ${JSON.stringify(order.route)}`);
   if (!['before', 'during', 'after', 'operation'].includes(order.moment)) {
     throw new Error(`moment must be before, during, after or operation, not ${JSON.stringify(order.moment)}`);
   }
@@ -147,6 +148,10 @@ function checkAction(action: FaultAction): void {
   const fine =
     typeof action === 'string'
       ? /^(drop|hold|delay:\d+)$/.test(action)
-      : Number.isInteger(action?.status) && action.status >= 300 && action.status < 600 && typeof action.code === 'string';
-  if (!fine) throw new Error(`action must be {status, code}, 'drop', 'hold' or 'delay:<ms>', not ${JSON.stringify(action)}`);
+      : Number.isInteger(action?.status) &&
+        action.status >= 300 &&
+        action.status < 600 &&
+        typeof action.code === 'string';
+  if (!fine)
+    throw new Error(`action must be {status, code}, 'drop', 'hold' or 'delay:<ms>', not ${JSON.stringify(action)}`);
 }

@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, RequestListener, ServerResponse } from 'node:http';
+import type {
+  IncomingHttpHeaders,
+  IncomingMessage,
+  OutgoingHttpHeaders,
+  RequestListener,
+  ServerResponse,
+} from 'node:http';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Audit, Recording } from './audit.ts';
@@ -110,7 +116,10 @@ function open(front: Front, faults: Faults, audit: Audit, request: IncomingMessa
   const contentType = request.headers['content-type'] ?? '';
   const recording = audit.open({ front: front.name, method, path: target, requestId, contentType });
   const meet = (moment: Moment) => faults.meet(moment, { front: front.name, method, path });
-  const stream = Readable.from(tap(request, recording, async () => obey(await meet('during'))), { objectMode: false });
+  const stream = Readable.from(
+    tap(request, recording, async () => obey(await meet('during'))),
+    { objectMode: false },
+  );
   stream.on('error', () => {}); // whoever reads it sees the error
   const query = new URLSearchParams(cut < 0 ? '' : target.slice(cut + 1));
   const call: Call = {
@@ -126,7 +135,11 @@ function hasBody(request: IncomingMessage): boolean {
 }
 
 /** The body, recorded; with the moment `during` in its middle (chunked: after the first chunk). */
-async function* tap(request: IncomingMessage, recording: Recording, during: () => Promise<void>): AsyncGenerator<Buffer> {
+async function* tap(
+  request: IncomingMessage,
+  recording: Recording,
+  during: () => Promise<void>,
+): AsyncGenerator<Buffer> {
   if (!hasBody(request)) return;
   const half = Math.floor(Number(request.headers['content-length'] ?? 0) / 2);
   let [seen, met] = [0, false];
@@ -146,11 +159,17 @@ async function* tap(request: IncomingMessage, recording: Recording, during: () =
 }
 
 /** Sends a reply; `halfway` is awaited when half of the body has left. */
-async function send(response: ServerResponse, bodiless: boolean, reply: Reply, halfway: () => Promise<void>): Promise<void> {
+async function send(
+  response: ServerResponse,
+  bodiless: boolean,
+  reply: Reply,
+  halfway: () => Promise<void>,
+): Promise<void> {
   const { body } = reply;
   const headers = { ...reply.headers };
   if (typeof body === 'string' || Buffer.isBuffer(body)) headers['content-length'] = Buffer.byteLength(body);
-  else if (body === undefined && !bodiless && reply.status !== 204 && reply.status !== 304) headers['content-length'] = 0;
+  else if (body === undefined && !bodiless && reply.status !== 204 && reply.status !== 304)
+    headers['content-length'] = 0;
   response.writeHead(reply.status, headers);
   const half = Math.floor(Number(headers['content-length'] ?? 0) / 2);
   let [sent, met] = [0, false];
@@ -199,5 +218,9 @@ async function drain(stream: Readable): Promise<void> {
 
 /** A reply with a JSON body. */
 export function json(status: number, body: unknown, headers: OutgoingHttpHeaders = {}): Reply {
-  return { status, headers: { 'content-type': 'application/json; charset=utf-8', ...headers }, body: JSON.stringify(body) };
+  return {
+    status,
+    headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
+    body: JSON.stringify(body),
+  };
 }

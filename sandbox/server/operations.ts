@@ -51,8 +51,16 @@ export class Operations {
   }
 
   /** Commits the operation with `changes` and starts it. */
-  accept(request: Pick<Operation, 'kind' | 'front' | 'target' | 'method' | 'path' | 'input'>, changes: Change[]): Operation {
-    const operation: Operation = { id: randomUUID(), ...request, status: 'InProgress', startTime: new Date().toISOString() };
+  accept(
+    request: Pick<Operation, 'kind' | 'front' | 'target' | 'method' | 'path' | 'input'>,
+    changes: Change[],
+  ): Operation {
+    const operation: Operation = {
+      id: randomUUID(),
+      ...request,
+      status: 'InProgress',
+      startTime: new Date().toISOString(),
+    };
     this.#store.commit([...changes, { collection, key: operation.id, value: operation }]);
     void this.#run(operation);
     return operation;
@@ -93,7 +101,11 @@ export class Operations {
     const verdict = await this.#faults.meet('operation', { front, method, path });
     if (verdict === 'go on') return;
     if (verdict === 'drop') throw new Failure(500, 'InternalExecutionError', 'An internal execution error occurred.');
-    throw new Failure(verdict.status, verdict.code, verdict.message ?? `The sandbox was ordered to fail with ${verdict.code}.`);
+    throw new Failure(
+      verdict.status,
+      verdict.code,
+      verdict.message ?? `The sandbox was ordered to fail with ${verdict.code}.`,
+    );
   }
 
   #end(operation: Operation, changes: Change[]): void {
@@ -112,7 +124,11 @@ export interface OperationPlace {
 }
 
 /** Azure-AsyncOperation (and Location beside it, as Compute and Network send on 202). */
-export function asyncOperationHeaders(operation: Operation, place: OperationPlace, status: 201 | 202): OutgoingHttpHeaders {
+export function asyncOperationHeaders(
+  operation: Operation,
+  place: OperationPlace,
+  status: 201 | 202,
+): OutgoingHttpHeaders {
   const at = (what: string) => `${place.origin}${place.base}/${what}/${operation.id}?api-version=${place.version}`;
   return {
     'azure-asyncoperation': at('operations'),
@@ -132,7 +148,14 @@ export function locationHeaders(operation: Operation, place: OperationPlace): Ou
 /** GET of an Azure-AsyncOperation URL: always 200, the state is in the body. */
 export function operationStatus(operation: Operation, path: string): Reply {
   const { id, status, startTime, endTime, error } = operation;
-  const body = { id: path, name: id, status, startTime, ...(endTime ? { endTime } : {}), ...(error ? { error: bodyError(error) } : {}) };
+  const body = {
+    id: path,
+    name: id,
+    status,
+    startTime,
+    ...(endTime ? { endTime } : {}),
+    ...(error ? { error: bodyError(error) } : {}),
+  };
   return json(200, body, status === 'InProgress' ? { 'retry-after': '1' } : {});
 }
 
@@ -140,7 +163,9 @@ export function operationStatus(operation: Operation, path: string): Reply {
 export function operationResult(operation: Operation, self: string, result: unknown): Reply {
   if (operation.status === 'InProgress') return { status: 202, headers: { location: self, 'retry-after': '1' } };
   if (operation.error) {
-    throw new Failure(operation.error.status, operation.error.code, operation.error.message, { details: operation.error.details });
+    throw new Failure(operation.error.status, operation.error.code, operation.error.message, {
+      details: operation.error.details,
+    });
   }
   return result === undefined ? { status: 200 } : json(200, result);
 }

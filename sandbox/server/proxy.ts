@@ -1,18 +1,38 @@
 import { Agent, request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { request as secureRequest, type Agent as SecureAgent } from 'node:https';
 import { pipeline } from 'node:stream';
 import { Failure } from './errors.ts';
 import type { Call, Reply } from './front.ts';
 
 const agent = new Agent({ keepAlive: true, maxFreeSockets: 32 });
-const hopByHop = ['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'proxy-authorization', 'te', 'trailer', 'expect'];
+const hopByHop = [
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'upgrade',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'expect',
+];
 
 /**
  * Passes a request on to the program behind the front and its answer back, both as streams. A body that is cut on the
  * way in reaches the program cut. @throws Failure 502, or what broke the request's body
  */
-export async function forward(call: Call, origin: string, target: string, headers: OutgoingHttpHeaders): Promise<Reply> {
+export async function forward(
+  call: Call,
+  origin: string,
+  target: string,
+  headers: OutgoingHttpHeaders,
+  secureAgent?: SecureAgent,
+): Promise<Reply> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    const onward = request(new URL(target, origin), { method: call.method, headers: { ...headers }, agent });
+    const options = { method: call.method, headers: { ...headers } };
+    const url = new URL(target, origin);
+    const onward = secureAgent
+      ? secureRequest(url, { ...options, agent: secureAgent })
+      : request(url, { ...options, agent });
     let broken: Error | undefined;
     onward.once('response', resolve);
     onward.once('error', (error) => reject(broken ?? unreachable(error)));

@@ -5,16 +5,26 @@ import { Failure } from './errors.ts';
 export type SchemaDialect = 'resources' | 'network' | 'compute' | 'storage' | 'machine-learning' | 'mlflow';
 
 /** Free text values, as tags: at most 15 pairs here as on Stack Hub of this profile. */
-export const tags = z.record(z.string().min(1).max(512), z.string().max(256)).refine((map) => Object.keys(map).length <= 50, {
-  message: 'A maximum of 50 tags can be specified for a resource',
-});
+export const tags = z
+  .record(z.string().min(1).max(512), z.string().max(256))
+  .refine((map) => Object.keys(map).length <= 50, {
+    message: 'A maximum of 50 tags can be specified for a resource',
+  });
 
 /** Members that a client may send back as it read them; the service ignores them. */
-const echoed = { id: z.string().optional(), name: z.string().optional(), type: z.string().optional(), etag: z.string().optional() };
+const echoed = {
+  id: z.string().optional(),
+  name: z.string().optional(),
+  type: z.string().optional(),
+  etag: z.string().optional(),
+};
 
 /** A whole resource in a PUT body: strict, with the read-only members that ARM ignores. */
 export function resource<P extends z.ZodRawShape, M extends z.ZodRawShape>(properties: z.ZodObject<P>, more: M) {
-  const withState = properties.extend({ provisioningState: z.string().optional(), resourceGuid: z.string().optional() });
+  const withState = properties.extend({
+    provisioningState: z.string().optional(),
+    resourceGuid: z.string().optional(),
+  });
   // Absent properties are as good as empty ones: what is required in them is then what is missing.
   return z.strictObject({ ...echoed, ...more, properties: z.preprocess((given) => given ?? {}, withState.strict()) });
 }
@@ -38,7 +48,11 @@ export function anyCase<const T extends readonly string[]>(values: T) {
  */
 export function parseBody<T>(schema: z.ZodType<T>, bytes: Buffer, contentType: string, dialect: SchemaDialect): T {
   if (!/^application\/json\b/i.test(contentType)) {
-    throw new Failure(415, 'UnsupportedMediaType', `The content media type '${contentType}' is not supported. Only 'application/json' is supported.`);
+    throw new Failure(
+      415,
+      'UnsupportedMediaType',
+      `The content media type '${contentType}' is not supported. Only 'application/json' is supported.`,
+    );
   }
   const result = schema.safeParse(parseJson(bytes, dialect));
   if (result.success) return result.data;
@@ -60,7 +74,11 @@ export function parseBody<T>(schema: z.ZodType<T>, bytes: Buffer, contentType: s
       });
     case 'resources':
     case 'storage':
-      throw new Failure(400, 'InvalidRequestContent', `The request content was invalid and could not be deserialized: '${first.message}'.`);
+      throw new Failure(
+        400,
+        'InvalidRequestContent',
+        `The request content was invalid and could not be deserialized: '${first.message}'.`,
+      );
   }
 }
 

@@ -43,13 +43,25 @@ export async function startServer(directory: string, config: ServerConfig, machi
   const { ports, bindCloud, siteBlob } = config;
   const hub = hubOf(config, store, operations, machines);
   const cloud = cloudOf(config, store, operations, hub);
-  const azurite = config.azurite.url;
+  const { azurite } = config;
   const places: { front: Front; address: string; port: number }[] = [
     { front: stackHubFront(hub, keys.hub), address: bindCloud, port: ports.stackHub },
     { front: azureFront(cloud, keys.azure), address: bindCloud, port: ports.azure },
-    { front: registryFront(registryOf(config, store, keys.registry, cloud, keys.azure)), address: bindCloud, port: ports.registry },
-    { front: blobFront({ name: 'release-blob', account: config.accounts.release.name, azurite, stackHub: false }), address: bindCloud, port: ports.release },
-    { front: blobFront({ name: 'site-blob', account: config.accounts.site.name, azurite, stackHub: true }), address: siteBlob.address, port: siteBlob.port },
+    {
+      front: registryFront(registryOf(config, store, keys.registry, cloud, keys.azure)),
+      address: bindCloud,
+      port: ports.registry,
+    },
+    {
+      front: blobFront({ name: 'release-blob', account: config.accounts.release.name, azurite, stackHub: false }),
+      address: bindCloud,
+      port: ports.release,
+    },
+    {
+      front: blobFront({ name: 'site-blob', account: config.accounts.site.name, azurite, stackHub: true }),
+      address: siteBlob.address,
+      port: siteBlob.port,
+    },
   ];
   operations.resume();
   let ready = false;
@@ -57,7 +69,10 @@ export async function startServer(directory: string, config: ServerConfig, machi
   const servers: Server[] = [admin];
   await listen(admin, '127.0.0.1', ports.adminHttp);
   for (const { front, address, port } of places) {
-    const server = createHttps({ ...certificate, keepAliveTimeout: 60_000, requestTimeout: 0 }, listener(front, faults, audit));
+    const server = createHttps(
+      { ...certificate, keepAliveTimeout: 60_000, requestTimeout: 0 },
+      listener(front, faults, audit),
+    );
     servers.push(server);
     await listen(server, address, port);
   }
@@ -96,7 +111,8 @@ function registryOf(config: ServerConfig, store: Store, key: TokenKey, cloud: Cl
   const audience = [managementAudience, `${managementAudience}/`, registryAudience];
   return {
     ...{ store, key, loginServer: cloud.loginServer, upstream: config.dockerRegistry.url },
-    checkEntraToken: (token) => checkBearer(entraKey, `Bearer ${token}`, { issuer: `${authority}/v2.0`, audience, authority }),
+    checkEntraToken: (token) =>
+      checkBearer(entraKey, `Bearer ${token}`, { issuer: `${authority}/v2.0`, audience, authority }),
   };
 }
 

@@ -1,7 +1,16 @@
 import { createPublicKey, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { calculateJwkThumbprint, errors, exportJWK, importPKCS8, jwtVerify, SignJWT, type JWK, type JWTPayload } from 'jose';
+import {
+  calculateJwkThumbprint,
+  errors,
+  exportJWK,
+  importPKCS8,
+  jwtVerify,
+  SignJWT,
+  type JWK,
+  type JWTPayload,
+} from 'jose';
 import { Failure } from './errors.ts';
 
 /** Signs and checks the tokens of one issuer. The key is kept, so tokens outlive a restart, as real ones do. */
@@ -30,7 +39,8 @@ export async function tokenKey(file: string): Promise<TokenKey> {
         .setExpirationTime(now + seconds)
         .sign(privateKey);
     },
-    verify: async (token, expected) => (await jwtVerify(token, publicKey, { ...expected, algorithms: ['RS256'] })).payload,
+    verify: async (token, expected) =>
+      (await jwtVerify(token, publicKey, { ...expected, algorithms: ['RS256'] })).payload,
   };
 }
 
@@ -41,19 +51,32 @@ export async function checkBearer(
   expected: { issuer: string; audience: string[]; authority: string },
 ): Promise<void> {
   const token = /^Bearer (\S+)$/i.exec(authorization ?? '')?.[1];
-  if (!token) throw refused('AuthenticationFailed', "Authentication failed. The 'Authorization' header is missing.", expected);
+  if (!token)
+    throw refused('AuthenticationFailed', "Authentication failed. The 'Authorization' header is missing.", expected);
   try {
     await key.verify(token, expected);
   } catch (error) {
     if (error instanceof errors.JWTExpired) {
-      throw refused('ExpiredAuthenticationToken', `The access token expiry UTC time is earlier than current UTC time '${new Date().toISOString()}'.`, expected);
+      throw refused(
+        'ExpiredAuthenticationToken',
+        `The access token expiry UTC time is earlier than current UTC time '${new Date().toISOString()}'.`,
+        expected,
+      );
     }
     if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'aud') {
       const allowed = expected.audience.map((each) => `'${each}'`).join(', ');
-      throw refused('InvalidAuthenticationTokenAudience', `The access token has been obtained for wrong audience or resource. It should exactly match one of the allowed audiences ${allowed}.`, expected);
+      throw refused(
+        'InvalidAuthenticationTokenAudience',
+        `The access token has been obtained for wrong audience or resource. It should exactly match one of the allowed audiences ${allowed}.`,
+        expected,
+      );
     }
     if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'iss') {
-      throw refused('InvalidAuthenticationTokenTenant', `The access token is from the wrong issuer. It must match the issuer '${expected.issuer}'.`, expected);
+      throw refused(
+        'InvalidAuthenticationTokenTenant',
+        `The access token is from the wrong issuer. It must match the issuer '${expected.issuer}'.`,
+        expected,
+      );
     }
     throw refused('InvalidAuthenticationToken', 'The access token is invalid.', expected);
   }

@@ -42,21 +42,48 @@ export async function adFs(service: AdFs, call: Call): Promise<Reply> {
 
 async function grant(service: AdFs, form: URLSearchParams): Promise<Reply> {
   if (form.get('grant_type') !== 'client_credentials') {
-    throw new Failure(400, 'unsupported_grant_type', 'MSIS9611: The authorization server does not support the requested grant_type.');
+    throw new Failure(
+      400,
+      'unsupported_grant_type',
+      'MSIS9611: The authorization server does not support the requested grant_type.',
+    );
   }
   if (form.get('client_id') !== service.clientId) {
-    throw new Failure(400, 'invalid_client', `MSIS9607: The 'client_id' parameter in the request is invalid. No registered client is found with this identifier.`);
+    throw new Failure(
+      400,
+      'invalid_client',
+      `MSIS9607: The 'client_id' parameter in the request is invalid. No registered client is found with this identifier.`,
+    );
   }
   if (!sameSecret(form.get('client_secret'), service.clientSecret)) {
-    throw new Failure(400, 'invalid_client', 'MSIS9622: Client authentication failed. Please verify the credential provided for client authentication is valid.');
+    throw new Failure(
+      400,
+      'invalid_client',
+      'MSIS9622: Client authentication failed. Please verify the credential provided for client authentication is valid.',
+    );
   }
   const resource = form.get('resource') ?? scopeResource(form.get('scope'));
   if (resource !== service.audience) {
-    throw new Failure(400, 'invalid_resource', `MSIS9602: The received 'resource' parameter is invalid. The authorization server can not find a registered resource with the specified identifier.`);
+    throw new Failure(
+      400,
+      'invalid_resource',
+      `MSIS9602: The received 'resource' parameter is invalid. The authorization server can not find a registered resource with the specified identifier.`,
+    );
   }
-  const claims = { iss: `${service.origin}/adfs`, aud: service.audience, sub: service.clientId, appid: service.clientId, apptype: 'Confidential', ver: '1.0' };
+  const claims = {
+    iss: `${service.origin}/adfs`,
+    aud: service.audience,
+    sub: service.clientId,
+    appid: service.clientId,
+    apptype: 'Confidential',
+    ver: '1.0',
+  };
   const token = await service.key.sign(claims, lifetimeSeconds);
-  return json(200, { access_token: token, token_type: 'bearer', expires_in: lifetimeSeconds }, { 'cache-control': 'no-store' });
+  return json(
+    200,
+    { access_token: token, token_type: 'bearer', expires_in: lifetimeSeconds },
+    { 'cache-control': 'no-store' },
+  );
 }
 
 export function scopeResource(scope: string | null): string | undefined {
@@ -67,9 +94,14 @@ export function scopeResource(scope: string | null): string | undefined {
 /** @throws Failure 400 invalid_request */
 export async function readForm(call: Call): Promise<URLSearchParams> {
   if (!/^application\/x-www-form-urlencoded\b/i.test(call.headers['content-type'] ?? '')) {
-    throw new Failure(400, 'invalid_request', 'AADSTS900144: The request body must be application/x-www-form-urlencoded.', {
-      details: [{ code: '900144', message: '' }],
-    });
+    throw new Failure(
+      400,
+      'invalid_request',
+      'AADSTS900144: The request body must be application/x-www-form-urlencoded.',
+      {
+        details: [{ code: '900144', message: '' }],
+      },
+    );
   }
   return new URLSearchParams((await call.read()).toString('utf8'));
 }

@@ -10,12 +10,18 @@ const image = z.strictObject({
   exactVersion: z.string().optional(),
 });
 
-const managedDisk = z.strictObject({ id: z.string().optional(), storageAccountType: anyCase(['Standard_LRS', 'Premium_LRS']).optional() });
+const managedDisk = z.strictObject({
+  id: z.string().optional(),
+  storageAccountType: anyCase(['Standard_LRS', 'Premium_LRS']).optional(),
+});
 
 const storageProfile = z.strictObject({
   imageReference: image,
   osDisk: z.strictObject({
-    name: z.string().regex(/^[A-Za-z0-9]([\w.-]{0,78}\w)?$/, 'The disk name is invalid').optional(),
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9]([\w.-]{0,78}\w)?$/, 'The disk name is invalid')
+      .optional(),
     osType: anyCase(['Linux']).optional(),
     caching: anyCase(['None', 'ReadOnly', 'ReadWrite']).optional(),
     createOption: anyCase(['FromImage']),
@@ -27,12 +33,21 @@ const storageProfile = z.strictObject({
 
 const linuxConfiguration = z.strictObject({
   disablePasswordAuthentication: z.boolean().optional(),
-  ssh: z.strictObject({ publicKeys: z.array(z.strictObject({ path: z.string().optional(), keyData: z.string() })).optional() }).optional(),
+  ssh: z
+    .strictObject({
+      publicKeys: z.array(z.strictObject({ path: z.string().optional(), keyData: z.string() })).optional(),
+    })
+    .optional(),
   provisionVMAgent: z.literal(true, 'VMs without an agent are not emulated').optional(),
 });
 
 const osProfile = z.strictObject({
-  computerName: z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?$/, 'The computer name is invalid: 1 to 64 letters, digits and hyphens'),
+  computerName: z
+    .string()
+    .regex(
+      /^[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?$/,
+      'The computer name is invalid: 1 to 64 letters, digits and hyphens',
+    ),
   adminUsername: z.string().min(1).max(64),
   adminPassword: z.string().optional(),
   linuxConfiguration: linuxConfiguration.optional(),
@@ -47,10 +62,19 @@ export const virtualMachine = resource(
     osProfile,
     networkProfile: z.strictObject({
       networkInterfaces: z
-        .array(z.strictObject({ ...reference.shape, properties: z.strictObject({ primary: z.boolean().optional() }).optional() }))
+        .array(
+          z.strictObject({
+            ...reference.shape,
+            properties: z.strictObject({ primary: z.boolean().optional() }).optional(),
+          }),
+        )
         .length(1, 'One network interface is emulated'),
     }),
-    diagnosticsProfile: z.strictObject({ bootDiagnostics: z.strictObject({ enabled: z.literal(false, 'Boot diagnostics are not emulated') }) }).optional(),
+    diagnosticsProfile: z
+      .strictObject({
+        bootDiagnostics: z.strictObject({ enabled: z.literal(false, 'Boot diagnostics are not emulated') }),
+      })
+      .optional(),
     vmId: z.string().optional(),
   }),
   { location: z.string(), tags: tags.optional() },
@@ -68,8 +92,18 @@ export const customScript = resource(
     typeHandlerVersion: z.string(),
     autoUpgradeMinorVersion: z.boolean().optional(),
     forceUpdateTag: z.string().optional(),
-    settings: z.strictObject({ ...script, skipDos2Unix: z.boolean().optional(), timestamp: z.int().optional() }).optional(),
-    protectedSettings: z.strictObject({ ...script, script: z.base64().max(256 * 1024).optional() }).optional(),
+    settings: z
+      .strictObject({ ...script, skipDos2Unix: z.boolean().optional(), timestamp: z.int().optional() })
+      .optional(),
+    protectedSettings: z
+      .strictObject({
+        ...script,
+        script: z
+          .base64()
+          .max(256 * 1024)
+          .optional(),
+      })
+      .optional(),
   }),
   { location: z.string(), tags: tags.optional() },
 );

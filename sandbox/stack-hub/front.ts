@@ -17,7 +17,14 @@ export function stackHubFront(hub: Hub, key: TokenKey): Front {
   const tokens = { origin: hub.origin, clientId, clientSecret, audience, key };
   const expected = { issuer: `${hub.origin}/adfs`, audience: [audience], authority: `${hub.origin}/adfs` };
   const arm = armHandler({
-    routes: [...metadataRoutes(hub), ...providerRoutes(hub), ...groupRoutes(hub), ...networkRoutes(hub), ...computeRoutes(hub), ...storageRoutes(hub)],
+    routes: [
+      ...metadataRoutes(hub),
+      ...providerRoutes(hub),
+      ...groupRoutes(hub),
+      ...networkRoutes(hub),
+      ...computeRoutes(hub),
+      ...storageRoutes(hub),
+    ],
     subscription,
     location,
     checkToken: (authorization) => checkBearer(key, authorization, expected),
@@ -39,7 +46,11 @@ const providers: Record<string, Record<string, string[]>> = {
     publicIPAddresses: ['2018-11-01'],
     networkInterfaces: ['2018-11-01'],
   },
-  'Microsoft.Compute': { virtualMachines: ['2020-06-01'], 'virtualMachines/extensions': ['2020-06-01'], disks: ['2019-07-01'] },
+  'Microsoft.Compute': {
+    virtualMachines: ['2020-06-01'],
+    'virtualMachines/extensions': ['2020-06-01'],
+    disks: ['2019-07-01'],
+  },
   'Microsoft.Storage': { storageAccounts: ['2019-06-01'] },
 };
 
@@ -51,7 +62,11 @@ function providerRoutes(hub: Hub): ArmRoute[] {
     id: `/subscriptions/${hub.config.subscription}/providers/${namespace}`,
     namespace,
     registrationState: 'Registered',
-    resourceTypes: Object.entries(types).map(([resourceType, apiVersions]) => ({ resourceType, locations: [hub.config.location], apiVersions })),
+    resourceTypes: Object.entries(types).map(([resourceType, apiVersions]) => ({
+      resourceType,
+      locations: [hub.config.location],
+      apiVersions,
+    })),
   }));
   return [{ method: 'GET', path, versions, handle: () => json(200, { value: all }) }];
 }

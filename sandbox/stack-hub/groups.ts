@@ -5,7 +5,17 @@ import { json, type Reply } from '../server/front.ts';
 import { locationHeaders, operationResult, type Operation } from '../server/operations.ts';
 import { tags } from '../server/schema.ts';
 import type { Change } from '../server/store.ts';
-import { groupId, inState, listResources, newEtag, remove, requireGroup, shown, type Hub, type ResourceRecord } from './hub.ts';
+import {
+  groupId,
+  inState,
+  listResources,
+  newEtag,
+  remove,
+  requireGroup,
+  shown,
+  type Hub,
+  type ResourceRecord,
+} from './hub.ts';
 import { viewed } from './views.ts';
 import { machineOf } from './virtual-machine.ts';
 
@@ -26,12 +36,33 @@ export function groupRoutes(hub: Hub): ArmRoute[] {
   const path = `${base}/resourcegroups/{group}`;
   hub.operations.define('group.delete', { run: (operation) => emptyGroup(hub, operation) });
   return [
-    { method: 'PUT', path, versions, ...withBody(group, 'resources', (call) => putGroup(hub, call.params.group!, call.body)) },
+    {
+      method: 'PUT',
+      path,
+      versions,
+      ...withBody(group, 'resources', (call) => putGroup(hub, call.params.group!, call.body)),
+    },
     { method: 'GET', path, versions, handle: (call) => json(200, shown(readGroup(hub, call.params.group!))) },
-    { method: 'HEAD', path, versions, handle: (call) => (hub.store.get(collection, call.params.group!.toLowerCase()) ? { status: 204 } : { status: 404 }) },
+    {
+      method: 'HEAD',
+      path,
+      versions,
+      handle: (call) =>
+        hub.store.get(collection, call.params.group!.toLowerCase()) ? { status: 204 } : { status: 404 },
+    },
     { method: 'DELETE', path, versions, handle: (call) => deleteGroup(hub, call.params.group!, call) },
-    { method: 'GET', path: `${base}/resourcegroups`, versions, handle: () => json(200, { value: hub.store.list<ResourceRecord>(collection).map(shown) }) },
-    { method: 'GET', path: `${path}/resources`, versions, handle: (call) => listAll(hub, requireGroup(hub, call.params.group!)) },
+    {
+      method: 'GET',
+      path: `${base}/resourcegroups`,
+      versions,
+      handle: () => json(200, { value: hub.store.list<ResourceRecord>(collection).map(shown) }),
+    },
+    {
+      method: 'GET',
+      path: `${path}/resources`,
+      versions,
+      handle: (call) => listAll(hub, requireGroup(hub, call.params.group!)),
+    },
     { method: 'GET', path: `${base}/resources`, versions, handle: () => listAll(hub) },
     { method: 'GET', path: base, versions: [...versions, '2018-06-01'], handle: () => json(200, subscription(hub)) },
     {
@@ -44,15 +75,25 @@ export function groupRoutes(hub: Hub): ArmRoute[] {
 /** The group that the operator made for the site's storage account. */
 export function firstGroup(hub: Hub): Change[] {
   const name = hub.config.storageAccountResourceGroup;
-  return hub.store.get(collection, name.toLowerCase()) ? [] : [{ collection, key: name.toLowerCase(), value: groupRecord(hub, name, undefined) }];
+  return hub.store.get(collection, name.toLowerCase())
+    ? []
+    : [{ collection, key: name.toLowerCase(), value: groupRecord(hub, name, undefined) }];
 }
 
 function putGroup(hub: Hub, name: string, body: z.infer<typeof group>): Reply {
   if (!/^[-\p{L}\p{N}._()]{1,90}$/u.test(name) || name.endsWith('.')) {
-    throw new Failure(400, 'InvalidResourceGroup', `The provided resource group name '${name}' has these invalid characters or a wrong length. The name can only be a letter, digit, '-', '.', '(', ')' or '_', at most 90 of them, and must not end with '.'.`);
+    throw new Failure(
+      400,
+      'InvalidResourceGroup',
+      `The provided resource group name '${name}' has these invalid characters or a wrong length. The name can only be a letter, digit, '-', '.', '(', ')' or '_', at most 90 of them, and must not end with '.'.`,
+    );
   }
   if (body.location.toLowerCase().replaceAll(' ', '') !== hub.config.location.toLowerCase()) {
-    throw new Failure(400, 'LocationNotAvailableForResourceGroup', `The provided location '${body.location}' is not available for resource group. List of available regions is '${hub.config.location}'.`);
+    throw new Failure(
+      400,
+      'LocationNotAvailableForResourceGroup',
+      `The provided location '${body.location}' is not available for resource group. List of available regions is '${hub.config.location}'.`,
+    );
   }
   const existing = hub.store.get<ResourceRecord>(collection, name.toLowerCase());
   if (existing) requireGroup(hub, name, true);
@@ -87,12 +128,23 @@ function deleteGroup(hub: Hub, name: string, { method, path }: { method: string;
       { kind: 'group.delete', front: 'stack-hub', target: record.id.toLowerCase(), method, path, input: { name } },
       [{ collection, key: name.toLowerCase(), value: inState(record, 'Deleting') }],
     );
-  return { status: 202, headers: locationHeaders(operation, { origin: hub.origin, base: `/subscriptions/${hub.config.subscription}`, version: versions[0]! }) };
+  return {
+    status: 202,
+    headers: locationHeaders(operation, {
+      origin: hub.origin,
+      base: `/subscriptions/${hub.config.subscription}`,
+      version: versions[0]!,
+    }),
+  };
 }
 
 /** The operator's lock: what holds the site's data is not the product's to delete. */
 export function scopeLocked(id: string): Failure {
-  return new Failure(409, 'ScopeLocked', `The scope '${id}' cannot perform delete operation because following scope(s) are locked: '${id}'. Please remove the lock and try again.`);
+  return new Failure(
+    409,
+    'ScopeLocked',
+    `The scope '${id}' cannot perform delete operation because following scope(s) are locked: '${id}'. Please remove the lock and try again.`,
+  );
 }
 
 async function emptyGroup(hub: Hub, operation: Operation): Promise<Change[]> {
@@ -117,6 +169,13 @@ function listAll(hub: Hub, inGroup?: string): Reply {
 
 function subscription(hub: Hub): unknown {
   const id = hub.config.subscription;
-  return { id: `/subscriptions/${id}`, subscriptionId: id, displayName: 'sandbox', state: 'Enabled', tenantId: 'adfs', locationPlacementId: '', quotaId: '' };
+  return {
+    id: `/subscriptions/${id}`,
+    subscriptionId: id,
+    displayName: 'sandbox',
+    state: 'Enabled',
+    tenantId: 'adfs',
+    locationPlacementId: '',
+    quotaId: '',
+  };
 }
-

@@ -70,7 +70,11 @@ export function requireGroup(hub: Hub, group: string, write = false): string {
   const record = hub.store.get<ResourceRecord>('stack-hub/group', group.toLowerCase());
   if (!record) throw new Failure(404, 'ResourceGroupNotFound', `Resource group '${group}' could not be found.`);
   if (write && record.properties.provisioningState === 'Deleting') {
-    throw new Failure(409, 'ResourceGroupBeingDeleted', `The resource group '${group}' is in deprovisioning state and cannot perform this operation.`);
+    throw new Failure(
+      409,
+      'ResourceGroupBeingDeleted',
+      `The resource group '${group}' is in deprovisioning state and cannot perform this operation.`,
+    );
   }
   return groupId(hub, record.name);
 }
@@ -92,9 +96,14 @@ export function notFound(type: string, name: string, group: string): Failure {
 }
 
 export function parentNotFound(parent: string, child: string): Failure {
-  return new Failure(404, 'ParentResourceNotFound', `Can not perform requested operation on nested resource. Parent resource '${parent}' not found.`, {
-    target: child,
-  });
+  return new Failure(
+    404,
+    'ParentResourceNotFound',
+    `Can not perform requested operation on nested resource. Parent resource '${parent}' not found.`,
+    {
+      target: child,
+    },
+  );
 }
 
 /** `Microsoft.Compute/virtualMachines` + `vm` (children: `a/b` with `vm/ext`) as in an id. */
@@ -115,16 +124,32 @@ export function requireLocation(hub: Hub, location: string, type: string): strin
 }
 
 /** If-Match and If-None-Match of a write. @throws Failure 412 PreconditionFailed */
-export function checkEtag(headers: Record<string, string | string[] | undefined>, existing: ResourceRecord | undefined): void {
+export function checkEtag(
+  headers: Record<string, string | string[] | undefined>,
+  existing: ResourceRecord | undefined,
+): void {
   const match = headers['if-match'];
   const fails =
     (match !== undefined && (!existing || (match !== '*' && match !== existing.etag))) ||
     (headers['if-none-match'] === '*' && existing !== undefined);
-  if (fails) throw new Failure(412, 'PreconditionFailed', 'The condition that the request\'s If-Match or If-None-Match header states does not hold.');
+  if (fails)
+    throw new Failure(
+      412,
+      'PreconditionFailed',
+      "The condition that the request's If-Match or If-None-Match header states does not hold.",
+    );
 }
 
 /** What GET answers. */
 export function shown(record: ResourceRecord): Record<string, unknown> {
   const { id, name, type, location, tags, properties, more } = record;
-  return { id, name: name.split('/').at(-1), type, ...(location ? { location } : {}), ...(tags ? { tags } : {}), ...more, properties };
+  return {
+    id,
+    name: name.split('/').at(-1),
+    type,
+    ...(location ? { location } : {}),
+    ...(tags ? { tags } : {}),
+    ...more,
+    properties,
+  };
 }

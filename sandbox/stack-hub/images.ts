@@ -12,14 +12,28 @@ export interface ImageReference {
 export function exactVersion(hub: Hub, { publisher, offer, sku, version }: ImageReference): string {
   const offered = hub.config.vmImages.map(parseImage);
   const same = (one: string, other: string) => one.toLowerCase() === other.toLowerCase();
-  const ours = offered.filter((each) => same(each.publisher, publisher) && same(each.offer, offer) && same(each.sku, sku));
-  const versions = ours.map((each) => each.version).sort((one, other) => one.localeCompare(other, 'en', { numeric: true }));
+  const ours = offered.filter(
+    (each) => same(each.publisher, publisher) && same(each.offer, offer) && same(each.sku, sku),
+  );
+  const versions = ours
+    .map((each) => each.version)
+    .sort((one, other) => one.localeCompare(other, 'en', { numeric: true }));
   if (ours.length === 0) {
-    throw new Failure(404, 'PlatformImageNotFound', `The platform image '${publisher}:${offer}:${sku}:${version}' is not available. Verify that all fields in the storage profile are correct. For more details about storage profile information, please refer to https://aka.ms/storageprofile`, { target: 'imageReference' });
+    throw new Failure(
+      404,
+      'PlatformImageNotFound',
+      `The platform image '${publisher}:${offer}:${sku}:${version}' is not available. Verify that all fields in the storage profile are correct. For more details about storage profile information, please refer to https://aka.ms/storageprofile`,
+      { target: 'imageReference' },
+    );
   }
   if (same(version, 'latest')) return versions.at(-1)!;
   if (versions.includes(version)) return version;
-  throw new Failure(404, 'ImageVersionNotFound', `Artifact: VMImage ${publisher}:${offer}:${sku} version ${version} was not found. Versions: ${versions.join(', ')}.`, { target: 'imageReference' });
+  throw new Failure(
+    404,
+    'ImageVersionNotFound',
+    `Artifact: VMImage ${publisher}:${offer}:${sku} version ${version} was not found. Versions: ${versions.join(', ')}.`,
+    { target: 'imageReference' },
+  );
 }
 
 export function parseImage(text: string): ImageReference {

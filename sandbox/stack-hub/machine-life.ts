@@ -2,18 +2,37 @@ import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import type { MachineSpec } from '../machines/contract.ts';
 import type { ArmCall } from '../server/arm.ts';
-import { Failure, notImplemented } from '../server/errors.ts';
+import { Failure } from '../server/errors.ts';
 import { json, type Reply } from '../server/front.ts';
 import { asyncOperationHeaders, type Operation } from '../server/operations.ts';
 import type { Change } from '../server/store.ts';
 import type { virtualMachine } from './compute-bodies.ts';
 import { diskRecord } from './disks.ts';
-import { findResource, inState, put, remove, requireGroup, requireLocation, typePath, type Hub, type ResourceRecord } from './hub.ts';
+import {
+  findResource,
+  inState,
+  put,
+  remove,
+  requireGroup,
+  requireLocation,
+  typePath,
+  type Hub,
+  type ResourceRecord,
+} from './hub.ts';
 import { exactVersion } from './images.ts';
 import { checkOsProfile } from './os-profile.ts';
 import { requireQuota, requireSize, type VmSize } from './sizes.ts';
-import { computePlace, extensionsOf, machineOf, machineType, osDiskOf, requireMachineIdle, shownMachine } from './virtual-machine.ts';
-import { interfaceIds, machineOfInterface } from './views.ts';
+import {
+  computePlace,
+  extensionsOf,
+  machineOf,
+  machineType,
+  osDiskOf,
+  requireMachineIdle,
+  shownMachine,
+} from './virtual-machine.ts';
+import { updateMachine } from './machine-update.ts';
+import { machineOfInterface } from './views.ts';
 
 type Body = z.infer<typeof virtualMachine>;
 
@@ -22,7 +41,9 @@ export function defineMachineOperations(hub: Hub): void {
     run: (operation) => boot(hub, operation),
     fail: ({ target }) => change(hub, target, (vm) => inState(vm, 'Failed')),
   });
-  hub.operations.define('vm.update', { run: async ({ target }) => change(hub, target, (vm) => inState(vm, 'Succeeded')) });
+  hub.operations.define('vm.update', {
+    run: async ({ target }) => change(hub, target, (vm) => inState(vm, 'Succeeded')),
+  });
   hub.operations.define('vm.delete', {
     run: (operation) => destroy(hub, operation),
     fail: ({ target }) => change(hub, target, (vm) => inState(vm, 'Failed')),
@@ -36,16 +57,25 @@ export function putMachine(hub: Hub, call: ArmCall & { body: Body }): Reply {
   const id = `${groupId}/providers/${typePath(machineType, name)}`;
   const existing = findResource(hub, id);
   if (!/^[A-Za-z0-9]([\w.-]{0,62}\w)?$/.test(name)) {
-    throw new Failure(400, 'InvalidParameter', `The entity name 'vmName' is invalid according to its validation rule: ^[^_\\W][\\w-._]{0,63}(?<![-.])$.`, { target: 'vmName' });
+    throw new Failure(
+      400,
+      'InvalidParameter',
+      `The entity name 'vmName' is invalid according to its validation rule: ^[^_\\W][\\w-._]{0,63}(?<![-.])$.`,
+      { target: 'vmName' },
+    );
   }
   const location = requireLocation(hub, call.body.location, machineType);
   const size = requireSize(hub, call.body.properties.hardwareProfile.vmSize);
   checkOsProfile(call.body.properties.osProfile);
   requireMachineIdle(hub, id);
-  return existing ? update(hub, call, existing, size) : create(hub, call, { id, name, location, groupId, size });
+  return existing ? updateMachine(hub, call, existing, size) : create(hub, call, { id, name, location, groupId, size });
 }
 
-function create(hub: Hub, call: ArmCall & { body: Body }, at: { id: string; name: string; location: string; groupId: string; size: VmSize }): Reply {
+function create(
+  hub: Hub,
+  call: ArmCall & { body: Body },
+  at: { id: string; name: string; location: string; groupId: string; size: VmSize },
+): Reply {
   const { id, name, location, groupId, size } = at;
   const { storageProfile, osProfile, networkProfile } = call.body.properties;
   const version = exactVersion(hub, storageProfile.imageReference);
@@ -62,22 +92,50 @@ function create(hub: Hub, call: ArmCall & { body: Body }, at: { id: string; name
       hardwareProfile: { vmSize: size.name },
       storageProfile: {
         imageReference: { ...storageProfile.imageReference, exactVersion: version },
-        osDisk: { osType: 'Linux', name: diskName, createOption: 'FromImage', caching: storageProfile.osDisk.caching ?? 'ReadWrite', diskSizeGB: disk.properties.diskSizeGB, managedDisk: { id: disk.id, storageAccountType: (disk.more!.sku as { name: string }).name } },
+        osDisk: {
+          osType: 'Linux',
+          name: diskName,
+          createOption: 'FromImage',
+          caching: storageProfile.osDisk.caching ?? 'ReadWrite',
+          diskSizeGB: disk.properties.diskSizeGB,
+          managedDisk: { id: disk.id, storageAccountType: (disk.more!.sku as { name: string }).name },
+        },
         dataDisks: [],
       },
-      osProfile: { ...shownOs, linuxConfiguration: { disablePasswordAuthentication: false, provisionVMAgent: true, ...shownOs.linuxConfiguration }, secrets: [], allowExtensionOperations: true },
+      osProfile: {
+        ...shownOs,
+        linuxConfiguration: {
+          disablePasswordAuthentication: false,
+          provisionVMAgent: true,
+          ...shownOs.linuxConfiguration,
+        },
+        secrets: [],
+        allowExtensionOperations: true,
+      },
       networkProfile,
       provisioningState: 'Creating',
     },
   };
   const operation = hub.operations.accept(
-    { kind: 'vm.create', front: 'stack-hub', target: id.toLowerCase(), method: call.method, path: call.path, input: spec(vm, size, osProfile, adminPassword) },
+    {
+      kind: 'vm.create',
+      front: 'stack-hub',
+      target: id.toLowerCase(),
+      method: call.method,
+      path: call.path,
+      input: spec(vm, size, osProfile, adminPassword),
+    },
     [put(disk), put(vm)],
   );
   return json(201, shownMachine(hub, vm), asyncOperationHeaders(operation, computePlace(hub), 201));
 }
 
-function spec(vm: ResourceRecord, size: VmSize, osProfile: Body['properties']['osProfile'], adminPassword: string | undefined): MachineSpec {
+function spec(
+  vm: ResourceRecord,
+  size: VmSize,
+  osProfile: Body['properties']['osProfile'],
+  adminPassword: string | undefined,
+): MachineSpec {
   return {
     name: machineOf(vm),
     memoryMiB: size.memoryInMB,
@@ -90,42 +148,22 @@ function spec(vm: ResourceRecord, size: VmSize, osProfile: Body['properties']['o
   };
 }
 
-/** What a VM is made of cannot be changed by a PUT; its tags can. */
-function update(hub: Hub, call: ArmCall & { body: Body }, vm: ResourceRecord, size: VmSize): Reply {
-  const { osProfile, storageProfile, networkProfile } = call.body.properties;
-  const now = vm.properties as unknown as Body['properties'];
-  if (size.name !== now.hardwareProfile.vmSize) throw notImplemented('resizing a VM');
-  const fixed: [string, unknown, unknown][] = [
-    ['osProfile.computerName', osProfile.computerName, now.osProfile.computerName],
-    ['osProfile.adminUsername', osProfile.adminUsername, now.osProfile.adminUsername],
-    ['linuxConfiguration.ssh.publicKeys', keysOf(osProfile), keysOf(now.osProfile)],
-    ['imageReference', imageOf(storageProfile.imageReference), imageOf(now.storageProfile.imageReference)],
-    ['osDisk.name', storageProfile.osDisk.name ?? now.storageProfile.osDisk.name, now.storageProfile.osDisk.name],
-    ['networkProfile', networkProfile.networkInterfaces[0]!.id.toLowerCase(), interfaceIds(vm)[0]],
-  ];
-  const changed = fixed.find(([, given, kept]) => given !== kept);
-  if (changed) throw new Failure(409, 'PropertyChangeNotAllowed', `Changing property '${changed[0]}' is not allowed.`, { target: changed[0] });
-  const { tags: _, ...rest } = vm;
-  const next = inState({ ...rest, ...(call.body.tags ? { tags: call.body.tags } : {}) }, 'Updating');
-  const operation = hub.operations.accept({ kind: 'vm.update', front: 'stack-hub', target: vm.id.toLowerCase(), method: call.method, path: call.path, input: null }, [put(next)]);
-  return json(200, shownMachine(hub, next), asyncOperationHeaders(operation, computePlace(hub), 201));
-}
-
-function keysOf({ linuxConfiguration }: Body['properties']['osProfile']): string {
-  return (linuxConfiguration?.ssh?.publicKeys ?? []).map(({ keyData }) => keyData.trim()).join('\n');
-}
-
-function imageOf({ publisher, offer, sku }: Body['properties']['storageProfile']['imageReference']): string {
-  return `${publisher}:${offer}:${sku}`.toLowerCase();
-}
-
 function requireFreeInterface(hub: Hub, nicId: string, vmId: string): void {
   const nic = findResource(hub, nicId);
   if (nic?.type !== 'Microsoft.Network/networkInterfaces') {
-    throw new Failure(400, 'InvalidResourceReference', `Resource ${nicId} referenced by resource ${vmId} was not found. Please make sure that the referenced resource exists, and that both resources are in the same region.`);
+    throw new Failure(
+      400,
+      'InvalidResourceReference',
+      `Resource ${nicId} referenced by resource ${vmId} was not found. Please make sure that the referenced resource exists, and that both resources are in the same region.`,
+    );
   }
   const holder = machineOfInterface(hub, nicId);
-  if (holder) throw new Failure(400, 'NicInUse', `Network Interface ${nicId} is used by existing resource ${holder.id}. In order to delete the network interface, it must be dissociated from the resource.`);
+  if (holder)
+    throw new Failure(
+      400,
+      'NicInUse',
+      `Network Interface ${nicId} is used by existing resource ${holder.id}. In order to delete the network interface, it must be dissociated from the resource.`,
+    );
 }
 
 export function deleteMachine(hub: Hub, call: ArmCall): Reply {
@@ -136,13 +174,26 @@ export function deleteMachine(hub: Hub, call: ArmCall): Reply {
   if (busy && busy.kind !== 'vm.delete') requireMachineIdle(hub, vm.id);
   const operation =
     busy ??
-    hub.operations.accept({ kind: 'vm.delete', front: 'stack-hub', target: vm.id.toLowerCase(), method: call.method, path: call.path, input: null }, [put(inState(vm, 'Deleting'))]);
+    hub.operations.accept(
+      {
+        kind: 'vm.delete',
+        front: 'stack-hub',
+        target: vm.id.toLowerCase(),
+        method: call.method,
+        path: call.path,
+        input: null,
+      },
+      [put(inState(vm, 'Deleting'))],
+    );
   return { status: 202, headers: asyncOperationHeaders(operation, computePlace(hub), 202) };
 }
 
 async function boot(hub: Hub, { target, input }: Operation): Promise<Change[]> {
   const { privateAddress } = await hub.machines.boot(input as MachineSpec);
-  return change(hub, target, (vm) => ({ ...inState(vm, 'Succeeded'), hidden: { ...vm.hidden, privateAddress, deallocated: false } }));
+  return change(hub, target, (vm) => ({
+    ...inState(vm, 'Succeeded'),
+    hidden: { ...vm.hidden, privateAddress, deallocated: false },
+  }));
 }
 
 /** The disk stays: whoever made the VM deletes it, or it is an orphan. */

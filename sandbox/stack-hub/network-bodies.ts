@@ -4,12 +4,23 @@ import { anyCase, reference, resource, tags } from '../server/schema.ts';
 import { isCidr } from './addresses.ts';
 
 /** Bodies of Microsoft.Network 2018-11-01, as far as the sandbox emulates them. */
-const cidr = z.string().refine(isCidr, { error: (issue) => `The value '${String(issue.input)}' is not a valid CIDR prefix` });
+const cidr = z
+  .string()
+  .refine(isCidr, { error: (issue) => `The value '${String(issue.input)}' is not a valid CIDR prefix` });
 const common = { location: z.string(), tags: tags.optional() };
-const child = { id: z.string().optional(), name: z.string().min(1).max(80), type: z.string().optional(), etag: z.string().optional() };
+const child = {
+  id: z.string().optional(),
+  name: z.string().min(1).max(80),
+  type: z.string().optional(),
+  etag: z.string().optional(),
+};
 
-const portRange = z.string().refine(isPortRange, { error: (issue) => `The port range '${String(issue.input)}' is invalid` });
-const prefix = z.string().refine(isPrefix, { error: (issue) => `The address prefix '${String(issue.input)}' is invalid` });
+const portRange = z
+  .string()
+  .refine(isPortRange, { error: (issue) => `The port range '${String(issue.input)}' is invalid` });
+const prefix = z
+  .string()
+  .refine(isPrefix, { error: (issue) => `The address prefix '${String(issue.input)}' is invalid` });
 
 const ruleProperties = z.strictObject({
   description: z.string().max(140).optional(),
@@ -88,7 +99,9 @@ export const networkInterface = resource(
     networkSecurityGroup: reference.optional(),
     enableIPForwarding: z.boolean().optional(),
     enableAcceleratedNetworking: z.literal(false).optional(),
-    dnsSettings: z.strictObject({ dnsServers: z.array(z.string()).optional(), appliedDnsServers: z.array(z.string()).optional() }).optional(),
+    dnsSettings: z
+      .strictObject({ dnsServers: z.array(z.string()).optional(), appliedDnsServers: z.array(z.string()).optional() })
+      .optional(),
     virtualMachine: reference.optional(),
     primary: z.boolean().optional(),
     macAddress: z.string().optional(),
@@ -99,9 +112,17 @@ export const networkInterface = resource(
 function isPortRange(text: string): boolean {
   if (text === '*') return true;
   const [low, high = low, ...more] = text.split('-');
-  return more.length === 0 && [low!, high!].every((port) => /^\d{1,5}$/.test(port) && Number(port) <= 65535) && Number(low) <= Number(high);
+  return (
+    more.length === 0 &&
+    [low!, high!].every((port) => /^\d{1,5}$/.test(port) && Number(port) <= 65535) &&
+    Number(low) <= Number(high)
+  );
 }
 
 function isPrefix(text: string): boolean {
-  return ['*', 'internet', 'virtualnetwork', 'azureloadbalancer'].includes(text.toLowerCase()) || isIPv4(text) || isCidr(text);
+  return (
+    ['*', 'internet', 'virtualnetwork', 'azureloadbalancer'].includes(text.toLowerCase()) ||
+    isIPv4(text) ||
+    isCidr(text)
+  );
 }

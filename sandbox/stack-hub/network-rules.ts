@@ -2,15 +2,20 @@ import type { z } from 'zod';
 import { Failure } from '../server/errors.ts';
 import { freeAddress, overlap, within } from './addresses.ts';
 import { findResource, listResources, newEtag, type Hub, type ResourceRecord } from './hub.ts';
-import type { networkInterface, publicIPAddress, securityGroup, virtualNetwork } from './network-bodies.ts';
-import { inSubnet, type NamedRule, type SecurityRule } from './security-rules.ts';
-import { findSubnet, holderOfPublicAddress, ipConfigurations, subnetsOf, type Subnet } from './views.ts';
+import type { publicIPAddress, securityGroup, virtualNetwork } from './network-bodies.ts';
+import type { NamedRule, SecurityRule } from './security-rules.ts';
+import { subnetsOf, type Subnet } from './views.ts';
 import { requireSubnetUnused } from './network-uses.ts';
 
 /** Where the sandbox's public addresses come from (TEST-NET-3: they exist nowhere). */
 export const publicPool = '203.0.113.0/24';
 
-export function checkedVirtualNetwork(hub: Hub, record: ResourceRecord, body: z.infer<typeof virtualNetwork>, existing?: ResourceRecord): ResourceRecord {
+export function checkedVirtualNetwork(
+  hub: Hub,
+  record: ResourceRecord,
+  body: z.infer<typeof virtualNetwork>,
+  existing?: ResourceRecord,
+): ResourceRecord {
   const { addressSpace, dhcpOptions, subnets = [] } = body.properties;
   const kept = subnets.map((each) => keptSubnet(hub, record.id, each.name, each.properties));
   checkSubnets(addressSpace.addressPrefixes, kept, record);
@@ -20,10 +25,28 @@ export function checkedVirtualNetwork(hub: Hub, record: ResourceRecord, body: z.
   return { ...record, properties: { addressSpace, ...(dhcpOptions ? { dhcpOptions } : {}), subnets: kept } };
 }
 
-export function keptSubnet(hub: Hub, network: string, name: string, { addressPrefix, networkSecurityGroup }: Omit<Subnet['properties'], 'provisioningState'> & { networkSecurityGroup?: { id: string } | undefined }): Subnet {
+export function keptSubnet(
+  hub: Hub,
+  network: string,
+  name: string,
+  {
+    addressPrefix,
+    networkSecurityGroup,
+  }: Omit<Subnet['properties'], 'provisioningState'> & { networkSecurityGroup?: { id: string } | undefined },
+): Subnet {
   const id = `${network}/subnets/${name}`;
-  if (networkSecurityGroup) requireReference(hub, networkSecurityGroup.id, id, 'Microsoft.Network/networkSecurityGroups');
-  return { id, name, etag: newEtag(), properties: { addressPrefix, ...(networkSecurityGroup ? { networkSecurityGroup } : {}), provisioningState: 'Succeeded' } };
+  if (networkSecurityGroup)
+    requireReference(hub, networkSecurityGroup.id, id, 'Microsoft.Network/networkSecurityGroups');
+  return {
+    id,
+    name,
+    etag: newEtag(),
+    properties: {
+      addressPrefix,
+      ...(networkSecurityGroup ? { networkSecurityGroup } : {}),
+      provisioningState: 'Succeeded',
+    },
+  };
 }
 
 export function checkSubnets(space: string[], subnets: Subnet[], { name }: ResourceRecord): void {
@@ -32,12 +55,23 @@ export function checkSubnets(space: string[], subnets: Subnet[], { name }: Resou
     if (!space.some((each) => within(addressPrefix, each))) {
       throw new Failure(400, 'NetcfgInvalidSubnet', `Subnet '${one.name}' is not valid in virtual network '${name}'.`);
     }
-    const other = subnets.slice(0, index).find((each) => overlap(addressPrefix, each.properties.addressPrefix) || each.name === one.name);
-    if (other) throw new Failure(400, 'NetcfgSubnetRangesOverlap', `Subnet '${one.name}' is not valid because its IP address range overlaps with that of an existing subnet in virtual network '${name}'.`);
+    const other = subnets
+      .slice(0, index)
+      .find((each) => overlap(addressPrefix, each.properties.addressPrefix) || each.name === one.name);
+    if (other)
+      throw new Failure(
+        400,
+        'NetcfgSubnetRangesOverlap',
+        `Subnet '${one.name}' is not valid because its IP address range overlaps with that of an existing subnet in virtual network '${name}'.`,
+      );
   }
 }
 
-export function checkedSecurityGroup(_: Hub, record: ResourceRecord, body: z.infer<typeof securityGroup>): ResourceRecord {
+export function checkedSecurityGroup(
+  _: Hub,
+  record: ResourceRecord,
+  body: z.infer<typeof securityGroup>,
+): ResourceRecord {
   const rules = (body.properties.securityRules ?? []).map((each) => keptRule(record.id, each.name, each.properties));
   checkRules(rules);
   return { ...record, properties: { securityRules: rules } };
@@ -49,22 +83,46 @@ type RuleBody = NonNullable<z.infer<typeof securityGroup>['properties']['securit
 export function keptRule(group: string, name: string, properties: RuleBody): NamedRule {
   const ends = ['sourceAddressPrefix', 'destinationAddressPrefix', 'sourcePortRange', 'destinationPortRange'] as const;
   for (const end of ends) {
-    const many = properties[end.endsWith('x') ? (`${end}es` as 'sourceAddressPrefixes') : (`${end}s` as 'sourcePortRanges')];
+    const many =
+      properties[end.endsWith('x') ? (`${end}es` as 'sourceAddressPrefixes') : (`${end}s` as 'sourcePortRanges')];
     const said = Number(Boolean(properties[end])) + Number((many ?? []).length > 0);
     if (said === 1) continue;
-    throw new Failure(400, said === 0 ? 'SecurityRuleParameterNotSpecified' : 'SecurityRuleParameterConflict', `Security rule ${group}/securityRules/${name} must specify ${end} or its plural, and not both.`);
+    throw new Failure(
+      400,
+      said === 0 ? 'SecurityRuleParameterNotSpecified' : 'SecurityRuleParameterConflict',
+      `Security rule ${group}/securityRules/${name} must specify ${end} or its plural, and not both.`,
+    );
   }
-  return { id: `${group}/securityRules/${name}`, name, properties: { ...(properties as SecurityRule), ...{ provisioningState: 'Succeeded' } } };
+  return {
+    id: `${group}/securityRules/${name}`,
+    name,
+    properties: { ...(properties as SecurityRule), ...{ provisioningState: 'Succeeded' } },
+  };
 }
 
 export function checkRules(rules: NamedRule[]): void {
   for (const [index, one] of rules.entries()) {
-    const same = rules.slice(0, index).find(({ name, properties }) => name.toLowerCase() === one.name.toLowerCase() || (properties.priority === one.properties.priority && properties.direction === one.properties.direction));
-    if (same) throw new Failure(400, 'SecurityRuleConflict', `Security rule ${one.name} conflicts with rule ${same.name}. Rules cannot have the same Priority and Direction.`);
+    const same = rules
+      .slice(0, index)
+      .find(
+        ({ name, properties }) =>
+          name.toLowerCase() === one.name.toLowerCase() ||
+          (properties.priority === one.properties.priority && properties.direction === one.properties.direction),
+      );
+    if (same)
+      throw new Failure(
+        400,
+        'SecurityRuleConflict',
+        `Security rule ${one.name} conflicts with rule ${same.name}. Rules cannot have the same Priority and Direction.`,
+      );
   }
 }
 
-export function checkedPublicAddress(hub: Hub, record: ResourceRecord, body: z.infer<typeof publicIPAddress>): ResourceRecord {
+export function checkedPublicAddress(
+  hub: Hub,
+  record: ResourceRecord,
+  body: z.infer<typeof publicIPAddress>,
+): ResourceRecord {
   const { publicIPAllocationMethod, idleTimeoutInMinutes = 4 } = body.properties;
   const address = record.hidden?.address ?? newPublicAddress(hub);
   return {
@@ -76,59 +134,27 @@ export function checkedPublicAddress(hub: Hub, record: ResourceRecord, body: z.i
 }
 
 export function newPublicAddress(hub: Hub): string {
-  const taken = listResources(hub, 'Microsoft.Network/publicIPAddresses').map(({ hidden }) => hidden?.address as string);
+  const taken = listResources(hub, 'Microsoft.Network/publicIPAddresses').map(
+    ({ hidden }) => hidden?.address as string,
+  );
   const free = freeAddress(publicPool, 4, taken);
   if (free) return free;
-  throw new Failure(400, 'PublicIPCountLimitReached', 'Cannot create more public IP addresses for this subscription in this region.');
+  throw new Failure(
+    400,
+    'PublicIPCountLimitReached',
+    'Cannot create more public IP addresses for this subscription in this region.',
+  );
 }
 
-export function checkedInterface(hub: Hub, record: ResourceRecord, body: z.infer<typeof networkInterface>, existing?: ResourceRecord): ResourceRecord {
-  const { ipConfigurations: given, networkSecurityGroup, enableIPForwarding = false, dnsSettings = {} } = body.properties;
-  if (networkSecurityGroup) requireReference(hub, networkSecurityGroup.id, record.id, 'Microsoft.Network/networkSecurityGroups');
-  const configurations = given.map(({ name, properties }) => {
-    const { subnet, publicIPAddress: address, privateIPAllocationMethod } = properties;
-    const found = findSubnet(hub, subnet.id);
-    if (!found) throw invalidReference(subnet.id, record.id);
-    if (address) requireFreeAddress(hub, address.id, record.id);
-    const privateIPAddress = privateAddress(hub, record.id, found, properties.privateIPAllocationMethod === 'Static' ? properties.privateIPAddress : undefined, existing);
-    const kept = { subnet, ...(address ? { publicIPAddress: address } : {}), privateIPAddress, privateIPAllocationMethod };
-    return { id: `${record.id}/ipConfigurations/${name}`, name, properties: { ...kept, primary: true, provisioningState: 'Succeeded' } };
-  });
-  return {
-    ...record,
-    properties: {
-      ipConfigurations: configurations,
-      ...(networkSecurityGroup ? { networkSecurityGroup } : {}),
-      ...{ dnsSettings, enableIPForwarding, enableAcceleratedNetworking: false },
-    },
-  };
-}
-
-function requireFreeAddress(hub: Hub, address: string, nic: string): void {
-  requireReference(hub, address, nic, 'Microsoft.Network/publicIPAddresses');
-  const holder = holderOfPublicAddress(hub, address);
-  if (!holder || holder.nic.id.toLowerCase() === nic.toLowerCase()) return;
-  throw new Failure(400, 'PublicIPAddressInUse', `Resource ${nic} is referencing public IP address ${address} that is already allocated to resource ${holder.configuration.id}.`);
-}
-
-function privateAddress(hub: Hub, nic: string, subnet: Subnet, asked: string | undefined, existing: ResourceRecord | undefined): string {
-  const { addressPrefix } = subnet.properties;
-  if (asked && !inSubnet(addressPrefix, asked)) throw new Failure(400, 'PrivateIPAddressNotInSubnet', `Private static IP address ${asked} does not belong to the range of subnet prefix ${addressPrefix}.`);
-  const others = listResources(hub, 'Microsoft.Network/networkInterfaces').filter(({ id }) => id.toLowerCase() !== nic.toLowerCase());
-  const taken = others.flatMap(ipConfigurations).map(({ properties }) => properties.privateIPAddress);
-  if (asked && taken.includes(asked)) throw new Failure(400, 'PrivateIPAddressInUse', `IP configuration of ${nic} is using the private IP address ${asked} which is already allocated.`);
-  const before = existing && ipConfigurations(existing)[0]?.properties.privateIPAddress;
-  const kept = before && inSubnet(addressPrefix, before) ? before : undefined;
-  const address = asked ?? kept ?? freeAddress(addressPrefix, 4, taken);
-  if (address) return address;
-  throw new Failure(400, 'SubnetIsFull', `Subnet ${subnet.name} with address prefix ${addressPrefix} does not have enough capacity for 1 IP addresses.`);
-}
-
-function requireReference(hub: Hub, id: string, from: string, type: string): void {
+export function requireReference(hub: Hub, id: string, from: string, type: string): void {
   const found = findResource(hub, id);
   if (!found || found.type !== type) throw invalidReference(id, from);
 }
 
-function invalidReference(id: string, from: string): Failure {
-  return new Failure(400, 'InvalidResourceReference', `Resource ${id} referenced by resource ${from} was not found. Please make sure that the referenced resource exists, and that both resources are in the same region.`);
+export function invalidReference(id: string, from: string): Failure {
+  return new Failure(
+    400,
+    'InvalidResourceReference',
+    `Resource ${id} referenced by resource ${from} was not found. Please make sure that the referenced resource exists, and that both resources are in the same region.`,
+  );
 }

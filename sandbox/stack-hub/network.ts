@@ -4,9 +4,23 @@ import { Failure } from '../server/errors.ts';
 import { json, type Reply } from '../server/front.ts';
 import { asyncOperationHeaders, operationResult, operationStatus, type OperationPlace } from '../server/operations.ts';
 import type { Change } from '../server/store.ts';
-import { checkEtag, findResource, inState, listResources, put, remove, requireGroup, requireLocation, requireResource, typePath, type Hub, type ResourceRecord } from './hub.ts';
+import {
+  checkEtag,
+  findResource,
+  inState,
+  listResources,
+  put,
+  remove,
+  requireGroup,
+  requireLocation,
+  requireResource,
+  typePath,
+  type Hub,
+  type ResourceRecord,
+} from './hub.ts';
 import { networkInterface, publicIPAddress, securityGroup, virtualNetwork } from './network-bodies.ts';
-import { checkedInterface, checkedPublicAddress, checkedSecurityGroup, checkedVirtualNetwork } from './network-rules.ts';
+import { checkedPublicAddress, checkedSecurityGroup, checkedVirtualNetwork } from './network-rules.ts';
+import { checkedInterface } from './interface-rules.ts';
 import { requireUnused } from './network-uses.ts';
 import { subnetRoutes } from './subnets.ts';
 import { securityRuleRoutes } from './rule-routes.ts';
@@ -43,20 +57,45 @@ interface NetworkBody {
   tags?: Record<string, string> | undefined;
 }
 
-function resourceRoutes<B extends NetworkBody>(hub: Hub, kind: string, schema: z.ZodType<B>, check: Check<B>): ArmRoute[] {
+function resourceRoutes<B extends NetworkBody>(
+  hub: Hub,
+  kind: string,
+  schema: z.ZodType<B>,
+  check: Check<B>,
+): ArmRoute[] {
   const type = `Microsoft.Network/${kind}`;
   const path = `${provider}/${kind}/{name}`;
   const versions = networkVersions;
   return [
     { method: 'PUT', path, versions, ...withBody(schema, 'network', (call) => putResource(hub, type, call, check)) },
-    { method: 'GET', path, versions, handle: ({ params }) => json(200, viewed(hub, requireResource(hub, params.group!, type, params.name!))) },
+    {
+      method: 'GET',
+      path,
+      versions,
+      handle: ({ params }) => json(200, viewed(hub, requireResource(hub, params.group!, type, params.name!))),
+    },
     { method: 'DELETE', path, versions, handle: (call) => deleteResource(hub, type, call) },
-    { method: 'GET', path: `${provider}/${kind}`, versions, handle: ({ params }) => listReply(hub, type, requireGroup(hub, params.group!)) },
-    { method: 'GET', path: `/subscriptions/{subscriptionId}/providers/${type}`, versions, handle: () => listReply(hub, type) },
+    {
+      method: 'GET',
+      path: `${provider}/${kind}`,
+      versions,
+      handle: ({ params }) => listReply(hub, type, requireGroup(hub, params.group!)),
+    },
+    {
+      method: 'GET',
+      path: `/subscriptions/{subscriptionId}/providers/${type}`,
+      versions,
+      handle: () => listReply(hub, type),
+    },
   ];
 }
 
-function putResource<B extends NetworkBody>(hub: Hub, type: string, call: ArmCall & { body: B }, check: Check<B>): Reply {
+function putResource<B extends NetworkBody>(
+  hub: Hub,
+  type: string,
+  call: ArmCall & { body: B },
+  check: Check<B>,
+): Reply {
   const { group, name } = call.params as { group: string; name: string };
   const id = `${requireGroup(hub, group, true)}/providers/${typePath(type, name)}`;
   const location = requireLocation(hub, call.body.location, type);
@@ -71,7 +110,14 @@ function putResource<B extends NetworkBody>(hub: Hub, type: string, call: ArmCal
   };
   const record = inState(check(hub, base, call.body, existing), 'Updating');
   const operation = hub.operations.accept(
-    { kind: 'network.put', front: 'stack-hub', target: id.toLowerCase(), method: call.method, path: call.path, input: null },
+    {
+      kind: 'network.put',
+      front: 'stack-hub',
+      target: id.toLowerCase(),
+      method: call.method,
+      path: call.path,
+      input: null,
+    },
     [put(record)],
   );
   const answered = viewed(hub, findResource(hub, id)!);
@@ -86,7 +132,14 @@ function deleteResource(hub: Hub, type: string, call: ArmCall): Reply {
   requireIdle(hub, record.id);
   requireUnused(hub, record);
   const operation = hub.operations.accept(
-    { kind: 'network.delete', front: 'stack-hub', target: record.id.toLowerCase(), method: call.method, path: call.path, input: null },
+    {
+      kind: 'network.delete',
+      front: 'stack-hub',
+      target: record.id.toLowerCase(),
+      method: call.method,
+      path: call.path,
+      input: null,
+    },
     [put(inState(record, 'Deleting'))],
   );
   return { status: 202, headers: asyncOperationHeaders(operation, networkPlace(hub), 202) };
@@ -94,8 +147,13 @@ function deleteResource(hub: Hub, type: string, call: ArmCall): Reply {
 
 /** Network names: 1 to 80 characters, from a letter or digit to a letter, digit or underscore. */
 export function checkName(type: string, name: string): void {
-  if (/^[A-Za-z0-9]([\w.-]{0,78}\w)?$/.test(name) && (type !== 'Microsoft.Network/virtualNetworks' || name.length > 1)) return;
-  throw new Failure(400, 'InvalidResourceName', `Resource name ${name} is invalid. The name can be up to 80 characters long. It must begin with a word character, and it must end with a word character or with '_'. The name may contain word characters or '.', '-', '_'.`);
+  if (/^[A-Za-z0-9]([\w.-]{0,78}\w)?$/.test(name) && (type !== 'Microsoft.Network/virtualNetworks' || name.length > 1))
+    return;
+  throw new Failure(
+    400,
+    'InvalidResourceName',
+    `Resource name ${name} is invalid. The name can be up to 80 characters long. It must begin with a word character, and it must end with a word character or with '_'. The name may contain word characters or '.', '-', '_'.`,
+  );
 }
 
 /** The network provider answers 429 while it works on the resource. */
@@ -104,7 +162,12 @@ export function requireIdle(hub: Hub, id: string): void {
   if (!busy) return;
   throw new Failure(429, 'RetryableError', 'A retryable error occurred.', {
     headers: { 'retry-after': '1' },
-    details: [{ code: 'RetryableErrorDueToAnotherOperation', message: `Operation on resource ${id} is in progress: ${busy.kind} (${busy.id}). The call can be retried in 1 seconds.` }],
+    details: [
+      {
+        code: 'RetryableErrorDueToAnotherOperation',
+        message: `Operation on resource ${id} is in progress: ${busy.kind} (${busy.id}). The call can be retried in 1 seconds.`,
+      },
+    ],
   });
 }
 

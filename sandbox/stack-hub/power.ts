@@ -4,7 +4,14 @@ import { asyncOperationHeaders, type Operation } from '../server/operations.ts';
 import type { Change } from '../server/store.ts';
 import { findResource, listResources, put, type Hub, type ResourceRecord } from './hub.ts';
 import { newPublicAddress } from './network-rules.ts';
-import { computePlace, computeVersions as versions, machineOf, machinePath, requireMachine, requireMachineIdle } from './virtual-machine.ts';
+import {
+  computePlace,
+  computeVersions as versions,
+  machineOf,
+  machinePath,
+  requireMachine,
+  requireMachineIdle,
+} from './virtual-machine.ts';
 import { holderOfPublicAddress, interfaceIds } from './views.ts';
 
 /** Start, restart, power off, deallocate: 202 with Azure-AsyncOperation and Location. Repeating one is harmless. */
@@ -24,7 +31,12 @@ function accept(hub: Hub, call: ArmCall, verb: string): Reply {
   const vm = requireMachine(hub, call.params);
   const [kind, busy] = [`vm.${verb}`, hub.operations.busy(vm.id)];
   if (busy && busy.kind !== kind) requireMachineIdle(hub, vm.id);
-  const operation = busy ?? hub.operations.accept({ kind, front: 'stack-hub', target: vm.id.toLowerCase(), method: call.method, path: call.path, input: null }, []);
+  const operation =
+    busy ??
+    hub.operations.accept(
+      { kind, front: 'stack-hub', target: vm.id.toLowerCase(), method: call.method, path: call.path, input: null },
+      [],
+    );
   return { status: 202, headers: asyncOperationHeaders(operation, computePlace(hub), 202) };
 }
 
@@ -46,13 +58,18 @@ async function stop(hub: Hub, { target }: Operation, deallocate: boolean): Promi
   if (!vm) return [];
   await hub.machines.stop(machineOf(vm));
   if (!deallocate) return [];
-  return [put({ ...vm, hidden: { ...vm.hidden, deallocated: true } }), ...dynamicAddresses(hub, vm).map((each) => put({ ...each, hidden: { address: newPublicAddress(hub) } }))];
+  return [
+    put({ ...vm, hidden: { ...vm.hidden, deallocated: true } }),
+    ...dynamicAddresses(hub, vm).map((each) => put({ ...each, hidden: { address: newPublicAddress(hub) } })),
+  ];
 }
 
 /** A deallocated VM loses its dynamic public addresses; the next start brings others. */
 function dynamicAddresses(hub: Hub, vm: ResourceRecord): ResourceRecord[] {
   return listResources(hub, 'Microsoft.Network/publicIPAddresses').filter((each) => {
     const nic = holderOfPublicAddress(hub, each.id)?.nic.id.toLowerCase();
-    return each.properties.publicIPAllocationMethod === 'Dynamic' && nic !== undefined && interfaceIds(vm).includes(nic);
+    return (
+      each.properties.publicIPAllocationMethod === 'Dynamic' && nic !== undefined && interfaceIds(vm).includes(nic)
+    );
   });
 }

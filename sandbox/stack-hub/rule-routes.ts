@@ -2,7 +2,17 @@ import type { z } from 'zod';
 import { withBody, type ArmCall, type ArmRoute } from '../server/arm.ts';
 import { json, type Reply } from '../server/front.ts';
 import { asyncOperationHeaders } from '../server/operations.ts';
-import { findResource, inState, notFound, parentNotFound, put, requireGroup, typePath, type Hub, type ResourceRecord } from './hub.ts';
+import {
+  findResource,
+  inState,
+  notFound,
+  parentNotFound,
+  put,
+  requireGroup,
+  typePath,
+  type Hub,
+  type ResourceRecord,
+} from './hub.ts';
 import { checkName, networkPlace, networkVersions as versions, requireIdle } from './network.ts';
 import { securityRule } from './network-bodies.ts';
 import { checkRules, keptRule } from './network-rules.ts';
@@ -18,7 +28,12 @@ export function securityRuleRoutes(hub: Hub): ArmRoute[] {
     { method: 'PUT', path, versions, ...withBody(securityRule, 'network', (call) => putRule(hub, call)) },
     { method: 'GET', path, versions, handle: (call) => getRule(hub, call.params) },
     { method: 'DELETE', path, versions, handle: (call) => deleteRule(hub, call) },
-    { method: 'GET', path: collectionPath, versions, handle: ({ params }) => json(200, { value: rulesOf(requireNsg(hub, params)) }) },
+    {
+      method: 'GET',
+      path: collectionPath,
+      versions,
+      handle: ({ params }) => json(200, { value: rulesOf(requireNsg(hub, params)) }),
+    },
   ];
 }
 

@@ -49,7 +49,8 @@ export function defaultSecurityRules(groupId: string): NamedRule[] {
 }
 
 function fits(rule: SecurityRule, flow: Flow): boolean {
-  const inPorts = (port: number, one?: string, many?: string[]) => values(one, many).some((range) => coversPort(range, port));
+  const inPorts = (port: number, one?: string, many?: string[]) =>
+    values(one, many).some((range) => coversPort(range, port));
   const inPrefixes = (address: string, one?: string, many?: string[]) =>
     values(one, many).some((prefix) => coversAddress(prefix, address, flow.virtualNetwork));
   return (
@@ -96,11 +97,26 @@ export function inSubnet(cidr: string, address: string): boolean {
 /** The address that the platform's own probes come from. */
 const loadBalancer = '168.63.129.16';
 
-function rule(name: string, direction: SecurityRule['direction'], priority: number, source: string, destination: string, access: SecurityRule['access']): NamedRule {
+function rule(
+  name: string,
+  direction: SecurityRule['direction'],
+  priority: number,
+  source: string,
+  destination: string,
+  access: SecurityRule['access'],
+): NamedRule {
   const any = { sourcePortRange: '*', destinationPortRange: '*' };
   return {
     name,
-    properties: { protocol: '*', ...any, sourceAddressPrefix: source, destinationAddressPrefix: destination, access, priority, direction },
+    properties: {
+      protocol: '*',
+      ...any,
+      sourceAddressPrefix: source,
+      destinationAddressPrefix: destination,
+      access,
+      priority,
+      direction,
+    },
   };
 }
 

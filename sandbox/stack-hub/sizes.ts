@@ -12,7 +12,14 @@ export interface VmSize {
 }
 
 function size(name: string, numberOfCores: number, gib: number, maxDataDiskCount: number): VmSize {
-  return { name, numberOfCores, memoryInMB: gib * 1024, osDiskSizeInMB: 1047552, resourceDiskSizeInMB: gib * 2048, maxDataDiskCount };
+  return {
+    name,
+    numberOfCores,
+    memoryInMB: gib * 1024,
+    osDiskSizeInMB: 1047552,
+    resourceDiskSizeInMB: gib * 2048,
+    maxDataDiskCount,
+  };
 }
 
 const known = [
@@ -45,9 +52,18 @@ export function requireSize(hub: Hub, asked: string): VmSize {
   const offered = offeredSizes(hub).find(same);
   if (offered) return offered;
   if (!known.some(same)) {
-    throw new Failure(400, 'InvalidParameter', `The value ${asked} provided for the VM size is not valid. The valid sizes in the current region are: ${known.map(({ name }) => name).join(',')}. Find out more on the valid VM sizes in each region at https://aka.ms/azure-regions.`, { target: 'vmSize' });
+    throw new Failure(
+      400,
+      'InvalidParameter',
+      `The value ${asked} provided for the VM size is not valid. The valid sizes in the current region are: ${known.map(({ name }) => name).join(',')}. Find out more on the valid VM sizes in each region at https://aka.ms/azure-regions.`,
+      { target: 'vmSize' },
+    );
   }
-  throw new Failure(409, 'SkuNotAvailable', `The requested size for resource is currently not available in location '${hub.config.location}' zones '' for subscription '${hub.config.subscription}'. Please try another size or deploy to a different location or zones.`);
+  throw new Failure(
+    409,
+    'SkuNotAvailable',
+    `The requested size for resource is currently not available in location '${hub.config.location}' zones '' for subscription '${hub.config.subscription}'. Please try another size or deploy to a different location or zones.`,
+  );
 }
 
 export interface Usage {
@@ -82,7 +98,11 @@ export function requireQuota(hub: Hub, { name, numberOfCores }: VmSize): void {
   for (const { value, more } of counted) {
     const { currentValue, limit, name: words } = usages(hub).find((each) => each.name.value === value)!;
     if (currentValue + more <= limit) continue;
-    throw new Failure(409, 'OperationNotAllowed', `Operation could not be completed as it results in exceeding approved ${words.localizedValue} quota. Additional details - Deployment Model: Resource Manager, Location: ${hub.config.location}, Current Limit: ${limit}, Current Usage: ${currentValue}, Additional Required: ${more}, (Minimum) New Limit Required: ${currentValue + more}.`);
+    throw new Failure(
+      409,
+      'OperationNotAllowed',
+      `Operation could not be completed as it results in exceeding approved ${words.localizedValue} quota. Additional details - Deployment Model: Resource Manager, Location: ${hub.config.location}, Current Limit: ${limit}, Current Usage: ${currentValue}, Additional Required: ${more}, (Minimum) New Limit Required: ${currentValue + more}.`,
+    );
   }
 }
 

@@ -4,7 +4,19 @@ import { Failure, notImplemented } from '../server/errors.ts';
 import { json, type Reply } from '../server/front.ts';
 import { anyCase, resource, tags } from '../server/schema.ts';
 import type { Change } from '../server/store.ts';
-import { findResource, groupId, listResources, put, requireGroup, requireLocation, requireResource, shown, typePath, type Hub, type ResourceRecord } from './hub.ts';
+import {
+  findResource,
+  groupId,
+  listResources,
+  put,
+  requireGroup,
+  requireLocation,
+  requireResource,
+  shown,
+  typePath,
+  type Hub,
+  type ResourceRecord,
+} from './hub.ts';
 import { scopeLocked } from './groups.ts';
 
 const accountType = 'Microsoft.Storage/storageAccounts';
@@ -26,12 +38,23 @@ export function storageRoutes(hub: Hub): ArmRoute[] {
   const path = `${collection}/{name}`;
   const list = (group?: string) => json(200, { value: listResources(hub, accountType, group).map(shown) });
   return [
-    { method: 'PUT', path, versions, ...withBody(account, 'storage', ({ params, body }) => putAccount(hub, params, body)) },
+    {
+      method: 'PUT',
+      path,
+      versions,
+      ...withBody(account, 'storage', ({ params, body }) => putAccount(hub, params, body)),
+    },
     { method: 'GET', path, versions, handle: ({ params }) => json(200, shown(requireAccount(hub, params))) },
     { method: 'DELETE', path, versions, handle: ({ params }) => deleteAccount(hub, params) },
     { method: 'GET', path: collection, versions, handle: ({ params }) => list(requireGroup(hub, params.group!)) },
     { method: 'GET', path: `/subscriptions/{subscriptionId}/providers/${accountType}`, versions, handle: () => list() },
-    { method: 'POST', path: `${path}/listKeys`, versions, query: ['$expand'], handle: ({ params }) => listKeys(hub, params) },
+    {
+      method: 'POST',
+      path: `${path}/listKeys`,
+      versions,
+      query: ['$expand'],
+      handle: ({ params }) => listKeys(hub, params),
+    },
   ];
 }
 
@@ -59,23 +82,36 @@ function putAccount(hub: Hub, params: Record<string, string>, body: z.infer<type
   const { group, name } = params as { group: string; name: string };
   const id = `${requireGroup(hub, group, true)}/providers/${typePath(accountType, name)}`;
   if (!/^[a-z0-9]{3,24}$/.test(name)) {
-    throw new Failure(400, 'AccountNameInvalid', `${name} is not a valid storage account name. Storage account name must be between 3 and 24 characters in length and use numbers and lower-case letters only.`);
+    throw new Failure(
+      400,
+      'AccountNameInvalid',
+      `${name} is not a valid storage account name. Storage account name must be between 3 and 24 characters in length and use numbers and lower-case letters only.`,
+    );
   }
   requireLocation(hub, body.location, accountType);
   const existing = findResource(hub, id);
   if (existing) {
-    if (body.sku.name !== (existing.more!.sku as { name: string }).name) throw notImplemented('changing the SKU of a storage account');
+    if (body.sku.name !== (existing.more!.sku as { name: string }).name)
+      throw notImplemented('changing the SKU of a storage account');
     const { tags: _, ...rest } = existing;
     const next: ResourceRecord = { ...rest, ...(body.tags ? { tags: body.tags } : {}) };
     hub.store.commit([put(next)]);
     return json(200, shown(next));
   }
-  if (name === hub.siteAccount.name) throw new Failure(409, 'StorageAccountAlreadyTaken', `The storage account named ${name} is already taken.`);
-  throw new Failure(409, 'MaxStorageAccountsCountPerSubscriptionExceeded', `Subscription ${hub.config.subscription} already contains 1 storage accounts in location ${hub.config.location} and the maximum allowed is 1.`);
+  if (name === hub.siteAccount.name)
+    throw new Failure(409, 'StorageAccountAlreadyTaken', `The storage account named ${name} is already taken.`);
+  throw new Failure(
+    409,
+    'MaxStorageAccountsCountPerSubscriptionExceeded',
+    `Subscription ${hub.config.subscription} already contains 1 storage accounts in location ${hub.config.location} and the maximum allowed is 1.`,
+  );
 }
 
 function deleteAccount(hub: Hub, params: Record<string, string>): Reply {
-  const found = findResource(hub, `${requireGroup(hub, params.group!)}/providers/${typePath(accountType, params.name!)}`);
+  const found = findResource(
+    hub,
+    `${requireGroup(hub, params.group!)}/providers/${typePath(accountType, params.name!)}`,
+  );
   if (!found) return { status: 204 };
   throw scopeLocked(found.id);
 }

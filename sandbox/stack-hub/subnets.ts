@@ -3,7 +3,16 @@ import { withBody, type ArmCall, type ArmRoute } from '../server/arm.ts';
 import { json, type Reply } from '../server/front.ts';
 import { asyncOperationHeaders, type Operation } from '../server/operations.ts';
 import type { Change } from '../server/store.ts';
-import { findResource, notFound, parentNotFound, put, requireGroup, typePath, type Hub, type ResourceRecord } from './hub.ts';
+import {
+  findResource,
+  notFound,
+  parentNotFound,
+  put,
+  requireGroup,
+  typePath,
+  type Hub,
+  type ResourceRecord,
+} from './hub.ts';
 import { checkName, networkPlace, networkVersions as versions, requireIdle } from './network.ts';
 import { subnet } from './network-bodies.ts';
 import { checkSubnets, keptSubnet } from './network-rules.ts';
@@ -19,13 +28,21 @@ const collectionPath = `/subscriptions/{subscriptionId}/resourceGroups/{group}/p
  */
 export function subnetRoutes(hub: Hub): ArmRoute[] {
   const path = `${collectionPath}/{name}`;
-  hub.operations.define('subnet.put', { run: async (operation) => settle(hub, operation), fail: (operation) => settle(hub, operation, 'Failed') });
+  hub.operations.define('subnet.put', {
+    run: async (operation) => settle(hub, operation),
+    fail: (operation) => settle(hub, operation, 'Failed'),
+  });
   hub.operations.define('subnet.delete', { run: async (operation) => drop(hub, operation) });
   return [
     { method: 'PUT', path, versions, ...withBody(subnet, 'network', (call) => putSubnet(hub, call)) },
     { method: 'GET', path, versions, handle: (call) => json(200, requireSubnet(hub, call.params)) },
     { method: 'DELETE', path, versions, handle: (call) => deleteSubnet(hub, call) },
-    { method: 'GET', path: collectionPath, versions, handle: ({ params }) => json(200, { value: subnetsOf(requireNetwork(hub, params)) }) },
+    {
+      method: 'GET',
+      path: collectionPath,
+      versions,
+      handle: ({ params }) => json(200, { value: subnetsOf(requireNetwork(hub, params)) }),
+    },
   ];
 }
 
@@ -41,9 +58,15 @@ function putSubnet(hub: Hub, call: ArmCall & { body: z.infer<typeof subnet> }): 
   const subnets = [...subnetsOf(network).filter((each) => each.id.toLowerCase() !== id), made];
   checkSubnets((network.properties.addressSpace as { addressPrefixes: string[] }).addressPrefixes, subnets, network);
   const updating = { ...made, properties: { ...made.properties, provisioningState: 'Updating' } };
-  hub.operations.accept({ kind: 'subnet.put', front: 'stack-hub', target: id, method: call.method, path: call.path, input: null }, [
-    withSubnets(network, subnets.map((each) => (each === made ? updating : each))),
-  ]);
+  hub.operations.accept(
+    { kind: 'subnet.put', front: 'stack-hub', target: id, method: call.method, path: call.path, input: null },
+    [
+      withSubnets(
+        network,
+        subnets.map((each) => (each === made ? updating : each)),
+      ),
+    ],
+  );
   return json(existed ? 200 : 201, updating);
 }
 
@@ -54,7 +77,10 @@ function deleteSubnet(hub: Hub, call: ArmCall): Reply {
   requireIdle(hub, network.id);
   requireIdle(hub, id);
   requireSubnetUnused(hub, id);
-  const operation = hub.operations.accept({ kind: 'subnet.delete', front: 'stack-hub', target: id, method: call.method, path: call.path, input: null }, []);
+  const operation = hub.operations.accept(
+    { kind: 'subnet.delete', front: 'stack-hub', target: id, method: call.method, path: call.path, input: null },
+    [],
+  );
   return { status: 202, headers: asyncOperationHeaders(operation, networkPlace(hub), 202) };
 }
 
@@ -66,14 +92,18 @@ function requireNetwork(hub: Hub, { group, network, name }: Record<string, strin
 }
 
 function requireSubnet(hub: Hub, params: Record<string, string>): Subnet {
-  const found = subnetsOf(requireNetwork(hub, params)).find(({ name }) => name.toLowerCase() === params.name!.toLowerCase());
+  const found = subnetsOf(requireNetwork(hub, params)).find(
+    ({ name }) => name.toLowerCase() === params.name!.toLowerCase(),
+  );
   if (!found) throw notFound(`${networkType}/subnets`, `${params.network}/${params.name}`, params.group!);
   return found;
 }
 
 function settle(hub: Hub, { target }: Operation, provisioningState = 'Succeeded'): Change[] {
   return change(hub, target, (subnets) =>
-    subnets.map((each) => (each.id.toLowerCase() === target ? { ...each, properties: { ...each.properties, provisioningState } } : each)),
+    subnets.map((each) =>
+      each.id.toLowerCase() === target ? { ...each, properties: { ...each.properties, provisioningState } } : each,
+    ),
   );
 }
 

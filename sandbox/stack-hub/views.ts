@@ -33,7 +33,9 @@ export function ipConfigurations(nic: ResourceRecord): IpConfiguration[] {
 
 /** The VM whose network profile names this interface. */
 export function machineOfInterface(hub: Hub, nicId: string): ResourceRecord | undefined {
-  return listResources(hub, 'Microsoft.Compute/virtualMachines').find((vm) => interfaceIds(vm).includes(nicId.toLowerCase()));
+  return listResources(hub, 'Microsoft.Compute/virtualMachines').find((vm) =>
+    interfaceIds(vm).includes(nicId.toLowerCase()),
+  );
 }
 
 /** Lower case. */
@@ -43,9 +45,14 @@ export function interfaceIds(vm: ResourceRecord): string[] {
 }
 
 /** The interface's configuration that holds this public address. */
-export function holderOfPublicAddress(hub: Hub, publicId: string): { nic: ResourceRecord; configuration: IpConfiguration } | undefined {
+export function holderOfPublicAddress(
+  hub: Hub,
+  publicId: string,
+): { nic: ResourceRecord; configuration: IpConfiguration } | undefined {
   for (const nic of listResources(hub, 'Microsoft.Network/networkInterfaces')) {
-    const configuration = ipConfigurations(nic).find(({ properties }) => properties.publicIPAddress?.id.toLowerCase() === publicId.toLowerCase());
+    const configuration = ipConfigurations(nic).find(
+      ({ properties }) => properties.publicIPAddress?.id.toLowerCase() === publicId.toLowerCase(),
+    );
     if (configuration) return { nic, configuration };
   }
   return undefined;

@@ -30,7 +30,11 @@ export function osDiskOf(hub: Hub, vm: ResourceRecord): ResourceRecord | undefin
 /** Compute refuses a second writer of one VM. @throws Failure 409 Conflict */
 export function requireMachineIdle(hub: Hub, id: string): void {
   if (!hub.operations.busy(id)) return;
-  throw new Failure(409, 'Conflict', 'The request failed due to conflict with a concurrent request. To resolve it, please refer to https://aka.ms/activitylog to get more details on the conflicting requests.');
+  throw new Failure(
+    409,
+    'Conflict',
+    'The request failed due to conflict with a concurrent request. To resolve it, please refer to https://aka.ms/activitylog to get more details on the conflicting requests.',
+  );
 }
 
 export function computePlace(hub: Hub): OperationPlace {
@@ -50,11 +54,21 @@ export async function instanceView(hub: Hub, vm: ResourceRecord): Promise<Record
   const busy = hub.operations.busy(vm.id)?.kind;
   const powerStatus = powerState(vm, power, busy);
   const running = power === 'running';
-  const ready = running ? status('ProvisioningState/succeeded', 'Ready', 'Guest Agent is running') : status('ProvisioningState/Unavailable', 'Not Ready', 'VM status blob is found but not yet populated.');
+  const ready = running
+    ? status('ProvisioningState/succeeded', 'Ready', 'Guest Agent is running')
+    : status('ProvisioningState/Unavailable', 'Not Ready', 'VM status blob is found but not yet populated.');
   return {
-    ...(running ? { computerName: (vm.properties.osProfile as { computerName: string }).computerName, osName: 'debian', osVersion: '12' } : {}),
+    ...(running
+      ? {
+          computerName: (vm.properties.osProfile as { computerName: string }).computerName,
+          osName: 'debian',
+          osVersion: '12',
+        }
+      : {}),
     vmAgent: { vmAgentVersion: running ? '2.9.1.1' : 'Unknown', statuses: [ready], extensionHandlers: [] },
-    disks: [{ name: osDiskOf(hub, vm)?.name, statuses: [status('ProvisioningState/succeeded', 'Provisioning succeeded')] }],
+    disks: [
+      { name: osDiskOf(hub, vm)?.name, statuses: [status('ProvisioningState/succeeded', 'Provisioning succeeded')] },
+    ],
     extensions: extensionsOf(hub, vm).map(extensionView),
     statuses: [
       status(`ProvisioningState/${provisioningState.toLowerCase()}`, `Provisioning ${provisioningState.toLowerCase()}`),
@@ -77,7 +91,11 @@ export function status(code: string, displayStatus: string, message?: string, le
   return { code, level, displayStatus, ...(message === undefined ? {} : { message }), time: new Date().toISOString() };
 }
 
-function powerState(vm: ResourceRecord, power: 'running' | 'stopped' | 'absent', busy: string | undefined): string | undefined {
+function powerState(
+  vm: ResourceRecord,
+  power: 'running' | 'stopped' | 'absent',
+  busy: string | undefined,
+): string | undefined {
   if (busy === 'vm.create' || busy === 'vm.start') return 'starting';
   if (busy === 'vm.deallocate') return 'deallocating';
   if (power === 'running') return 'running';

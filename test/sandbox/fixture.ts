@@ -24,12 +24,18 @@ export interface Fixture extends AsyncDisposable {
   admin<T>(method: string, path: string, body?: unknown): Promise<T>;
 }
 
-export async function startFixture(machines: Machines, change: (config: ServerConfig) => ServerConfig = (config) => config): Promise<Fixture> {
+export async function startFixture(
+  machines: Machines,
+  change: (config: ServerConfig) => ServerConfig = (config) => config,
+): Promise<Fixture> {
   const directory = await mkdtemp(join(tmpdir(), 'edge-train-sandbox-'));
   const config = change(await makeConfig());
   let server: RunningServer = await startServer(directory, config, machines);
   const admin = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
-    const answer = await fetch(`http://127.0.0.1:${config.ports.adminHttp}${path}`, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+    const answer = await fetch(`http://127.0.0.1:${config.ports.adminHttp}${path}`, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
     return (await answer.json()) as T;
   };
@@ -51,7 +57,9 @@ export async function startFixture(machines: Machines, change: (config: ServerCo
 }
 
 async function makeConfig(): Promise<ServerConfig> {
-  const [stackHub, azure, registry, release, adminHttp, site] = (await Promise.all(Array.from({ length: 6 }, freePort))) as [number, number, number, number, number, number];
+  const [stackHub, azure, registry, release, adminHttp, site] = (await Promise.all(
+    Array.from({ length: 6 }, freePort),
+  )) as [number, number, number, number, number, number];
   return {
     bindCloud: '127.0.0.1',
     ports: { stackHub, azure, registry, release, adminHttp },
@@ -64,7 +72,13 @@ async function makeConfig(): Promise<ServerConfig> {
       ...{ storageAccountResourceGroup: 'operator', vmImages: ['debian:12:minimal:1.0.0'] },
     },
     azure: {
-      ...{ tenant: randomUUID(), subscription: randomUUID(), location: 'westeurope', resourceGroup: 'ml', workspace: 'training' },
+      ...{
+        tenant: randomUUID(),
+        subscription: randomUUID(),
+        location: 'westeurope',
+        resourceGroup: 'ml',
+        workspace: 'training',
+      },
       ...{ clientId: randomUUID(), clientSecret: secret(), attachFrom: '198.51.100.0/28' },
     },
     machines: {},
@@ -91,10 +105,20 @@ export interface Answer {
 }
 
 /** One raw HTTPS request that trusts the sandbox's CA. */
-export async function send(ca: string, method: string, url: string, options: { headers?: Record<string, string>; body?: unknown } = {}): Promise<Answer> {
+export async function send(
+  ca: string,
+  method: string,
+  url: string,
+  options: { headers?: Record<string, string>; body?: unknown } = {},
+): Promise<Answer> {
   const { body } = options;
   const bytes = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
-  const headers = { ...(bytes === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(bytes)) }), ...options.headers };
+  const headers = {
+    ...(bytes === undefined
+      ? {}
+      : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(bytes)) }),
+    ...options.headers,
+  };
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { method, headers, ca, agent: false }, (answer) => {
       text(answer).then((received) => {
@@ -108,13 +132,25 @@ export async function send(ca: string, method: string, url: string, options: { h
 }
 
 /** A token by the client credentials grant of the given front. */
-export async function token({ ca, stackHub, azure, config }: Fixture, which: 'stackHub' | 'azure', resource?: string): Promise<string> {
+export async function token(
+  { ca, stackHub, azure, config }: Fixture,
+  which: 'stackHub' | 'azure',
+  resource?: string,
+): Promise<string> {
   const hub = which === 'stackHub';
   const { clientId, clientSecret } = hub ? config.stackHub : config.azure;
   const url = hub ? `${stackHub}/adfs/oauth2/token` : `${azure}/${config.azure.tenant}/oauth2/v2.0/token`;
   const audience = resource ?? (hub ? await hubAudience({ ca, stackHub }) : 'https://management.azure.com');
-  const form = new URLSearchParams({ grant_type: 'client_credentials', client_id: clientId, client_secret: clientSecret, scope: `${audience}/.default` });
-  const answer = await send(ca, 'POST', url, { headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: form.toString() });
+  const form = new URLSearchParams({
+    grant_type: 'client_credentials',
+    client_id: clientId,
+    client_secret: clientSecret,
+    scope: `${audience}/.default`,
+  });
+  const answer = await send(ca, 'POST', url, {
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: form.toString(),
+  });
   if (answer.status !== 200) throw new Error(JSON.stringify(answer.body));
   return (answer.body as { access_token: string }).access_token;
 }

@@ -17,8 +17,14 @@ before(async () => {
   trust(sandbox.ca);
   ssh = await sshServer('attach', password);
   const { tenant, subscription, clientId, clientSecret } = sandbox.config.azure;
-  const credential = new ClientSecretCredential(tenant, clientId, clientSecret, { authorityHost: sandbox.azure, disableInstanceDiscovery: true });
-  client = new AzureMachineLearningWorkspaces(credential, subscription, { endpoint: sandbox.azure, credentialScopes: ['https://management.azure.com/.default'] });
+  const credential = new ClientSecretCredential(tenant, clientId, clientSecret, {
+    authorityHost: sandbox.azure,
+    disableInstanceDiscovery: true,
+  });
+  client = new AzureMachineLearningWorkspaces(credential, subscription, {
+    endpoint: sandbox.azure,
+    credentialScopes: ['https://management.azure.com/.default'],
+  });
 });
 
 after(async () => {
@@ -32,7 +38,10 @@ describe('Azure ML by the official client', () => {
     const attach = (secret: string) =>
       client.computeOperations.beginCreateOrUpdateAndWait(group, workspace, 'edge-vm', {
         location: 'westeurope',
-        properties: { computeType: 'VirtualMachine', properties: { address, sshPort: ssh.port, administratorAccount: { username: 'attach', password: secret } } },
+        properties: {
+          computeType: 'VirtualMachine',
+          properties: { address, sshPort: ssh.port, administratorAccount: { username: 'attach', password: secret } },
+        },
       });
     await assert.rejects(attach(password), /Connection failed to establish|InternalServerError/);
     const failed = await client.computeOperations.get(group, workspace, 'edge-vm');
@@ -55,7 +64,14 @@ describe('Azure ML by the official client', () => {
     const { name, key } = sandbox.config.accounts.release;
     const put = (accountName: string, accountKey: string) =>
       client.datastores.createOrUpdate(group, workspace, 'releases', {
-        properties: { datastoreType: 'AzureBlob', accountName, containerName: 'models', endpoint: 'x', protocol: 'https', credentials: { credentialsType: 'AccountKey', secrets: { secretsType: 'AccountKey', key: accountKey } } },
+        properties: {
+          datastoreType: 'AzureBlob',
+          accountName,
+          containerName: 'models',
+          endpoint: 'x',
+          protocol: 'https',
+          credentials: { credentialsType: 'AccountKey', secrets: { secretsType: 'AccountKey', key: accountKey } },
+        },
       });
     assert.ok(!JSON.stringify(await put(name, key)).includes(key));
     await assert.rejects(put(name, 'd3Jvbmc='), { code: 'UserError', statusCode: 400 });
@@ -68,7 +84,9 @@ describe('Azure ML by the official client', () => {
   it('versions models: counts, never changes, lists in pages', async () => {
     const uri = (n: number) => `azureml://datastores/workspaceblobstore/paths/m/${n}`;
     const put = (version: number, of = version, tags = {}) =>
-      client.modelVersions.createOrUpdate(group, workspace, 'risk', String(version), { properties: { modelUri: uri(of), modelType: 'custom_model', tags } });
+      client.modelVersions.createOrUpdate(group, workspace, 'risk', String(version), {
+        properties: { modelUri: uri(of), modelType: 'custom_model', tags },
+      });
     for (let version = 1; version <= 35; version++) await put(version, version, { job: `j${version}` });
     const container = await client.modelContainers.get(group, workspace, 'risk');
     assert.deepEqual([container.properties.latestVersion, container.properties.nextVersion], ['35', '36']);
@@ -78,65 +96,39 @@ describe('Azure ML by the official client', () => {
     for await (const each of client.modelVersions.list(group, workspace, 'risk')) versions.push(each.name!);
     assert.equal(new Set(versions).size, 35);
     const found: string[] = [];
-    for await (const each of client.modelVersions.list(group, workspace, 'risk', { tags: 'job=j7' })) found.push(each.name!);
+    for await (const each of client.modelVersions.list(group, workspace, 'risk', { tags: 'job=j7' }))
+      found.push(each.name!);
     assert.deepEqual(found, ['7']);
     await assert.rejects(
-      client.modelVersions.createOrUpdate(group, workspace, 'risk', '40', { properties: { modelUri: 'azureml://datastores/nowhere/paths/m' } }),
+      client.modelVersions.createOrUpdate(group, workspace, 'risk', '40', {
+        properties: { modelUri: 'azureml://datastores/nowhere/paths/m' },
+      }),
       { code: 'UserError' },
     );
   });
 
   it('keeps code versions', async () => {
     const codeUri = `https://127.0.0.1/releases/code/abc`;
-    const made = await client.codeVersions.createOrUpdate(group, workspace, 'code', '1', { properties: { codeUri, properties: { hash_sha256: 'abc' } } });
+    const made = await client.codeVersions.createOrUpdate(group, workspace, 'code', '1', {
+      properties: { codeUri, properties: { hash_sha256: 'abc' } },
+    });
     assert.equal(made.properties.codeUri, codeUri);
-    await assert.rejects(client.codeVersions.createOrUpdate(group, workspace, 'code', '1', { properties: { codeUri: `${codeUri}d` } }), { code: 'UserError' });
+    await assert.rejects(
+      client.codeVersions.createOrUpdate(group, workspace, 'code', '1', { properties: { codeUri: `${codeUri}d` } }),
+      { code: 'UserError' },
+    );
   });
 });
-
-describe('MLflow at the tracking URI', () => {
-  it('records a run: parameters once, metrics with history, found by tag', async () => {
-    const { experiment_id } = (await call('POST', 'experiments/create', { name: 'risk' })).body as { experiment_id: string };
-    const again = await call('POST', 'experiments/create', { name: 'risk' });
-    assert.deepEqual([again.status, (again.body as { error_code: string }).error_code], [400, 'RESOURCE_ALREADY_EXISTS']);
-    const missing = await call('GET', 'experiments/get-by-name?experiment_name=none');
-    assert.deepEqual([missing.status, (missing.body as { error_code: string }).error_code], [404, 'RESOURCE_DOES_NOT_EXIST']);
-    const { run } = (await call('POST', 'runs/create', { experiment_id, start_time: 1, tags: [{ key: 'job', value: 'abc' }] })).body as { run: { info: { run_id: string } } };
-    const { run_id } = run.info;
-    const metrics = [0, 1, 2].map((step) => ({ key: 'loss/train', value: 1 / (step + 1), timestamp: 1000 + step, step }));
-    assert.equal((await call('POST', 'runs/log-batch', { run_id, metrics, params: [{ key: 'C', value: '1.0' }] })).status, 200);
-    assert.equal((await call('POST', 'runs/log-metric', { run_id, key: 'nan', value: 'NaN', timestamp: 1 })).status, 200);
-    const changed = await call('POST', 'runs/log-batch', { run_id, params: [{ key: 'C', value: '2.0' }], tags: [{ key: 'not', value: 'kept' }] });
-    assert.equal((changed.body as { error_code: string }).error_code, 'INVALID_PARAMETER_VALUE');
-    assert.equal((await call('POST', 'runs/update', { run_id, status: 'FINISHED', end_time: 2000 })).status, 200);
-    const found = (await call('POST', 'runs/search', { experiment_ids: [experiment_id], filter: "tags.job = 'abc' and attributes.status = 'FINISHED'" })).body as { runs: { data: { metrics: { key: string; value: unknown }[]; params: unknown[]; tags: { key: string }[] } }[] };
-    assert.equal(found.runs.length, 1);
-    const { data } = found.runs[0]!;
-    assert.deepEqual(data.metrics.map(({ key, value }) => [key, value]), [['loss/train', 1 / 3], ['nan', 'NaN']]);
-    assert.ok(!data.tags.some(({ key }) => key === 'not'), 'a refused batch leaves nothing');
-    const first = (await call('GET', `metrics/get-history?run_id=${run_id}&metric_key=${encodeURIComponent('loss/train')}&max_results=2`)).body as { metrics: unknown[]; next_page_token: string };
-    const second = (await call('GET', `metrics/get-history?run_id=${run_id}&metric_key=${encodeURIComponent('loss/train')}&max_results=2&page_token=${first.next_page_token}`)).body as { metrics: unknown[] };
-    assert.deepEqual([...first.metrics, ...second.metrics], metrics);
-  });
-
-  it('refuses a bad filter, an unknown member, an unknown route and a foreign token', async () => {
-    assert.equal((await call('POST', 'runs/search', { experiment_ids: ['1'], filter: "tags.job = 'a' or 1" })).status, 400);
-    assert.equal((await call('POST', 'runs/search', { experiment_ids: ['1'], colour: 'red' })).status, 400);
-    assert.equal((await call('POST', 'model-versions/create', {})).status, 501);
-    assert.equal((await call('GET', 'experiments/get?experiment_id=1', undefined, await token(sandbox, 'stackHub'))).status, 401);
-  });
-});
-
-async function call(method: string, path: string, body?: unknown, bearer?: string): Promise<Answer> {
-  const { mlFlowTrackingUri } = await client.workspaces.get(group, workspace);
-  const url = `${mlFlowTrackingUri!.replace('azureml://', 'https://')}/api/2.0/mlflow/${path}`;
-  return send(sandbox.ca, method, url, { headers: { authorization: `Bearer ${bearer ?? (await token(sandbox, 'azure'))}` }, body });
-}
 
 const hubCall = async (method: string, path: string, version: string, body?: unknown): Promise<Answer> => {
   const { subscription } = sandbox.config.stackHub;
   const headers = { authorization: `Bearer ${await token(sandbox, 'stackHub')}` };
-  const answer = await send(sandbox.ca, method, `${sandbox.stackHub}/subscriptions/${subscription}/resourceGroups/edge${path}?api-version=${version}`, { headers, body });
+  const answer = await send(
+    sandbox.ca,
+    method,
+    `${sandbox.stackHub}/subscriptions/${subscription}/resourceGroups/edge${path}?api-version=${version}`,
+    { headers, body },
+  );
   assert.ok(answer.status < 300, JSON.stringify(answer.body));
   const at = answer.headers['azure-asyncoperation'] as string | undefined;
   const deadline = Date.now() + 10_000;
@@ -154,15 +146,39 @@ async function publicMachine({ config }: Fixture): Promise<string> {
   const network = '/providers/Microsoft.Network';
   await hubCall('PUT', '', '2019-10-01', { location });
   await hubCall('PUT', `${network}/networkSecurityGroups/nsg`, '2018-11-01', { location });
-  await hubCall('PUT', `${network}/virtualNetworks/vnet`, '2018-11-01', { location, properties: { addressSpace: { addressPrefixes: ['10.0.0.0/16'] }, subnets: [{ name: 'default', properties: { addressPrefix: '10.0.0.0/24' } }] } });
-  const ip = await hubCall('PUT', `${network}/publicIPAddresses/ip`, '2018-11-01', { location, properties: { publicIPAllocationMethod: 'Static' } });
-  const configuration = { name: 'main', properties: { subnet: { id: `${base}/virtualNetworks/vnet/subnets/default` }, publicIPAddress: { id: `${base}/publicIPAddresses/ip` } } };
-  await hubCall('PUT', `${network}/networkInterfaces/nic`, '2018-11-01', { location, properties: { networkSecurityGroup: { id: `${base}/networkSecurityGroups/nsg` }, ipConfigurations: [configuration] } });
+  await hubCall('PUT', `${network}/virtualNetworks/vnet`, '2018-11-01', {
+    location,
+    properties: {
+      addressSpace: { addressPrefixes: ['10.0.0.0/16'] },
+      subnets: [{ name: 'default', properties: { addressPrefix: '10.0.0.0/24' } }],
+    },
+  });
+  const ip = await hubCall('PUT', `${network}/publicIPAddresses/ip`, '2018-11-01', {
+    location,
+    properties: { publicIPAllocationMethod: 'Static' },
+  });
+  const configuration = {
+    name: 'main',
+    properties: {
+      subnet: { id: `${base}/virtualNetworks/vnet/subnets/default` },
+      publicIPAddress: { id: `${base}/publicIPAddresses/ip` },
+    },
+  };
+  await hubCall('PUT', `${network}/networkInterfaces/nic`, '2018-11-01', {
+    location,
+    properties: {
+      networkSecurityGroup: { id: `${base}/networkSecurityGroups/nsg` },
+      ipConfigurations: [configuration],
+    },
+  });
   await hubCall('PUT', '/providers/Microsoft.Compute/virtualMachines/vm', '2020-06-01', {
     location,
     properties: {
       hardwareProfile: { vmSize: 'Standard_DS1_v2' },
-      storageProfile: { imageReference: { publisher: 'debian', offer: '12', sku: 'minimal', version: '1.0.0' }, osDisk: { createOption: 'FromImage' } },
+      storageProfile: {
+        imageReference: { publisher: 'debian', offer: '12', sku: 'minimal', version: '1.0.0' },
+        osDisk: { createOption: 'FromImage' },
+      },
       osProfile: { computerName: 'vm', adminUsername: 'operator', adminPassword: 'Long-enough-1' },
       networkProfile: { networkInterfaces: [{ id: `${base}/networkInterfaces/nic` }] },
     },
@@ -172,6 +188,15 @@ async function publicMachine({ config }: Fixture): Promise<string> {
 
 async function openRule(_: Fixture, source: string, port: number): Promise<void> {
   await hubCall('PUT', '/providers/Microsoft.Network/networkSecurityGroups/nsg/securityRules/attach', '2018-11-01', {
-    properties: { protocol: 'Tcp', sourceAddressPrefix: source, sourcePortRange: '*', destinationAddressPrefix: '*', destinationPortRange: String(port), access: 'Allow', priority: 100, direction: 'Inbound' },
+    properties: {
+      protocol: 'Tcp',
+      sourceAddressPrefix: source,
+      sourcePortRange: '*',
+      destinationAddressPrefix: '*',
+      destinationPortRange: String(port),
+      access: 'Allow',
+      priority: 100,
+      direction: 'Inbound',
+    },
   });
 }

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { ContainerRegistryClient, ContainerRegistryContentClient, type OciImageManifest } from '@azure/container-registry';
+import {
+  ContainerRegistryClient,
+  ContainerRegistryContentClient,
+  type OciImageManifest,
+} from '@azure/container-registry';
 import { ClientSecretCredential } from '@azure/identity';
 import { send, startFixture, token, trust, type Answer, type Fixture } from './fixture.ts';
 import { machinesDouble } from './machines-double.ts';
@@ -17,7 +21,10 @@ before(async () => {
   sandbox = await startFixture(machinesDouble(), (config) => ({ ...config, dockerRegistry: { url: upstream.url } }));
   trust(sandbox.ca);
   const { tenant, clientId, clientSecret } = sandbox.config.azure;
-  credential = new ClientSecretCredential(tenant, clientId, clientSecret, { authorityHost: sandbox.azure, disableInstanceDiscovery: true });
+  credential = new ClientSecretCredential(tenant, clientId, clientSecret, {
+    authorityHost: sandbox.azure,
+    disableInstanceDiscovery: true,
+  });
   endpoint = `https://127.0.0.1:${sandbox.config.ports.registry}`;
 });
 
@@ -59,26 +66,55 @@ describe('the container registry by the official clients', () => {
     await content.uploadBlob(empty);
     const config = { mediaType: 'application/vnd.oci.empty.v1+json', digest: sha(empty), size: 2 };
     const statement = {
-      ...{ schemaVersion: 2, mediaType: 'application/vnd.oci.image.manifest.v1+json', artifactType: 'application/vnd.test' },
-      ...{ config, layers: [config], subject: { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size: 1 } },
+      ...{
+        schemaVersion: 2,
+        mediaType: 'application/vnd.oci.image.manifest.v1+json',
+        artifactType: 'application/vnd.test',
+      },
+      ...{
+        config,
+        layers: [config],
+        subject: { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size: 1 },
+      },
     };
     const text = JSON.stringify(statement);
-    const put = await send(sandbox.ca, 'PUT', `${endpoint}/v2/edge/signed/manifests/${sha(text)}`, { headers: { authorization: bearer, 'content-type': statement.mediaType }, body: text });
+    const put = await send(sandbox.ca, 'PUT', `${endpoint}/v2/edge/signed/manifests/${sha(text)}`, {
+      headers: { authorization: bearer, 'content-type': statement.mediaType },
+      body: text,
+    });
     assert.deepEqual([put.status, put.headers['oci-subject']], [201, digest]);
-    const listed = await send(sandbox.ca, 'GET', `${endpoint}/v2/edge/signed/referrers/${digest}?artifactType=application/vnd.test`, { headers: { authorization: bearer } });
-    assert.deepEqual((listed.body as { manifests: { digest: string }[] }).manifests.map((each) => each.digest), [sha(text)]);
+    const listed = await send(
+      sandbox.ca,
+      'GET',
+      `${endpoint}/v2/edge/signed/referrers/${digest}?artifactType=application/vnd.test`,
+      { headers: { authorization: bearer } },
+    );
+    assert.deepEqual(
+      (listed.body as { manifests: { digest: string }[] }).manifests.map((each) => each.digest),
+      [sha(text)],
+    );
     assert.equal(listed.headers['oci-filters-applied'], 'artifactType');
-    const none = await send(sandbox.ca, 'GET', `${endpoint}/v2/edge/signed/referrers/${digest}?artifactType=x`, { headers: { authorization: bearer } });
+    const none = await send(sandbox.ca, 'GET', `${endpoint}/v2/edge/signed/referrers/${digest}?artifactType=x`, {
+      headers: { authorization: bearer },
+    });
     assert.deepEqual((none.body as { manifests: unknown[] }).manifests, []);
   });
 
   it('checks scopes by repository, and tokens by kind', async () => {
     const read = await accessToken('repository:edge/signed:pull');
-    const tags = (authorization?: string): Promise<Answer> => send(sandbox.ca, 'GET', `${endpoint}/v2/edge/other/tags/list`, { headers: authorization ? { authorization } : {} });
+    const tags = (authorization?: string): Promise<Answer> =>
+      send(sandbox.ca, 'GET', `${endpoint}/v2/edge/other/tags/list`, {
+        headers: authorization ? { authorization } : {},
+      });
     const refused = await tags(read);
     assert.equal(refused.status, 401);
-    assert.match(String(refused.headers['www-authenticate']), /scope="repository:edge\/other:pull",error="insufficient_scope"/);
-    const upload = await send(sandbox.ca, 'POST', `${endpoint}/v2/edge/signed/blobs/uploads/`, { headers: { authorization: read } });
+    assert.match(
+      String(refused.headers['www-authenticate']),
+      /scope="repository:edge\/other:pull",error="insufficient_scope"/,
+    );
+    const upload = await send(sandbox.ca, 'POST', `${endpoint}/v2/edge/signed/blobs/uploads/`, {
+      headers: { authorization: read },
+    });
     assert.equal(upload.status, 401);
     assert.equal((await tags()).status, 401);
     assert.equal((await tags(`Bearer ${await token(sandbox, 'azure')}`)).status, 401);
@@ -87,25 +123,53 @@ describe('the container registry by the official clients', () => {
   it('lets docker in with a refresh token as its password', async () => {
     const basic = Buffer.from(`00000000-0000-0000-0000-000000000000:${await refreshToken()}`).toString('base64');
     const service = new URL(endpoint).host;
-    const got = await send(sandbox.ca, 'GET', `${endpoint}/oauth2/token?service=${service}&scope=repository:edge/signed:pull`, { headers: { authorization: `Basic ${basic}` } });
+    const got = await send(
+      sandbox.ca,
+      'GET',
+      `${endpoint}/oauth2/token?service=${service}&scope=repository:edge/signed:pull`,
+      { headers: { authorization: `Basic ${basic}` } },
+    );
     assert.equal(got.status, 200);
     const wrong = Buffer.from('00000000-0000-0000-0000-000000000000:no').toString('base64');
-    assert.equal((await send(sandbox.ca, 'GET', `${endpoint}/oauth2/token?service=${service}`, { headers: { authorization: `Basic ${wrong}` } })).status, 401);
+    assert.equal(
+      (
+        await send(sandbox.ca, 'GET', `${endpoint}/oauth2/token?service=${service}`, {
+          headers: { authorization: `Basic ${wrong}` },
+        })
+      ).status,
+      401,
+    );
   });
 
   it('cuts a blob in the middle as ordered, and takes it whole the next time', async () => {
-    const content = new ContainerRegistryContentClient(endpoint, 'edge/cut', credential, { retryOptions: { maxRetries: 0 } });
-    const id = await sandbox.fault({ route: 'PATCH /v2/edge/cut/**', moment: 'during', action: 'drop', front: 'registry' });
+    const content = new ContainerRegistryContentClient(endpoint, 'edge/cut', credential, {
+      retryOptions: { maxRetries: 0 },
+    });
+    const id = await sandbox.fault({
+      route: 'PATCH /v2/edge/cut/**',
+      moment: 'during',
+      action: 'drop',
+      front: 'registry',
+    });
     await assert.rejects(content.uploadBlob(randomBytes(6 * 1024 * 1024)));
     const bytes = randomBytes(6 * 1024 * 1024);
     assert.equal((await content.uploadBlob(bytes)).digest, sha(bytes));
-    assert.equal((await sandbox.admin<{ id: string; fired: number }[]>('GET', '/faults')).find((each) => each.id === id)?.fired, 1);
-    const cut = (await sandbox.admin<{ method: string; status?: number; path: string }[]>('GET', '/requests?front=registry')).filter(({ method, status }) => method === 'PATCH' && status === undefined);
+    assert.equal(
+      (await sandbox.admin<{ id: string; fired: number }[]>('GET', '/faults')).find((each) => each.id === id)?.fired,
+      1,
+    );
+    const cut = (
+      await sandbox.admin<{ method: string; status?: number; path: string }[]>('GET', '/requests?front=registry')
+    ).filter(({ method, status }) => method === 'PATCH' && status === undefined);
     assert.equal(cut.length, 1);
   });
 });
 
-async function push(content: ContainerRegistryContentClient, layer: Buffer, tag: string): Promise<{ manifest: OciImageManifest; digest: string }> {
+async function push(
+  content: ContainerRegistryContentClient,
+  layer: Buffer,
+  tag: string,
+): Promise<{ manifest: OciImageManifest; digest: string }> {
   const config = Buffer.from('{}');
   for (const blob of [layer, config]) assert.equal((await content.uploadBlob(blob)).digest, sha(blob));
   const manifest: OciImageManifest = {
@@ -118,14 +182,29 @@ async function push(content: ContainerRegistryContentClient, layer: Buffer, tag:
 }
 
 async function refreshToken(): Promise<string> {
-  const form = new URLSearchParams({ grant_type: 'access_token', service: new URL(endpoint).host, access_token: await token(sandbox, 'azure') });
-  const answer = await send(sandbox.ca, 'POST', `${endpoint}/oauth2/exchange`, { headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: form.toString() });
+  const form = new URLSearchParams({
+    grant_type: 'access_token',
+    service: new URL(endpoint).host,
+    access_token: await token(sandbox, 'azure'),
+  });
+  const answer = await send(sandbox.ca, 'POST', `${endpoint}/oauth2/exchange`, {
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: form.toString(),
+  });
   return (answer.body as { refresh_token: string }).refresh_token;
 }
 
 async function accessToken(scope: string): Promise<string> {
-  const form = new URLSearchParams({ grant_type: 'refresh_token', service: new URL(endpoint).host, scope, refresh_token: await refreshToken() });
-  const answer = await send(sandbox.ca, 'POST', `${endpoint}/oauth2/token`, { headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: form.toString() });
+  const form = new URLSearchParams({
+    grant_type: 'refresh_token',
+    service: new URL(endpoint).host,
+    scope,
+    refresh_token: await refreshToken(),
+  });
+  const answer = await send(sandbox.ca, 'POST', `${endpoint}/oauth2/token`, {
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: form.toString(),
+  });
   return `Bearer ${(answer.body as { access_token: string }).access_token}`;
 }
 

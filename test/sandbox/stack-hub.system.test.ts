@@ -33,10 +33,18 @@ describe('Stack Hub by the official clients', () => {
 
     const nsg = await network.networkSecurityGroups.beginCreateOrUpdateAndWait(group, 'nsg', { location });
     assert.deepEqual(nsg.defaultSecurityRules?.map(({ name }) => name).includes('DenyAllInBound'), true);
-    await network.virtualNetworks.beginCreateOrUpdateAndWait(group, 'vnet', { location, addressSpace: { addressPrefixes: ['10.1.0.0/16'] } });
-    const subnet = await network.subnets.beginCreateOrUpdateAndWait(group, 'vnet', 'default', { addressPrefix: '10.1.0.0/24' });
+    await network.virtualNetworks.beginCreateOrUpdateAndWait(group, 'vnet', {
+      location,
+      addressSpace: { addressPrefixes: ['10.1.0.0/16'] },
+    });
+    const subnet = await network.subnets.beginCreateOrUpdateAndWait(group, 'vnet', 'default', {
+      addressPrefix: '10.1.0.0/24',
+    });
     assert.equal(subnet.provisioningState, 'Succeeded');
-    const address = await network.publicIPAddresses.beginCreateOrUpdateAndWait(group, 'ip', { location, publicIPAllocationMethod: 'Static' });
+    const address = await network.publicIPAddresses.beginCreateOrUpdateAndWait(group, 'ip', {
+      location,
+      publicIPAllocationMethod: 'Static',
+    });
     assert.match(address.ipAddress!, /^203\.0\.113\.\d+$/);
     const nic = await network.networkInterfaces.beginCreateOrUpdateAndWait(group, 'nic', {
       location,
@@ -58,10 +66,19 @@ describe('Stack Hub by the official clients', () => {
     assert.equal(shown.protectedSettings, undefined);
     assert.match(shown.instanceView!.statuses![0]!.message!, /Enable succeeded[^]*done/);
 
-    await assert.rejects(network.networkInterfaces.beginDeleteAndWait(group, 'nic'), { code: 'NicInUse', statusCode: 400 });
-    await assert.rejects(network.publicIPAddresses.beginDeleteAndWait(group, 'ip'), { code: 'PublicIPAddressCannotBeDeleted' });
+    await assert.rejects(network.networkInterfaces.beginDeleteAndWait(group, 'nic'), {
+      code: 'NicInUse',
+      statusCode: 400,
+    });
+    await assert.rejects(network.publicIPAddresses.beginDeleteAndWait(group, 'ip'), {
+      code: 'PublicIPAddressCannotBeDeleted',
+    });
     await compute.virtualMachines.deallocate(group, 'vm1');
-    assert.ok((await compute.virtualMachines.instanceView(group, 'vm1')).statuses?.some(({ code }) => code === 'PowerState/deallocated'));
+    assert.ok(
+      (await compute.virtualMachines.instanceView(group, 'vm1')).statuses?.some(
+        ({ code }) => code === 'PowerState/deallocated',
+      ),
+    );
     await compute.virtualMachines.start(group, 'vm1');
     await compute.virtualMachines.delete(group, 'vm1');
     await assert.rejects(compute.virtualMachines.get(group, 'vm1'), { statusCode: 404 });
@@ -81,8 +98,12 @@ describe('Stack Hub by the official clients', () => {
     assert.equal(keys?.[0]?.value, sandbox.config.accounts.site.key);
     await assert.rejects(storage.storageAccounts.delete('operator', 'sitedata'), { code: 'ScopeLocked' });
     const body = { location, kind: 'Storage', sku: { name: 'Standard_LRS' } };
-    await assert.rejects(storage.storageAccounts.beginCreateAndWait('operator', 'another', body), { code: 'MaxStorageAccountsCountPerSubscriptionExceeded' });
-    await assert.rejects(storage.storageAccounts.beginCreateAndWait('operator', 'Another_', body), { code: 'AccountNameInvalid' });
+    await assert.rejects(storage.storageAccounts.beginCreateAndWait('operator', 'another', body), {
+      code: 'MaxStorageAccountsCountPerSubscriptionExceeded',
+    });
+    await assert.rejects(storage.storageAccounts.beginCreateAndWait('operator', 'Another_', body), {
+      code: 'AccountNameInvalid',
+    });
   });
 
   it('fails an extension whose script fails, with its output', async () => {
@@ -90,7 +111,10 @@ describe('Stack Hub by the official clients', () => {
     await nicOf('failing');
     await compute.virtualMachines.createOrUpdate('failing', 'vm1', machineBody(await nicOf('failing')));
     machines.result = { exitCode: 7, stdout: 'out', stderr: 'broken' };
-    await assert.rejects(compute.virtualMachineExtensions.createOrUpdate('failing', 'vm1', 'script', extensionBody('x')), /broken/);
+    await assert.rejects(
+      compute.virtualMachineExtensions.createOrUpdate('failing', 'vm1', 'script', extensionBody('x')),
+      /broken/,
+    );
     machines.result = { exitCode: 0, stdout: 'done', stderr: '' };
     assert.equal((await compute.virtualMachineExtensions.get('failing', 'vm1', 'script')).provisioningState, 'Failed');
   });
@@ -98,10 +122,20 @@ describe('Stack Hub by the official clients', () => {
   it('goes on with an accepted VM after a restart of the server', async () => {
     const { compute } = clients;
     const nic = await nicOf('restarted');
-    const hold = await sandbox.fault({ route: 'PUT /subscriptions/**/virtualMachines/vm1', moment: 'operation', action: 'hold' });
+    const hold = await sandbox.fault({
+      route: 'PUT /subscriptions/**/virtualMachines/vm1',
+      moment: 'operation',
+      action: 'hold',
+    });
     const pending = compute.virtualMachines.createOrUpdate('restarted', 'vm1', machineBody(nic));
-    const settled = pending.then((vm) => vm.provisioningState, (error: unknown) => error);
-    while ((await sandbox.admin<{ id: string; held: string[] }[]>('GET', '/faults')).find(({ id }) => id === hold)!.held.length === 0) {
+    const settled = pending.then(
+      (vm) => vm.provisioningState,
+      (error: unknown) => error,
+    );
+    while (
+      (await sandbox.admin<{ id: string; held: string[] }[]>('GET', '/faults')).find(({ id }) => id === hold)!.held
+        .length === 0
+    ) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     await sandbox.restart();
@@ -111,19 +145,32 @@ describe('Stack Hub by the official clients', () => {
   it('fails a long operation as ordered, and loses an answer after the commit', async () => {
     const { network, compute } = clients;
     const nic = await nicOf('faulty');
-    await sandbox.fault({ route: 'PUT /subscriptions/**/virtualMachines/vm1', moment: 'operation', action: { status: 409, code: 'AllocationFailed' } });
+    await sandbox.fault({
+      route: 'PUT /subscriptions/**/virtualMachines/vm1',
+      moment: 'operation',
+      action: { status: 409, code: 'AllocationFailed' },
+    });
     await assert.rejects(compute.virtualMachines.createOrUpdate('faulty', 'vm1', machineBody(nic)), /AllocationFailed/);
-    const id = await sandbox.fault({ route: 'PUT /subscriptions/**/publicIPAddresses/lost', moment: 'after', action: 'drop' });
+    const id = await sandbox.fault({
+      route: 'PUT /subscriptions/**/publicIPAddresses/lost',
+      moment: 'after',
+      action: 'drop',
+    });
     const made = await network.publicIPAddresses.beginCreateOrUpdateAndWait('faulty', 'lost', { location });
     assert.equal(made.name, 'lost');
-    const fault = (await sandbox.admin<{ id: string; fired: number }[]>('GET', '/faults')).find((each) => each.id === id);
+    const fault = (await sandbox.admin<{ id: string; fired: number }[]>('GET', '/faults')).find(
+      (each) => each.id === id,
+    );
     assert.equal(fault?.fired, 1);
   });
 });
 
 function makeClients({ stackHub, config }: Fixture, audience: string) {
   const { subscription, clientId, clientSecret } = config.stackHub;
-  const credential = new ClientSecretCredential('adfs', clientId, clientSecret, { authorityHost: stackHub, disableInstanceDiscovery: true });
+  const credential = new ClientSecretCredential('adfs', clientId, clientSecret, {
+    authorityHost: stackHub,
+    disableInstanceDiscovery: true,
+  });
   const options = { endpoint: stackHub, credentialScopes: [`${audience}/.default`] };
   return {
     resources: new ResourceManagementClient(credential, subscription, options),
@@ -154,7 +201,10 @@ async function nicOf(name: string): Promise<string> {
     subnets: [{ name: 'default', addressPrefix: '10.2.0.0/24' }],
   });
   const subnet = `/subscriptions/${sandbox.config.stackHub.subscription}/resourceGroups/${name}/providers/Microsoft.Network/virtualNetworks/vnet/subnets/default`;
-  const nic = await network.networkInterfaces.beginCreateOrUpdateAndWait(name, 'nic', { location, ipConfigurations: [{ name: 'main', subnet: { id: subnet } }] });
+  const nic = await network.networkInterfaces.beginCreateOrUpdateAndWait(name, 'nic', {
+    location,
+    ipConfigurations: [{ name: 'main', subnet: { id: subnet } }],
+  });
   return nic.id!;
 }
 
@@ -163,12 +213,28 @@ function machineBody(nic: string) {
   return {
     location,
     hardwareProfile: { vmSize: 'Standard_DS1_v2' },
-    storageProfile: { imageReference: { publisher: 'debian', offer: '12', sku: 'minimal', version: 'latest' }, osDisk: { name: 'vm1-os', createOption: 'FromImage' } },
-    osProfile: { computerName: 'vm1', adminUsername: 'operator', linuxConfiguration: { disablePasswordAuthentication: true, ssh: { publicKeys: [{ path: '/home/operator/.ssh/authorized_keys', keyData }] } } },
+    storageProfile: {
+      imageReference: { publisher: 'debian', offer: '12', sku: 'minimal', version: 'latest' },
+      osDisk: { name: 'vm1-os', createOption: 'FromImage' },
+    },
+    osProfile: {
+      computerName: 'vm1',
+      adminUsername: 'operator',
+      linuxConfiguration: {
+        disablePasswordAuthentication: true,
+        ssh: { publicKeys: [{ path: '/home/operator/.ssh/authorized_keys', keyData }] },
+      },
+    },
     networkProfile: { networkInterfaces: [{ id: nic }] },
   };
 }
 
 function extensionBody(commandToExecute: string) {
-  return { location, publisher: 'Microsoft.Azure.Extensions', typePropertiesType: 'CustomScript', typeHandlerVersion: '2.1', protectedSettings: { commandToExecute } };
+  return {
+    location,
+    publisher: 'Microsoft.Azure.Extensions',
+    typePropertiesType: 'CustomScript',
+    typeHandlerVersion: '2.1',
+    protectedSettings: { commandToExecute },
+  };
 }

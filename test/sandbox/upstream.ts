@@ -11,26 +11,56 @@ export interface Upstream extends AsyncDisposable {
 
 export async function startDockerRegistry(): Promise<Upstream> {
   const [directory, port] = [await mkdtemp(join(tmpdir(), 'edge-train-registry-')), await freePort()];
-  const settings = { version: 0.1, storage: { filesystem: { rootdirectory: join(directory, 'data') }, delete: { enabled: true } }, http: { addr: `127.0.0.1:${port}`, relativeurls: true } };
+  const settings = {
+    version: 0.1,
+    storage: { filesystem: { rootdirectory: join(directory, 'data') }, delete: { enabled: true } },
+    http: { addr: `127.0.0.1:${port}`, relativeurls: true },
+  };
   await writeFile(join(directory, 'config.yml'), JSON.stringify(settings)); // JSON is YAML
-  return started(directory, `http://127.0.0.1:${port}`, 'docker-registry', ['serve', join(directory, 'config.yml')], {});
+  return started(
+    directory,
+    `http://127.0.0.1:${port}`,
+    'docker-registry',
+    ['serve', join(directory, 'config.yml')],
+    {},
+  );
 }
 
 export async function startAzurite(accounts: { name: string; key: string }[]): Promise<Upstream> {
   const [directory, port] = [await mkdtemp(join(tmpdir(), 'edge-train-azurite-')), await freePort()];
   const main = join(import.meta.dirname, '../../node_modules/azurite/dist/src/blob/main.js');
-  const args = [main, '--silent', '--blobHost', '127.0.0.1', '--blobPort', String(port), '--location', directory, '--skipApiVersionCheck', '--disableTelemetry'];
+  const args = [
+    main,
+    '--silent',
+    '--blobHost',
+    '127.0.0.1',
+    '--blobPort',
+    String(port),
+    '--location',
+    directory,
+    '--skipApiVersionCheck',
+    '--disableTelemetry',
+  ];
   const environment = { AZURITE_ACCOUNTS: accounts.map(({ name, key }) => `${name}:${key}`).join(';') };
   return started(directory, `http://127.0.0.1:${port}`, process.execPath, args, environment);
 }
 
-async function started(directory: string, url: string, program: string, args: string[], environment: Record<string, string>): Promise<Upstream> {
+async function started(
+  directory: string,
+  url: string,
+  program: string,
+  args: string[],
+  environment: Record<string, string>,
+): Promise<Upstream> {
   const child = spawn(program, args, { stdio: 'ignore', env: { ...process.env, ...environment } });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
   const deadline = Date.now() + 20_000;
-  for (let up = false; !up; ) {
+  for (let up = false; !up;) {
     if (child.exitCode !== null || Date.now() > deadline) throw new Error(`${program} did not start`);
-    up = await fetch(url).then(() => true, () => new Promise((resolve) => setTimeout(resolve, 50, false)));
+    up = await fetch(url).then(
+      () => true,
+      () => new Promise((resolve) => setTimeout(resolve, 50, false)),
+    );
   }
   return {
     url,
