@@ -5,7 +5,6 @@ import {
   ContainerClient,
   ContainerSASPermissions,
   generateBlobSASQueryParameters,
-  SASProtocol,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
 import { blobPipeline, type BlobConnection } from './blob-pipeline.ts';
@@ -35,7 +34,7 @@ export interface SasRequest {
 /** A storage account and its shared key. */
 export interface BlobAccount {
   container(name: string): ContainerClient;
-  /** A URL that carries its own short permission, https only; it starts 15 minutes back, for clocks that differ. */
+  /** A URL that carries its own short permission; it starts 15 minutes back, for clocks that differ. */
   sas(request: SasRequest): { url: string; expires: string };
 }
 
@@ -43,6 +42,7 @@ export interface ListedBlob {
   /** The whole name in the container. */
   readonly path: string;
   readonly bytes: number;
+  /** In quotes, as If-Match wants it. */
   readonly etag: string;
 }
 
@@ -61,7 +61,6 @@ export function openAccount(options: BlobAccountOptions): BlobAccount {
           ...(blob === undefined ? {} : { blobName: blob }),
           permissions:
             blob === undefined ? ContainerSASPermissions.parse(permissions) : BlobSASPermissions.parse(permissions),
-          protocol: SASProtocol.Https,
           startsOn: new Date(now.getTime() - 15 * 60_000),
           expiresOn,
           ...(options.apiVersion === undefined ? {} : { version: options.apiVersion }),
@@ -94,10 +93,10 @@ export function openBlob(url: string, connection: BlobConnection = {}): BlockBlo
 export async function* listBlobs(container: ContainerClient, prefix: string): AsyncGenerator<ListedBlob> {
   try {
     for await (const { name, properties } of container.listBlobsFlat({ prefix })) {
-      yield { path: name, bytes: properties.contentLength ?? 0, etag: properties.etag };
+      yield { path: name, bytes: properties.contentLength ?? 0, etag: quoted(properties.etag) };
     }
   } catch (error) {
-    throw toServiceError(error, `listing ${place(container.url)}/${prefix}`);
+    throw blobError(error, container.url, `listing ${place(container.url)}/${prefix}`);
   }
 }
 
@@ -105,10 +104,10 @@ export async function* listBlobs(container: ContainerClient, prefix: string): As
 export async function findBlob(container: ContainerClient, path: string): Promise<ListedBlob | undefined> {
   try {
     const { contentLength = 0, etag = '' } = await container.getBlobClient(path).getProperties();
-    return { path, bytes: contentLength, etag };
+    return { path, bytes: contentLength, etag: quoted(etag) };
   } catch (error) {
     if (statusOf(error) === 404) return undefined;
-    throw toServiceError(error, `reading ${place(container.url)}/${path}`);
+    throw blobError(error, container.url, `reading ${place(container.url)}/${path}`);
   }
 }
 
@@ -129,7 +128,7 @@ export async function putIfAbsent(
   } catch (error) {
     if (statusOf(error) === 409 && codeOf(error) === 'BlobAlreadyExists') return false;
     if (statusOf(error) === 412) return false;
-    throw toServiceError(error, `writing ${place(container.url)}/${path}`);
+    throw blobError(error, container.url, `writing ${place(container.url)}/${path}`);
   }
 }
 
@@ -146,7 +145,7 @@ export async function replaceText(
       .getBlockBlobClient(path)
       .upload(body, body.byteLength, { blobHTTPHeaders: { blobContentType: contentType } });
   } catch (error) {
-    throw toServiceError(error, `writing ${place(container.url)}/${path}`);
+    throw blobError(error, container.url, `writing ${place(container.url)}/${path}`);
   }
 }
 
@@ -160,7 +159,7 @@ export async function putFileIfAbsent(container: ContainerClient, path: string, 
   } catch (error) {
     if (statusOf(error) === 409 && codeOf(error) === 'BlobAlreadyExists') return false;
     if (statusOf(error) === 412) return false;
-    throw toServiceError(error, `writing ${place(container.url)}/${path}`);
+    throw blobError(error, container.url, `writing ${place(container.url)}/${path}`);
   }
 }
 
@@ -184,7 +183,7 @@ export async function readText(
       .downloadToBuffer(0, found.bytes, { conditions: { ifMatch: found.etag } });
     return content.toString('utf8');
   } catch (error) {
-    throw toServiceError(error, `reading ${place(container.url)}/${path}`);
+    throw blobError(error, container.url, `reading ${place(container.url)}/${path}`);
   }
 }
 
@@ -193,7 +192,7 @@ export async function ensureContainer(container: ContainerClient): Promise<void>
   try {
     await container.createIfNotExists();
   } catch (error) {
-    throw toServiceError(error, `creating the container ${place(container.url)}`);
+    throw blobError(error, container.url, `creating the container ${place(container.url)}`);
   }
 }
 
@@ -213,6 +212,19 @@ function checkedKey(key: string): string {
     nextStep: 'Put the account’s key behind the reference in the configuration; it is read anew at each attempt.',
     retryable: false,
   });
+}
+
+/** A listing gives etags without their quotes, a header with them. */
+const quoted = (etag: string): string => (etag.startsWith('"') || etag === '' ? etag : `"${etag}"`);
+
+/** An answer to HEAD has no words, so the URL itself says whether its permission has run out. */
+function blobError(error: unknown, url: string, doing: string): ServiceError {
+  const expiry = new URL(url).searchParams.get('se');
+  const expired = statusOf(error) === 403 && expiry !== null && Date.parse(expiry) <= Date.now();
+  return toServiceError(
+    expired ? Object.assign(new Error('the grant has run out'), { code: 'SasExpired' }) : error,
+    doing,
+  );
 }
 
 /** A container's URL without its query, which may be a SAS. */

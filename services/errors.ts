@@ -83,7 +83,8 @@ function facts(error: unknown): { status?: number; code?: string; message: strin
     const each = current as Record<string, unknown>;
     const status = each['statusCode'] ?? each['status'];
     if (found.status === undefined && typeof status === 'number') found.status = status;
-    const code = each['code'];
+    const code =
+      each['code'] ?? each['errorCode'] ?? (each['details'] as { errorCode?: unknown } | undefined)?.errorCode;
     if (typeof code === 'string' && (found.code === undefined || (!isKnown(found.code) && isKnown(code))))
       found.code = code;
     found.retryAfterMs ??= retryAfter(each['response']);

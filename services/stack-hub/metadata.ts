@@ -25,7 +25,7 @@ export async function discover(
     const pipeline = createPipelineFromOptions({ retryOptions: { maxRetries: 0 }, ...tls });
     const request = createPipelineRequest({ url, timeout: 30_000 });
     const { status, bodyAsText } = await pipeline.sendRequest(createDefaultHttpClient(), request);
-    if (status !== 200) throw Object.assign(new Error(`it answers ${status}`), { statusCode: status });
+    if (status === 429 || status >= 500) throw Object.assign(new Error(`it answers ${status}`), { statusCode: status });
     const cloud = Clouds.safeParse(parsed(bodyAsText ?? '')).data?.[0];
     if (!cloud) throw notStackHub(endpoint);
     const { loginEndpoint, audiences } = cloud.authentication;
