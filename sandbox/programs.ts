@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Docker } from './docker.ts';
 import { statePaths, type SandboxState } from './state.ts';
+import { serverPaths } from './server/config.ts';
 import type { Program } from './supervisor/program.ts';
 import type { Tools } from './tools.ts';
 import type { UplinkConfig } from './uplink/main.ts';
@@ -65,6 +66,7 @@ function azurite(directory: string, { ports, accounts }: SandboxState, tools: To
   const program = nodeProgram('azurite', [
     tools.azurite,
     ...where,
+    ...['--cert', join(serverPaths(directory).own, 'tls.pem'), '--key', join(serverPaths(directory).own, 'tls.key')],
     '--disableTelemetry',
     '--skipApiVersionCheck',
     '--silent',

@@ -31,9 +31,11 @@ export async function waitForPrograms(
   await Promise.all([
     http('uplink', `http://127.0.0.1:${ports.uplinkControl}/uplink`, (status) => status === 200),
     http('docker-registry', `http://127.0.0.1:${ports.dockerRegistry}/v2/`, (status) => status === 200),
-    http('azurite', `http://127.0.0.1:${ports.azurite}/`, (status) => status < 500),
+    wait('azurite', () => listens('127.0.0.1', ports.azurite)),
     wait('temporal', async () => {
-      const ui = await fetch(`http://127.0.0.1:${ports.temporalUi}/api/v1/settings`, { signal: AbortSignal.timeout(5_000) });
+      const ui = await fetch(`http://127.0.0.1:${ports.temporalUi}/api/v1/settings`, {
+        signal: AbortSignal.timeout(5_000),
+      });
       return ui.status === 200 && (await namespaceAnswers(state, tools));
     }),
     wait('server', async () => {

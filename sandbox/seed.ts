@@ -1,8 +1,14 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, readdirSync, statSync } from 'node:fs';
+import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
-import { BlobServiceClient, StorageSharedKeyCredential, type ContainerClient } from '@azure/storage-blob';
-import type { SandboxState } from './state.ts';
+import {
+  BlobServiceClient,
+  newPipeline,
+  StorageSharedKeyCredential,
+  type ContainerClient,
+  type StoragePipelineOptions,
+} from '@azure/storage-blob';
+import { statePaths, type SandboxState } from './state.ts';
 
 /** A file or a folder to be in a container of the site's account. */
 export interface Seed {
@@ -24,10 +30,18 @@ export function parseSeed(text: string): Seed {
 }
 
 /** Uploads what is not there with the same content; removes nothing. Returns a line that says what was done. */
-export async function seed({ ports, accounts }: SandboxState, { container, path }: Seed): Promise<string> {
+export async function seed(
+  directory: string,
+  { ports, accounts }: SandboxState,
+  { container, path }: Seed,
+): Promise<string> {
   const { name, key } = accounts.site;
   const credential = new StorageSharedKeyCredential(name, key);
-  const service = new BlobServiceClient(`http://127.0.0.1:${ports.azurite}/${name}`, credential);
+  const options: StoragePipelineOptions & { tlsOptions: { ca: string } } = {
+    tlsOptions: { ca: readFileSync(statePaths(directory).ca, 'utf8') },
+  };
+  const url = `https://127.0.0.1:${ports.azurite}/${name}`;
+  const service = new BlobServiceClient(url, newPipeline(credential, options));
   const client = service.getContainerClient(container);
   await client.createIfNotExists();
   let uploaded = 0;

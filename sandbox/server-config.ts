@@ -25,7 +25,7 @@ export function writeServerConfig(
       adminHttp: ports.admin,
     },
     siteBlob: { address: network.gateway, port: ports.siteBlob },
-    azurite: { url: `http://127.0.0.1:${ports.azurite}` },
+    azurite: { url: `https://127.0.0.1:${ports.azurite}`, ca: statePaths(directory).ca },
     dockerRegistry: { url: `http://127.0.0.1:${ports.dockerRegistry}` },
     accounts,
     stackHub: {

@@ -13,6 +13,8 @@ import { waitForPrograms } from './readiness.ts';
 import { seed, type Seed } from './seed.ts';
 import { machinesConfig, writeServerConfig } from './server-config.ts';
 import { openState, statePaths, writeState, type SandboxState } from './state.ts';
+import { certificateNames, serverCertificate } from './server/certificate-authority.ts';
+import { serverPaths } from './server/config.ts';
 import { ensureSupervisor } from './supervisor/ensure-supervisor.ts';
 import { withLock } from './supervisor/lock.ts';
 
@@ -47,12 +49,14 @@ export async function start(options: StartOptions): Promise<SandboxInfo> {
     say(`network ${network.name}: ${network.subnet}, two doors on ${network.gateway}`);
     const machines = machinesConfig(directory, state, network, tools, on);
     const info = writeInfo(directory, writeServerConfig(directory, state, network, machines), state, on);
+    // Before the programs start: Azurite speaks TLS with the same certificate as the fronts.
+    await serverCertificate(serverPaths(directory), certificateNames(network.gateway));
     await ensureSupervisor(directory, configurePrograms(directory, state, tools, on, network.gateway));
     await waitForPrograms(directory, state, tools, network.gateway, say);
     await allowOnUplink(state);
     await ensureImage(machines);
     await startMachines(directory, machines, say);
-    for (const one of options.seeds) say(await seed(state, one));
+    for (const one of options.seeds) say(await seed(directory, state, one));
     return info;
   });
 }
