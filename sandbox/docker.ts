@@ -13,7 +13,7 @@ export class DockerError extends Error {
     const reason = result.stderr.trim() || result.stdout.trim() || `exit code ${result.exitCode}`;
     super(`docker ${args.slice(0, 2).join(' ')} failed: ${reason}`);
     this.name = 'DockerError';
-    this.absent = /no such (container|image|object|network)|network \S+ not found|not found/i.test(reason);
+    this.absent = /no such (container|image|object|network)|network \S+ not found/i.test(reason);
   }
 }
 

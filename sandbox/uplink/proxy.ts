@@ -67,9 +67,11 @@ export class UplinkProxy {
     const begun = entry(client, request, 'TCP_TUNNEL', 200);
     const unreachable = () => this.refuse(request, client, 'TCP_MISS', 503);
     remote.once('error', unreachable);
-    client.once('close', () => remote.destroy());
+    const gone = () => remote.destroy();
+    client.once('close', gone);
     remote.once('connect', () => {
       remote.off('error', unreachable);
+      client.off('close', gone);
       remote.on('error', () => remote.destroy());
       begun.peer = remote.remoteAddress ?? '-';
       const tunnel = { entry: begun, end: () => (client.resetAndDestroy(), remote.resetAndDestroy()) };
@@ -86,11 +88,14 @@ export class UplinkProxy {
         this.down.pipe((bytes) => (begun.bytesIn += bytes)),
         client,
       );
-      remote.once('close', () => {
+      let open = 2;
+      const closed = () => {
+        if (--open > 0) return;
         this.tunnels.delete(tunnel);
         this.log.add({ ...begun, time: Date.now(), elapsedMs: Date.now() - begun.time });
-        if (!client.writableEnded) client.destroy();
-      });
+      };
+      client.once('close', closed);
+      remote.once('close', closed);
     });
   }
 
@@ -113,11 +118,14 @@ interface Tunnel {
   end: () => void;
 }
 
-/** An end of one side is passed on; bytes under way arrive before it. */
+/** An end of one side is passed on after the bytes that are under way; a side that breaks off takes the other with it. */
 function join(from: Socket, line: Duplex, to: Socket): void {
   from.pipe(line).pipe(to);
   from.once('close', () => {
     if (!from.readableEnded) to.destroy();
+  });
+  to.once('close', () => {
+    if (!to.writableFinished) from.destroy();
   });
 }
 

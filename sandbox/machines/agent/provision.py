@@ -1,6 +1,7 @@
 """What Azure's provisioning agent does at a VM's first boot. Reads {user, password, sshPublicKeys, disablePassword} as
 JSON from standard input. May be run again."""
 
+import grp
 import json
 import os
 import pathlib
@@ -27,7 +28,8 @@ def write(path, text, mode):
 try:
     pwd.getpwnam(user)
 except KeyError:
-    run("useradd", "--create-home", "--shell", "/bin/bash", "--groups", "sudo", user)
+    group = ["--gid", user] if any(entry.gr_name == user for entry in grp.getgrall()) else ["--user-group"]
+    run("useradd", "--create-home", "--shell", "/bin/bash", "--groups", "sudo", *group, user)
 
 if given.get("password"):
     run("chpasswd", "--crypt-method", "SHA512", text=f"{user}:{given['password']}\n")
@@ -41,8 +43,9 @@ home = pathlib.Path(pwd.getpwnam(user).pw_dir)
 write(home / ".ssh" / "authorized_keys", "".join(key.strip() + "\n" for key in given["sshPublicKeys"]), 0o600)
 run("chown", "-R", f"{user}:", str(home / ".ssh"))
 
+# The first value that sshd reads holds, so this comes before what the image says.
 answer = "no" if given["disablePassword"] else "yes"
-write("/etc/ssh/sshd_config.d/50-provisioned.conf", f"PasswordAuthentication {answer}\n", 0o644)
+write("/etc/ssh/sshd_config.d/01-provisioned.conf", f"PasswordAuthentication {answer}\n", 0o644)
 
 # Each machine has host keys of its own, not its image's; once.
 mark = pathlib.Path("/var/lib/waagent/provisioned")
