@@ -58,7 +58,7 @@ function keepAlive(context: Context): () => void {
     details = given;
     beat(given);
   };
-  const timer = setInterval(() => beat(details), Math.max(100, timeout / 5));
+  const timer = setInterval(() => beat(details), Math.min(1000, timeout / 5));
   timer.unref();
   return () => clearInterval(timer);
 }

@@ -23,13 +23,15 @@ export function toFailure(error: unknown): Failure {
 
 /** What a workflow fails with: `type` and words are the failure's, details[0] is the failure itself. Never retried. */
 export function failWith(failure: Failure, cause?: unknown, ...more: unknown[]): ApplicationFailure {
-  return ApplicationFailure.create({
+  const told = ApplicationFailure.create({
     message: failure.cause,
     type: failure.type,
     nonRetryable: true,
     details: [failure, ...more],
     ...(cause instanceof Error ? { cause } : {}),
   });
+  told.stack = `${told.name}: ${told.message}`; // a stack would put paths of the worker's machine into the history
+  return told;
 }
 
 /** Whether a VM left a step in its queue: it is silent, which says nothing of what became of it. */

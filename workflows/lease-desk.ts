@@ -108,6 +108,11 @@ export class LeaseDesk {
     return this.#then;
   }
 
+  /** Nobody has it, nobody waits for it, and it is at rest. */
+  get isIdle(): boolean {
+    return this.#held === undefined && this.#waiting.size === 0 && this.#then === undefined;
+  }
+
   get state(): DeskState {
     return {
       waiting: [...this.#waiting.values()],

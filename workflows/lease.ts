@@ -12,6 +12,7 @@ export class Lease {
   readonly #answers: Answers<LeaseAnswer>;
   readonly #plan: TrainingPlan;
   #taken: VirtualMachine | undefined;
+  #asked = false;
   #clean = false;
   #returned = false;
 
@@ -28,6 +29,7 @@ export class Lease {
   /** Waits its turn. Asked again while held, the VM's workflow makes the VM ready again (it was stopped) and answers. */
   async take(): Promise<VirtualMachine> {
     const machine = this.#plan.virtualMachine;
+    this.#asked = true;
     const answer = await this.#answers.to(() => cloudSteps().leaseVirtualMachine({ holder: this.holder, machine }));
     if (answer.kind === 'refused') throw failWith(answer.failure);
     this.#taken ??= answer.virtualMachine;
@@ -61,7 +63,7 @@ export class Lease {
   }
 
   async #giveBack(after: TrainingPlan['virtualMachine']['after']): Promise<void> {
-    if (this.#returned) return;
+    if (!this.#asked || this.#returned) return;
     const machine = this.#plan.virtualMachine.name;
     await cloudSteps(UNDO_PATIENCE).returnVirtualMachine({ holder: this.holder, clean: this.#clean, after, machine });
     this.#returned = true;

@@ -49,8 +49,9 @@ export async function virtualMachine({ name, desk: carried, known: before }: Vir
       known = await serve(desk, desk.next, known);
     } else if (desk.then) {
       if (await idledOut(desk)) known = await rest(desk, desk.then);
-    } else if (allHandlersFinished()) {
-      return;
+    } else {
+      await condition(allHandlersFinished);
+      if (desk.isIdle) return;
     }
   }
 }

@@ -15,6 +15,8 @@ export interface Harness {
   readonly world: World;
   /** Starts a run on a VM of that name. */
   train(input: TrainModelRequest | unknown): Promise<WorkflowHandle>;
+  /** One more VM's worker, on a queue of its own. */
+  edgeWorker(queue: string): Promise<{ readonly worker: Worker; stop(): Promise<void> }>;
   stop(): Promise<void>;
 }
 
@@ -23,10 +25,11 @@ export async function startHarness(): Promise<Harness> {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const server = await startTemporal();
   const connection = await NativeConnection.connect({ address: server.address });
-  const client = new Client({ connection: await Connection.connect({ address: server.address }) });
+  const client = new Client({ identity: 'test', connection: await Connection.connect({ address: server.address }) });
   const world = new World(client);
   const common = {
     connection,
+    identity: 'test',
     shutdownGraceTime: '1 second',
     maxHeartbeatThrottleInterval: '100ms',
     defaultHeartbeatThrottleInterval: '100ms',
@@ -39,9 +42,19 @@ export async function startHarness(): Promise<Harness> {
     Worker.create({ ...common, taskQueue: EDGE_QUEUE, activities: world.edge }),
   ]);
   const running = Promise.all(workers.map((worker) => worker.run()));
+  const edgeWorker = async (taskQueue: string) => {
+    const worker = await Worker.create({ ...common, taskQueue, activities: world.edge });
+    const running = worker.run();
+    const stop = () => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      return running;
+    };
+    return { worker, stop };
+  };
   return {
     client,
     world,
+    edgeWorker,
     train: (input) =>
       client.workflow.start('trainModel', {
         workflowId: `train-${randomUUID()}`,
@@ -59,7 +72,7 @@ export async function startHarness(): Promise<Harness> {
 }
 
 /** Waits by condition, with a deadline. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 20): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 60): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!(await holds())) {
     assert.ok(Date.now() < deadline, `not within ${seconds} s: ${what}`);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import type { CloudActivities, EdgeActivities, SiteActivities } from '../../../activities/contract.ts';
+import type { RegistrationRequest } from '../../../domain/model-version.ts';
 import {
   CLOUD_QUEUE,
   imageTag,
@@ -9,7 +10,7 @@ import {
   virtualMachineWorkflowId,
 } from '../../../domain/resource-names.ts';
 import { SIGNAL, WORKFLOW_TYPE } from '../../../domain/signals.ts';
-import type { ProvisionedMachine } from '../../../domain/virtual-machine.ts';
+import type { LeaseRequest, ProvisionedMachine } from '../../../domain/virtual-machine.ts';
 import * as samples from './samples.ts';
 
 type Activities = SiteActivities & CloudActivities & EdgeActivities;
@@ -29,13 +30,16 @@ export class World {
   readonly #versions = new Map<string, string[]>();
   readonly power = new Map<string, 'running' | 'stopped' | 'deallocated' | 'starting' | 'absent'>();
   after: 'keep' | 'deallocate' | 'delete' = 'keep';
+  /** Where the next VM that is enrolled listens. */
+  queue = EDGE_QUEUE;
+  readonly installed = { publicKey: samples.publicKey, bundle: samples.bundle };
   #client: Client;
 
   constructor(client: Client) {
     this.#client = client;
   }
 
-  /** `hook` may throw, wait, or return a value; `undefined` means: as usual. */
+  /** `hook` may throw, wait, or return a value; `undefined` means: as usual, `null` is for a step that returns nothing. */
   instead<V extends Verb>(verb: V, hook: (value: Parameters<Activities[V]>[0], times: number) => unknown): void {
     this.#instead.set(verb, hook as Hook);
   }
@@ -44,6 +48,7 @@ export class World {
     this.calls.length = 0;
     this.#instead.clear();
     this.after = 'keep';
+    this.queue = EDGE_QUEUE;
   }
 
   verbs(...only: Verb[]): Verb[] {
@@ -76,9 +81,8 @@ export class World {
       },
       enrolVirtualMachine: async (machine) => ({
         ...machine,
-        publicKey: samples.publicKey,
-        bundle: samples.bundle,
-        queue: EDGE_QUEUE,
+        ...this.installed,
+        queue: this.queue,
       }),
       openAttachRule: async () => ({ address: '203.0.113.9' }),
       closeAttachRule: async () => {},
@@ -93,16 +97,7 @@ export class World {
   get cloud(): CloudActivities {
     const { workflow } = this.#client;
     return this.#watched<CloudActivities>({
-      leaseVirtualMachine: async (request) => {
-        const { name } = request.machine;
-        await workflow.signalWithStart(WORKFLOW_TYPE.virtualMachine, {
-          workflowId: virtualMachineWorkflowId(name),
-          taskQueue: CLOUD_QUEUE,
-          args: [{ name }],
-          signal: SIGNAL.requestLease,
-          signalArgs: [request],
-        });
-      },
+      leaseVirtualMachine: (request) => this.reallyLease(request),
       returnVirtualMachine: async ({ machine: name, ...back }) => {
         await workflow.signalWithStart(WORKFLOW_TYPE.virtualMachine, {
           workflowId: virtualMachineWorkflowId(name),
@@ -123,16 +118,7 @@ export class World {
       finishRun: async () => {},
       grantCode: async () => ({ kind: 'code', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
       grantArtifacts: async () => ({ kind: 'artifacts', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
-      requestRegistration: async (request) => {
-        const { name } = request.evidence.plan.model;
-        await workflow.signalWithStart(WORKFLOW_TYPE.model, {
-          workflowId: modelWorkflowId(name),
-          taskQueue: CLOUD_QUEUE,
-          args: [{ name }],
-          signal: SIGNAL.requestRegistration,
-          signalArgs: [request],
-        });
-      },
+      requestRegistration: (request) => this.reallyRegister(request),
       registerModel: async ({ evidence: { plan } }) => {
         const { name } = plan.model;
         const jobs = this.#versions.get(name) ?? [];
@@ -170,13 +156,35 @@ export class World {
     });
   }
 
+  async reallyLease(request: LeaseRequest): Promise<void> {
+    const { name } = request.machine;
+    await this.#client.workflow.signalWithStart(WORKFLOW_TYPE.virtualMachine, {
+      workflowId: virtualMachineWorkflowId(name),
+      taskQueue: CLOUD_QUEUE,
+      args: [{ name }],
+      signal: SIGNAL.requestLease,
+      signalArgs: [request],
+    });
+  }
+
+  async reallyRegister(request: RegistrationRequest): Promise<void> {
+    const { name } = request.evidence.plan.model;
+    await this.#client.workflow.signalWithStart(WORKFLOW_TYPE.model, {
+      workflowId: modelWorkflowId(name),
+      taskQueue: CLOUD_QUEUE,
+      args: [{ name }],
+      signal: SIGNAL.requestRegistration,
+      signalArgs: [request],
+    });
+  }
+
   #watched<A extends object>(ordinary: A): A {
     const watched = Object.entries(ordinary).map(([name, usual]) => {
       const verb = name as Verb;
       const act = async (value: never) => {
         this.calls.push({ verb, value });
         const special = await this.#instead.get(verb)?.(value, this.count(verb));
-        return special ?? (await (usual as (value: never) => Promise<unknown>)(value));
+        return special === undefined ? await (usual as (value: never) => Promise<unknown>)(value) : special;
       };
       return [name, act];
     });

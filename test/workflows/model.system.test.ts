@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
+import { modelWorkflowId } from '../../domain/resource-names.ts';
+import { TrainModelResult } from '../../domain/train-model-result.ts';
+import { ServiceError } from '../../services/errors.ts';
+import { startHarness, until, type Harness } from './support/harness.ts';
+import { request } from './support/samples.ts';
+
+let harness: Harness;
+before(async () => (harness = await startHarness()));
+after(() => harness?.stop());
+beforeEach(() => harness.world.reset());
+
+test('runs that register one model at once get versions one after the other, none twice', async () => {
+  const { world } = harness;
+  let together = 0;
+  let most = 0;
+  world.instead('registerModel', async () => {
+    most = Math.max(most, ++together);
+    await new Promise((resolve) => setImmediate(resolve));
+    together--;
+  });
+  const runs = await Promise.all([1, 2, 3].map((i) => harness.train(request(`vm-${i}`, 'many'))));
+  const versions = await Promise.all(runs.map(async (run) => TrainModelResult.parse(await run.result()).model.version));
+  assert.deepEqual(versions.sort(), [1, 2, 3]);
+  assert.equal(most, 1);
+  await harness.client.workflow.getHandle(modelWorkflowId('many')).result();
+});
+
+test('a request that is sent twice, and one that is sent again after its answer, make one version', async () => {
+  const { world } = harness;
+  world.instead('requestRegistration', async (asked) => {
+    await world.reallyRegister(asked);
+    await world.reallyRegister(asked);
+    return null;
+  });
+  const run = await harness.train(request('vm-1', 'twice'));
+  const { model } = TrainModelResult.parse(await run.result());
+  assert.equal(model.version, 1);
+  const asked = world.values('requestRegistration')[0];
+  assert.ok(asked);
+  await world.reallyRegister(asked);
+  const workflow = harness.client.workflow.getHandle(modelWorkflowId('twice'));
+  await workflow.result();
+  const next = TrainModelResult.parse(await (await harness.train(request('vm-1', 'twice'))).result());
+  assert.equal(next.model.version, 2);
+});
+
+test('a version that is refused fails its run, and the next is served', async () => {
+  const { world } = harness;
+  world.instead('registerModel', (_, times) => {
+    if (times > 1) return undefined;
+    throw new ServiceError({
+      class: 'policy',
+      type: 'ForeignModel',
+      cause: 'the model belongs to another site',
+      nextStep: 'Choose another name.',
+      retryable: false,
+    });
+  });
+  const [first, second] = await Promise.all([
+    harness.train(request('vm-1', 'foreign')),
+    harness.train(request('vm-2', 'foreign')),
+  ]);
+  const ends = await Promise.allSettled([first.result(), second.result()]);
+  const refused = ends.filter((end) => end.status === 'rejected');
+  assert.equal(refused.length, 1);
+  const { cause } = refused[0]?.reason as WorkflowFailedError;
+  assert.ok(cause instanceof ApplicationFailure);
+  assert.equal(cause.type, 'ForeignModel');
+});
+
+test('a run that was terminated while it waited for its version holds nobody up', async () => {
+  const { world } = harness;
+  let go = () => {};
+  const gone = new Promise<void>((resolve) => (go = resolve));
+  world.instead('registerModel', async (_, times) => {
+    if (times === 1) await gone;
+  });
+  const first = await harness.train(request('vm-1', 'left'));
+  await until('the first registers', () => world.count('registerModel') === 1);
+  await first.terminate('test');
+  go();
+  const second = TrainModelResult.parse(await (await harness.train(request('vm-2', 'left'))).result());
+  assert.equal(second.model.version, 2);
+});

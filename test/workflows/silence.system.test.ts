@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { activityInfo } from '@temporalio/activity';
+import { ApplicationFailure, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { startHarness, until, type Harness } from './support/harness.ts';
+import { request } from './support/samples.ts';
+
+/** A VM falls silent under a run: its worker takes no step for a minute. All these tests wait for that minute at once. */
+let harness: Harness;
+const workers = new Map<string, Awaited<ReturnType<Harness['edgeWorker']>>>();
+const silenced = new Set<string>();
+const queueOf = (machine: string) => `edge-${machine}`;
+
+async function boot(machine: string): Promise<void> {
+  await workers.get(machine)?.stop();
+  workers.set(machine, await harness.edgeWorker(queueOf(machine)));
+}
+
+before(async () => {
+  harness = await startHarness();
+  const { world } = harness;
+  world.instead('enrolVirtualMachine', async (machine) => {
+    await boot(machine.name);
+    return { ...machine, ...world.installed, queue: queueOf(machine.name) };
+  });
+  // The first hello of each VM is the last that is heard of it.
+  world.instead('hello', () => {
+    const machine = activityInfo().taskQueue.slice('edge-'.length);
+    if (!silenced.has(machine)) workers.get(machine)?.worker.shutdown();
+    silenced.add(machine);
+  });
+  world.instead('inspectVirtualMachine', async (machine) => {
+    if (world.power.get(machine) === 'running') await boot(machine);
+  });
+});
+after(async () => {
+  await Promise.all([...workers.values()].map(({ stop }) => stop()));
+  await harness?.stop();
+});
+
+async function silent(machine: string): Promise<WorkflowHandle> {
+  const run = await harness.train(request(machine, machine));
+  const leased = () => harness.world.values('recordRun').some(({ plan }) => plan.virtualMachine.name === machine);
+  await until(`${machine} is leased`, leased);
+  return run;
+}
+
+const times = (verb: 'provisionVirtualMachine' | 'leaseVirtualMachine', machine: string) =>
+  harness.world.values(verb).filter((value) => JSON.stringify(value).includes(`"${machine}"`)).length;
+
+describe('a VM that takes no step', { concurrency: true }, () => {
+  test('and runs, is waited for', async () => {
+    const run = await silent('cut-off');
+    await run.result();
+    assert.equal(times('provisionVirtualMachine', 'cut-off'), 1);
+    assert.equal(times('leaseVirtualMachine', 'cut-off'), 1);
+  });
+
+  test('and was stopped, is started again by its workflow', async () => {
+    const run = await silent('stopped');
+    harness.world.power.set('stopped', 'deallocated');
+    await run.result();
+    assert.equal(times('provisionVirtualMachine', 'stopped'), 2);
+    assert.equal(harness.world.power.get('stopped'), 'running');
+  });
+
+  test('and is gone, ends the run', async () => {
+    const run = await silent('gone');
+    harness.world.power.set('gone', 'absent');
+    const error = await run.result().then(
+      () => assert.fail('the run succeeded'),
+      (reason: unknown) => reason,
+    );
+    assert.ok(error instanceof WorkflowFailedError && error.cause instanceof ApplicationFailure);
+    assert.equal(error.cause.type, 'MachineGone');
+    assert.deepEqual(harness.world.values('returnVirtualMachine').at(-1)?.holder.workflowId, run.workflowId);
+  });
+});

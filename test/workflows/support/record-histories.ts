@@ -1,0 +1,56 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Context } from '@temporalio/activity';
+import type { WorkflowHandle } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { modelWorkflowId, virtualMachineWorkflowId } from '../../../domain/resource-names.ts';
+import { ServiceError } from '../../../services/errors.ts';
+import { startHarness, until } from './harness.ts';
+import { request } from './samples.ts';
+
+/**
+ * `node test/workflows/support/record-histories.ts`: runs the workflows and keeps their histories, which must replay for
+ * as long as such a workflow may be open. Record anew only together with a `patched` or a new workflow type.
+ */
+const folder = path.join(import.meta.dirname, '../histories');
+const harness = await startHarness();
+const { world, client, train } = harness;
+
+async function keep(name: string, run: WorkflowHandle): Promise<void> {
+  const history = historyToJSON(await run.fetchHistory());
+  await writeFile(path.join(folder, `${name}.json`), `${JSON.stringify(JSON.parse(history), null, 1)}\n`);
+}
+
+world.after = 'delete';
+const straight = await train(request('vm-straight', 'straight'));
+await straight.result();
+await keep('train-model-straight', straight);
+const machine = client.workflow.getHandle(virtualMachineWorkflowId('vm-straight'));
+await machine.result();
+await keep('virtual-machine-delete', machine);
+await keep('model', client.workflow.getHandle(modelWorkflowId('straight')));
+
+world.reset();
+world.instead('runTrainingJob', () => {
+  throw new ServiceError({
+    class: 'script',
+    type: 'ScriptFailed',
+    cause: 'exit code 1',
+    nextStep: 'Look.',
+    retryable: false,
+  });
+});
+const failed = await train(request('vm-failed', 'failed'));
+await failed.result().catch(() => {});
+await keep('train-model-failed', failed);
+await keep('virtual-machine-idle', client.workflow.getHandle(virtualMachineWorkflowId('vm-failed')));
+
+world.reset();
+world.instead('runTrainingJob', () => Context.current().cancelled);
+const cancelled = await train(request('vm-cancelled', 'cancelled'));
+await until('it trains', () => world.count('runTrainingJob') > 0);
+await cancelled.cancel();
+await cancelled.result().catch(() => {});
+await keep('train-model-cancelled', cancelled);
+
+await harness.stop();
