@@ -21,10 +21,12 @@ export async function runFiles({ files, together, limit, stop, tally, verbose })
   const states = new Map(files.map((file) => [file, { begun: Date.now(), passed: 0, failed: 0, output: '' }]));
   for await (const event of run({ files, concurrency, signal })) {
     const data = /** @type {any} */ (event.data);
-    const state = states.get(path.resolve(root, data?.file ?? ''));
+    const entry = entryFile(data);
+    const state = states.get(entry);
     if (!state) continue;
-    const file = path.relative(root, path.resolve(root, data.file));
+    const file = path.relative(root, entry);
     if (event.type === 'test:stdout' || event.type === 'test:stderr') keepOutput(state, data.message);
+    if (event.type === 'test:diagnostic') keepOutput(state, `${data.message}\n`);
     if (event.type === 'test:dequeue' && data.nesting === 0 && isWholeFile(data)) state.begun = Date.now();
     if (event.type === 'test:pass') passed(state, file, data, tally, verbose);
     if (event.type === 'test:fail') failed(state, file, data, tally, signal);
@@ -84,7 +86,12 @@ function finishFile(file, state, tally) {
 
 /** Node reports a file like a test when it declares none, or when it fails outside of them. @param {any} data */
 function isWholeFile(data) {
-  return data.nesting === 0 && path.resolve(root, data.name) === path.resolve(root, data.file);
+  return data.nesting === 0 && path.resolve(root, data.name) === entryFile(data);
+}
+
+/** The file that was run; a test may be declared in one that it imports. @param {any} data */
+function entryFile(data) {
+  return path.resolve(root, data?.entryFile ?? data?.file ?? '');
 }
 
 /** @param {FileState} state @param {string} text */
