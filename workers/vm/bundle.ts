@@ -28,8 +28,7 @@ export async function buildBundle({ outDir }: { outDir: string }): Promise<Bundl
   const parts = join(outDir, 'parts');
   await mkdir(parts, { recursive: true });
   const files = await bundleFiles();
-  const members: Uint8Array[] = [];
-  for (const file of files) members.push(await compressed(parts, file));
+  const members = await Promise.all(files.map((file) => compressed(parts, file)));
   members.push(await compress(tarEnd(), GZIP));
   const archive = Buffer.concat(members);
   const digest = createHash('sha256').update(archive).digest('hex');
@@ -45,7 +44,9 @@ async function bundleFiles(): Promise<BundleFile[]> {
   const program = async (name: string, path: string) => ({ name, mode: 0o755, content: await readFile(path) });
   const text = async (name: string) => ({ name, mode: 0o644, content: await readFile(join(here, name)) });
   const inFolder = async (folder: string) => {
-    const names = (await readdir(join(here, folder))).filter((name) => /\.(py|service|socket|slice)$/.test(name)).sort();
+    const names = (await readdir(join(here, folder)))
+      .filter((name) => /\.(py|service|socket|slice)$/.test(name))
+      .sort();
     return await Promise.all(names.map((name) => text(`${folder}/${name}`)));
   };
   // The installer comes first, so that it can be taken out without reading the rest.

@@ -60,6 +60,10 @@ def make_folders(path):
         ensure("%s/%s" % (path, name), "edge-train", "edge-train-job", 0o2770)
     for name in ("logs", "state"):
         ensure("%s/%s" % (path, name), "root", "root", 0o755)
+    # systemd would make it with the job's own umask, and the worker copies it to the site.
+    log = os.open(path + "/logs/job.log", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    os.fchmod(log, 0o644)
+    os.close(log)
 
 
 def checked_limits(limits):

@@ -1,0 +1,38 @@
+"""Answers on every way that the probe tries, outside the cage. Prints its ports, then serves until it is killed."""
+
+import json
+import os
+import socket
+import threading
+
+
+def serve(s):
+    s.listen(16)
+    while True:
+        peer = s.accept()[0]
+        peer.recv(1)
+        peer.close()
+
+
+def echo(s):
+    while True:
+        data, sender = s.recvfrom(100)
+        s.sendto(data, sender)
+
+
+tcp = socket.create_server(("0.0.0.0", 0))
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.bind(("0.0.0.0", 0))
+abstract = socket.socket(socket.AF_UNIX)
+abstract.bind("\0edge-train-test")
+if os.path.exists("/run/edge-train-test.sock"):
+    os.unlink("/run/edge-train-test.sock")
+unix = socket.socket(socket.AF_UNIX)
+unix.bind("/run/edge-train-test.sock")
+os.chmod("/run/edge-train-test.sock", 0o777)
+with open("/run/edge-train-test.ports.new", "w") as file:
+    json.dump({"tcp": tcp.getsockname()[1], "udp": udp.getsockname()[1]}, file)
+os.rename("/run/edge-train-test.ports.new", "/run/edge-train-test.ports")
+for s in (tcp, abstract, unix):
+    threading.Thread(target=serve, args=(s,), daemon=True).start()
+echo(udp)
