@@ -32,7 +32,8 @@ export const servingImage = {
   why: 'the Debian 12 with Python 3.11 under every model image',
   variable: 'EDGE_TRAIN_SERVING_IMAGE',
   variant: 'essential',
-  packages: ['python3', 'ca-certificates', 'libgomp1'],
+  // libstdc++6 and libgomp1: what wheels of compiled packages (pandas, scikit-learn) link to and do not bring.
+  packages: ['python3', 'ca-certificates', 'libgomp1', 'libstdc++6'],
 };
 
 const here = path.dirname(fileURLToPath(import.meta.url));
