@@ -56,7 +56,7 @@ export async function startFixture(
   };
 }
 
-async function makeConfig(): Promise<ServerConfig> {
+export async function makeConfig(): Promise<ServerConfig> {
   const [stackHub, azure, registry, release, adminHttp, site] = (await Promise.all(
     Array.from({ length: 6 }, freePort),
   )) as [number, number, number, number, number, number];
