@@ -2,11 +2,14 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { getCACertificates } from 'node:tls';
 
-/** Proxies, in both spellings; no credential of the worker's is among them but what a proxy's URL may hold. */
-const PASSED_ON = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'].flatMap((name) => [name, name.toLowerCase()]);
+/** PATH, where uv finds a Python, and proxies in both spellings: no credential but what a proxy's URL may hold. */
+const PASSED_ON = [
+  'PATH',
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'].flatMap((name) => [name, name.toLowerCase()]),
+];
 
 /**
- * What `uv` may see of the worker's environment: proxies, and one file with every certificate authority that the worker
+ * What `uv` may see of the worker's environment: PATH, proxies, and one file with every certificate authority that the worker
  * itself trusts (Node's, the system's, NODE_EXTRA_CA_CERTS) and `ca`, which cloud.yml names. SSL_CERT_FILE, where the
  * operator sets it, is kept.
  */
