@@ -6,6 +6,10 @@ Exit codes: 0 done, 1 failed or cancelled, 2 refused input, 3 cannot reach a ser
 130 interrupted (interrupting never stops a run).`;
 
 process.exitCode = await main(process.argv.slice(2));
+await Promise.all(
+  [process.stdout, process.stderr].map((stream) => new Promise((written) => stream.write('', written))),
+);
+process.exit();
 
 /** The `edge-train` command. Each verb's code is loaded only when it is called: `--help` must be quick. */
 async function main(argv: string[]): Promise<number> {

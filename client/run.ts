@@ -40,7 +40,7 @@ export async function train(file: string, options: RunOptions): Promise<RunEnd> 
     return { exitCode: EXIT_CODE.done };
   }
   const { connectTemporal } = await import('./temporal/connect.ts');
-  await using temporal = await connectTemporal(folder, input.site);
+  const temporal = await connectTemporal(folder, input.site);
   if (code) await sendCode(code, clientFile, progress);
   return await startAndWatch({ temporal, input, clientFile, progress, options });
 }

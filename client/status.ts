@@ -22,7 +22,7 @@ export async function status(
 ): Promise<number> {
   const folder = findConfig(options.config);
   const { temporalUi } = await readClientFile(folder);
-  await using temporal = await connectTemporal(folder, options.site);
+  const temporal = await connectTemporal(folder, options.site);
   const handle = temporal.client.workflow.getHandle(workflowId);
   const { runId, running } = await describe(temporal, workflowId);
   const links = { workflowId, ...uiLink(temporalUi, temporal.namespace, workflowId, runId) };

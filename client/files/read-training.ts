@@ -1,4 +1,5 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
+import { isMap, type Document } from 'yaml';
 import { CodeAsset } from '../../domain/code-asset.ts';
 import { CommandJob } from '../../domain/command-job.ts';
 import { TrainModelInput, type TrainModelRequest } from '../../domain/train-model-input.ts';
@@ -24,8 +25,12 @@ export interface Training {
  * @throws CommandError exit 2, naming file, line, path and rule of every fault; nothing has been done by then
  */
 export async function readTraining(file: string, flags: RunFlags): Promise<Training> {
-  const top = await readYaml(file, (document) => isJob(document.toJS()) && keepPythonLiterals(document));
-  const wishes = isJob(top.value) ? fromFlags(flags, file) : fromTrainingFile(top, flags);
+  let isJob = false;
+  const top = await readYaml(file, (document) => {
+    isJob = isJobFile(document);
+    if (isJob) keepPythonLiterals(document);
+  });
+  const wishes = isJob ? fromFlags(flags, file) : fromTrainingFile(top, flags);
   const jobFile = wishes.jobFile;
   if (jobFile === undefined) throw incorrect(wishes.faults);
   const yaml = jobFile === file ? top : await readYaml(jobFile, keepPythonLiterals);
@@ -45,10 +50,9 @@ export async function readTraining(file: string, flags: RunFlags): Promise<Train
 }
 
 /** A job file has a command and names no job; a training.yml the other way round. */
-function isJob(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  if (Object.hasOwn(value, 'job')) return false;
-  return ['command', 'type', 'code', 'environment', 'compute'].some((key) => Object.hasOwn(value, key));
+function isJobFile(document: Document): boolean {
+  if (!isMap(document.contents) || document.has('job')) return false;
+  return ['command', 'type', 'code', 'environment', 'compute'].some((key) => document.has(key));
 }
 
 function codeFolder(job: CommandJob, yaml: YamlFile): { folder?: string; faults: Fault[] } {

@@ -12,6 +12,7 @@ export interface YamlFile {
 }
 
 const MAX_DEPTH = 50;
+const CORE_TAG = /^(!|tag:yaml\.org,2002:(str|int|float|bool|null|map|seq))$/;
 
 /**
  * Reads one YAML 1.2 document, strictly: no duplicate keys, no tags of other languages, no second document, no bomb of
@@ -75,6 +76,8 @@ function strangeNodes(file: string, document: Document, lines: LineCounter): Fau
         fault(node, 'a key must be a text; put it in quotes', isScalar(node) ? shown(node.value) : undefined);
       else if (key === 'key' && isScalar(node) && node.value === '__proto__')
         fault(node, 'is no key', shown('__proto__'));
+      else if (isNode(node) && !isAlias(node) && node.tag !== undefined && !CORE_TAG.test(node.tag))
+        fault(node, 'has a tag that means nothing here', shown(node.tag));
       return undefined;
     });
   } catch (error) {

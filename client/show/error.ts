@@ -5,18 +5,21 @@ import { printable } from './text.ts';
 
 /** Tells an error on stderr (with `--json`: as one object on stdout) and returns the exit code. Never a stack. */
 export function reportError(error: unknown, json: boolean): number {
-  const { exitCode, failure, faults } = toCommandError(error);
-  if (json) {
-    process.stdout.write(`${JSON.stringify({ ok: false, exitCode, failure, faults })}\n`);
-    return exitCode;
-  }
+  const told = toCommandError(error);
+  const { exitCode, failure, faults } = told;
+  if (json) process.stdout.write(`${JSON.stringify({ ok: false, exitCode, failure, faults })}\n`);
+  else process.stderr.write(errorText(told));
+  return exitCode;
+}
+
+/** One cause, every fault with its place and rule, and what to do next. */
+export function errorText({ failure, faults }: CommandError): string {
   const lines = [
     `edge-train: ${printable(failure.cause)}`,
     ...faults.map((fault) => `  ${describeFault(fault)}`),
     `Next: ${printable(failure.nextStep)}`,
   ];
-  process.stderr.write(`${lines.join('\n')}\n`);
-  return exitCode;
+  return `${lines.join('\n')}\n`;
 }
 
 export function describeFault({ file, line, path, rule, value }: Fault): string {

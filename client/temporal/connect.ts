@@ -4,8 +4,11 @@ import { Client, Connection } from '@temporalio/client';
 import { loadClientConfig, loadClientConnectConfig, type ConfigDataSource } from '@temporalio/envconfig';
 import { refused, unreachable } from '../command-error.ts';
 
-/** A connection to the site's namespace; closed by `await using`. */
-export interface TemporalClient extends AsyncDisposable {
+/**
+ * A connection to the site's namespace. It is never closed: the SDK (1.24) retries calls on a timer, and a retry on a
+ * closed connection throws where nobody can catch it. The command ends by `process.exit`.
+ */
+export interface TemporalClient {
   readonly client: Client;
   readonly address: string;
   readonly namespace: string;
@@ -21,12 +24,7 @@ export async function connectTemporal(configFolder: string, site: string | undef
   const { address, namespace, options } = readProfile(configFolder, site);
   try {
     const connection = await Connection.connect({ ...options, address, connectTimeout: 10_000 });
-    return {
-      client: new Client({ connection, namespace }),
-      address,
-      namespace,
-      [Symbol.asyncDispose]: () => connection.close(),
-    };
+    return { client: new Client({ connection, namespace }), address, namespace };
   } catch (error) {
     throw unreachable(
       `Temporal at ${address} cannot be reached (${firstLine(error)}).`,

@@ -29,10 +29,15 @@ export async function watch(
 ): Promise<Outcome> {
   const handle = temporal.client.workflow.getHandle(run.workflowId, run.runId);
   const stopped = new AbortController();
-  // Not waited for: a query that no worker answers takes its five seconds, and what comes of it is dropped.
-  void poll(() => askStatus(temporal, handle), watcher, AbortSignal.any([signal, stopped.signal]));
+  const until = AbortSignal.any([signal, stopped.signal]);
+  void poll(() => temporal.client.withAbortSignal(until, () => askStatus(temporal, handle)), watcher, until);
   try {
-    const outcome = await untilEnd(temporal, () => handle.result(), watcher, signal);
+    const outcome = await untilEnd(
+      temporal,
+      () => temporal.client.withAbortSignal(signal, () => handle.result()),
+      watcher,
+      signal,
+    );
     stopped.abort();
     const last = await askStatus(temporal, handle).catch(() => undefined);
     if (last) watcher.status(last);
