@@ -37,13 +37,16 @@ export function toTemporal(error: unknown, context: Pick<Context, 'cancellationS
   const failure = ApplicationFailure.create({
     message: known.message,
     type: known.type,
-    nonRetryable: !known.retryable,
+    nonRetryable: !known.retryable || (known.type === 'Unexpected' && context.info.attempt >= UNEXPECTED_ATTEMPTS),
     details: known.issues ? [known.toFailure(), known.issues] : [known.toFailure()],
     ...(known.retryAfterMs === undefined ? {} : { nextRetryDelay: known.retryAfterMs }),
   });
   failure.stack = `${failure.name}: ${failure.message}`;
   return failure;
 }
+
+/** What nobody has classified may pass, and may be a fault of ours that never does: about two minutes of trying. */
+const UNEXPECTED_ATTEMPTS = 10;
 
 /**
  * Heartbeats while a step works, with the last details that it gave itself. So a killed worker is noticed within the

@@ -38,6 +38,9 @@ async function main(): Promise<void> {
     activities: { ...createEdgeActivities(dependencies(folder, config)) },
     interceptors: { activity: [carryVerdict] },
     maxConcurrentActivityTaskExecutions: 20,
+    // A cancellation arrives with the answer to a heartbeat, so these must not be held back for long.
+    maxHeartbeatThrottleInterval: '2 seconds',
+    defaultHeartbeatThrottleInterval: '2 seconds',
     shutdownGraceTime: '1 second',
     shutdownForceTime: '10 seconds',
   });

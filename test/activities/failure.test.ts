@@ -8,7 +8,7 @@ import { invalidInput, ServiceError } from '../../services/errors.ts';
 function contextOf(abort = new AbortController(), heartbeatTimeoutMs?: number) {
   const beats: unknown[] = [];
   const context = {
-    info: { activityType: 'recordRun', heartbeatTimeoutMs, heartbeatDetails: 'before' },
+    info: { activityType: 'recordRun', attempt: 1, heartbeatTimeoutMs, heartbeatDetails: 'before' },
     cancellationSignal: abort.signal,
     heartbeat: (details: unknown) => void beats.push(details),
   };
@@ -50,6 +50,19 @@ test('what is not known is classified, retried, and tells no stack, no cause and
   assert.equal(Failure.parse(failure.details?.[0]).class, 'internal');
   assert.equal(failure.cause, undefined);
   assert.doesNotMatch(`${failure.stack} ${JSON.stringify(failure)}`, /AbCdEf|\.ts:\d/);
+});
+
+test('the unexpected is not tried for ever; the expected is', () => {
+  const { context } = contextOf();
+  const tenth = { ...context, info: { ...context.info, attempt: 10 }, cancellationSignal: context.cancellationSignal };
+  for (const [error, nonRetryable] of [
+    [new TypeError('x is not a function'), true],
+    [refused(true), false],
+  ] as const) {
+    const failure = toTemporal(error, tenth);
+    assert.ok(failure instanceof ApplicationFailure);
+    assert.equal(failure.nonRetryable, nonRetryable);
+  }
 });
 
 test('a cancelled step ends as cancelled, whatever its libraries made of the abort', () => {
