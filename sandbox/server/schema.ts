@@ -4,7 +4,7 @@ import { Failure } from './errors.ts';
 /** Which service's words a refused body gets. */
 export type SchemaDialect = 'resources' | 'network' | 'compute' | 'storage' | 'machine-learning' | 'mlflow';
 
-/** Free text values, as tags: at most 15 pairs here as on Stack Hub of this profile. */
+/** Tags of a resource, within ARM’s limits. */
 export const tags = z
   .record(z.string().min(1).max(512), z.string().max(256))
   .refine((map) => Object.keys(map).length <= 50, {
