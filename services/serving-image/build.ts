@@ -13,7 +13,7 @@ import type { PackageTool, PythonPlatform } from '../python-environment.ts';
 import type { Artifact } from '../../domain/release.ts';
 import { PACKAGES } from './environment-layer.ts';
 import { ensureLayer, ensureText, type LayerPlace } from './layer-memo.ts';
-import { modelFiles } from './model-layer.ts';
+import { MODEL_FOLDER, modelFiles } from './model-layer.ts';
 import { below, findServedModel, readRequirements, type ServedModel } from './mlflow-model.ts';
 import { lockPackages, packagesKey, withPackages } from './packages.ts';
 
@@ -50,7 +50,7 @@ export async function buildServingImage(
   const carried = await bringBase(session, repository, base, progress);
   const environment = await environmentLayer(request, place, served, target);
   const script = await scriptLayer(place);
-  const weights = await modelLayer(request, place, served);
+  const weights = await modelLayer(request, place);
 
   const image = assembleImage({
     base,
@@ -109,15 +109,14 @@ async function scriptLayer(place: LayerPlace): Promise<BlobDescriptor & { sent: 
 async function modelLayer(
   { models, modelPath, model }: ServingImageRequest,
   place: LayerPlace,
-  served: ServedModel,
 ): Promise<BlobDescriptor & { sent: number }> {
   const files = modelFiles(models, modelPath, model.artifacts);
-  const key = `model-${sha256(JSON.stringify([1, model.release, served.root]))}`;
+  const key = `model-${sha256(JSON.stringify([MODEL_FOLDER, model.release]))}`;
   return ensureLayer(place, key, (use) => use(() => writeTar(files)));
 }
 
 function runtimeConfig({ model }: ServingImageRequest, served: ServedModel, lock: string) {
-  const directory = below('/model', served.root).replace(/\/$/, '');
+  const directory = below(`/${MODEL_FOLDER}`, served.root).replace(/\/$/, '');
   const script = served.loader === 'mlflow' ? `/${SCORE}` : `${directory}/score.py`;
   return {
     User: '65532:65532',
