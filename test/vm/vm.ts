@@ -36,7 +36,7 @@ export interface TestMachine {
 
 /** Boots a VM and puts the bundle on it. `change` may put other endpoints into its configuration. */
 export async function bootMachine(
-  change: (config: MachineConfig, gateway: string) => MachineConfig = (config) => config,
+  change: (config: MachineConfig, gateway: string) => MachineConfig | Promise<MachineConfig> = (config) => config,
 ): Promise<TestMachine> {
   const id = `t${randomBytes(3).toString('hex')}`;
   const stateDirectory = await mkdtemp(join(tmpdir(), 'edge-train-vm-'));
@@ -87,7 +87,7 @@ export async function bootMachine(
         disablePassword: true,
       }),
     ]);
-    const config = change(configFor(bundle), gateway);
+    const config = await change(configFor(bundle), gateway);
     const exec: TestMachine['exec'] = (command, options) => inContainer(container, command, options);
     const machine: TestMachine = {
       ...{ gateway, container, bundle, config, exec, remove },

@@ -110,9 +110,12 @@ class Script:
             signal.signal(harmless, signal.SIG_IGN)
         read_end, write_end = os.pipe()
         say({"started": time.time()})
+        # Until the child has put its handlers back, a TERM would be lost in this process's own.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         self.child = os.fork()
         if self.child == 0:
             self.become_script(write_end)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         os.close(write_end)
         self.pump(read_end)
         _, status = os.waitpid(self.child, 0)
@@ -130,6 +133,7 @@ class Script:
             for number in range(1, signal.NSIG):
                 if number not in (signal.SIGKILL, signal.SIGSTOP) and number not in range(32, 34):
                     signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, [])
             os.dup2(write_end, 1)
             os.dup2(write_end, 2)
             os.closerange(3, 1024)
