@@ -1,0 +1,159 @@
+import { readFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { openAccount, type BlobAccount } from '../../services/blob-storage.ts';
+import type { Product } from './product.ts';
+
+interface ServerFile {
+  readonly accounts: { readonly site: Key; readonly release: Key };
+  readonly dockerRegistry: { readonly url: string };
+}
+interface Key {
+  readonly name: string;
+  readonly key: string;
+}
+
+/** What the services themselves say, asked over the wire: never what the product recorded of its own doings. */
+export function auditor(product: Product) {
+  const { info } = product;
+  const ca = readFileSync(info.caFile, 'utf8');
+  const server = JSON.parse(readFileSync(join(product.folder, 'sandbox', 'server.json'), 'utf8')) as ServerFile;
+  const { azure, stackHub } = info;
+  const workspace = `/subscriptions/${azure.subscription}/resourceGroups/${azure.resourceGroup}/providers/Microsoft.MachineLearningServices/workspaces/${azure.workspace}`;
+
+  const azureToken = () =>
+    token(`${azure.authority}/${azure.tenant}/oauth2/v2.0/token`, {
+      client_id: azure.clientId,
+      client_secret: readFileSync(azure.clientSecretFile, 'utf8').trim(),
+      scope: `${azure.audience}/.default`,
+      grant_type: 'client_credentials',
+    });
+
+  async function stackHubToken(): Promise<string> {
+    const [metadata] = (await call('GET', `${stackHub.endpoint}/metadata/endpoints?api-version=2019-10-01`)) as {
+      authentication: { loginEndpoint: string; audiences: string[] };
+    }[];
+    if (!metadata) throw new Error('the Stack Hub told no endpoints');
+    return token(
+      `${metadata.authentication.loginEndpoint.replace(/\/$/, '').replace(/\/adfs$/, '')}/adfs/oauth2/token`,
+      {
+        client_id: stackHub.clientId,
+        client_secret: readFileSync(stackHub.clientSecretFile, 'utf8').trim(),
+        scope: `${metadata.authentication.audiences[0]}/.default`,
+        grant_type: 'client_credentials',
+      },
+    );
+  }
+
+  async function token(url: string, form: Record<string, string>): Promise<string> {
+    const answer = await call('POST', url, { form: new URLSearchParams(form).toString() });
+    return (answer as { access_token: string }).access_token;
+  }
+
+  const list = async (url: string, bearer: string) =>
+    ((await call('GET', url, { bearer })) as { value: Named[] }).value;
+
+  return {
+    virtualMachines: async () =>
+      list(
+        `${stackHub.endpoint}/subscriptions/${stackHub.subscription}/providers/Microsoft.Compute/virtualMachines?api-version=2020-06-01`,
+        await stackHubToken(),
+      ),
+    computeTargets: async () =>
+      list(`${azure.endpoint}${workspace}/computes?api-version=2022-10-01`, await azureToken()),
+    modelVersions: async (model: string) =>
+      list(`${azure.endpoint}${workspace}/models/${model}/versions?api-version=2022-10-01`, await azureToken()),
+    runs: async (): Promise<TrackedRun[]> => {
+      const bearer = await azureToken();
+      const found = (await call('GET', `${azure.endpoint}${workspace}?api-version=2022-10-01`, { bearer })) as {
+        properties: { mlFlowTrackingUri: string };
+      };
+      const base = `${found.properties.mlFlowTrackingUri.replace('azureml://', 'https://')}/api/2.0/mlflow`;
+      const { experiments } = (await call('POST', `${base}/experiments/search`, {
+        bearer,
+        body: { max_results: 100 },
+      })) as {
+        experiments: { experiment_id: string }[];
+      };
+      const ids = experiments.map(({ experiment_id }) => experiment_id);
+      const answer = await call('POST', `${base}/runs/search`, {
+        bearer,
+        body: { experiment_ids: ids, max_results: 100 },
+      });
+      return (answer as { runs?: TrackedRun[] }).runs ?? [];
+    },
+    /** Straight from the registry behind the front. */
+    imageTags: async (repository: string): Promise<string[]> => {
+      const answer = await fetch(`${server.dockerRegistry.url}/v2/${repository}/tags/list`);
+      if (answer.status === 404) return [];
+      return ((await answer.json()) as { tags: string[] | null }).tags ?? [];
+    },
+    repositories: async (): Promise<string[]> =>
+      ((await (await fetch(`${server.dockerRegistry.url}/v2/_catalog`)).json()) as { repositories: string[] })
+        .repositories,
+    /** Everything that reached a front, as the sandbox recorded it. */
+    requests: async (): Promise<Recorded[]> => {
+      const answer = (await (await fetch(`${info.admin}/requests`)).json()) as Recorded[] | { requests: Recorded[] };
+      return Array.isArray(answer) ? answer : answer.requests;
+    },
+    siteAccount: (): BlobAccount =>
+      openAccount({
+        endpoint: info.stackHub.blobEndpoint,
+        key: server.accounts.site.key,
+        ca,
+        apiVersion: '2019-07-07',
+      }),
+    releaseAccount: (): BlobAccount =>
+      openAccount({ endpoint: info.release.blobEndpoint, key: server.accounts.release.key, ca }),
+    secrets: (): string[] => [server.accounts.site.key, server.accounts.release.key],
+    registryUrl: server.dockerRegistry.url,
+  };
+
+  function call(
+    method: string,
+    url: string,
+    sent: { bearer?: string; form?: string; body?: unknown } = {},
+  ): Promise<unknown> {
+    const body = sent.form ?? (sent.body === undefined ? undefined : JSON.stringify(sent.body));
+    const type = sent.form === undefined ? 'application/json' : 'application/x-www-form-urlencoded';
+    const headers = {
+      ...(sent.bearer === undefined ? {} : { authorization: `Bearer ${sent.bearer}` }),
+      ...(body === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(body) }),
+    };
+    return new Promise((resolve, reject) => {
+      const asked = request(url, { method, headers, ca }, (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          if ((answer.statusCode ?? 500) < 300) resolve(JSON.parse(text));
+          else reject(new Error(`${method} ${url}: ${answer.statusCode} ${text.slice(0, 300)}`));
+        });
+      });
+      asked.on('error', reject);
+      asked.end(body);
+    });
+  }
+}
+
+export interface Named {
+  readonly name: string;
+  readonly properties: Record<string, unknown> & { tags?: Record<string, string> };
+}
+
+export interface TrackedRun {
+  readonly info: { run_id: string; status: string };
+  readonly data: {
+    metrics?: { key: string; value: number }[];
+    params?: { key: string; value: string }[];
+    tags?: { key: string; value: string }[];
+  };
+}
+
+export interface Recorded {
+  readonly front: string;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly body?: string;
+}

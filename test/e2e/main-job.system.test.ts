@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { TrainModelResult } from '../../domain/train-model-result.ts';
+import { auditor } from './auditor.ts';
+import { docker, EXAMPLE, ROOT, startProduct, until, vmContainer, type Product } from './product.ts';
+
+const training = join(EXAMPLE, 'training.yml');
+const slowJob = join(ROOT, 'test', 'e2e', 'slow-job', 'job.yml');
+let product: Product;
+let audit: ReturnType<typeof auditor>;
+let first: TrainModelResult;
+
+before(async () => {
+  product = await startProduct();
+  audit = auditor(product);
+});
+after(() => product.close());
+
+test('an input that is not on the site is refused before anything is made', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'edge-train-missing-'));
+  const job = join(folder, 'job.yml');
+  writeFileSync(
+    job,
+    readFileSync(join(EXAMPLE, 'job.yml'), 'utf8')
+      .replace('wdbc.csv', 'absent.csv')
+      .replace('code: src', `code: ${join(EXAMPLE, 'src')}`),
+  );
+  const ended = await product.edgeTrain('run', job, '--site', 'demo', '--model', 'absent', '--model-path', 'model');
+  rmSync(folder, { recursive: true });
+  assert.equal(ended.code, 2, ended.stdout + ended.stderr);
+  assert.match(ended.stderr, /absent\.csv/);
+  assert.deepEqual(await audit.virtualMachines(), []);
+  assert.deepEqual(await audit.runs(), []);
+});
+
+test('the main job ends with one VM, one compute target, one finished run, version 1 and one image', async () => {
+  first = await product.train(training);
+  assert.equal((await audit.virtualMachines()).length, 1);
+  const targets = await audit.computeTargets();
+  assert.equal(targets.length, 1);
+  assert.equal(first.computeTarget.state, 'attached');
+  const runs = await audit.runs();
+  assert.equal(runs.length, 1);
+  assert.equal(runs[0]?.info.status, 'FINISHED');
+  const accuracy = runs[0]?.data.metrics?.find(({ key }) => key === 'test_accuracy');
+  assert.ok(accuracy && accuracy.value > 0.9, 'the run shows the metrics that the script logged');
+
+  const versions = await audit.modelVersions('breast-cancer');
+  assert.equal(versions.length, 1);
+  const tags = versions[0]?.properties.tags ?? {};
+  assert.equal(tags['job'], first.job);
+  assert.equal(tags['site'], 'demo');
+  assert.ok(Object.values(tags).includes(first.data.rootDigest), 'tagged with the data’s root digest');
+  assert.ok(Object.values(tags).includes(first.receipt), 'tagged with the receipt');
+  assert.deepEqual(await audit.imageTags('edge-train/breast-cancer'), ['v1']);
+});
+
+test('a container from the pulled image predicts for held-out rows what the model predicted in training', async () => {
+  const { info } = product;
+  const reference = `${first.image.registry}/${first.image.repository}@${first.image.digest}`;
+  // The registry behind the front: the same bytes by the same digest, without a login.
+  const local = reference.replace(first.image.registry, new URL(audit.registryUrl).host);
+  const port = await freePort();
+  const name = `edge-train-e2e-${process.pid}`;
+  await docker(
+    info,
+    'run',
+    '-d',
+    '--name',
+    name,
+    '--read-only',
+    '--tmpfs',
+    '/tmp',
+    '--cap-drop',
+    'ALL',
+    '-p',
+    `127.0.0.1:${port}:5001`,
+    local,
+  );
+  try {
+    await until('the service answers', 90, async () => {
+      try {
+        return (await fetch(`http://127.0.0.1:${port}/`)).ok;
+      } catch {
+        return false;
+      }
+    });
+    const runs = audit.siteAccount().container('edge-train-runs');
+    const kept = await text(runs, `runs/${first.job}/outputs/predictions/held-out.csv`);
+    const rows = new Map(
+      readFileSync(join(EXAMPLE, 'data', 'wdbc.csv'), 'utf8')
+        .trim()
+        .split(/\r?\n/)
+        .map((line) => [line.split(',')[0] ?? '', line.split(',')]),
+    );
+    const header = rows.get('patient_id') ?? [];
+    const heldOut = kept
+      .trim()
+      .split(/\r?\n/)
+      .slice(1)
+      .map((line) => line.split(','));
+    assert.equal(heldOut.length, 143);
+    const answer = await fetch(`http://127.0.0.1:${port}/score`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        input_data: {
+          columns: header.slice(2),
+          data: heldOut.map(([id = '']) => (rows.get(id) ?? []).slice(2).map(Number)),
+        },
+      }),
+    });
+    const answered = await answer.text();
+    assert.equal(answer.status, 200, answered);
+    const predictions =
+      (JSON.parse(answered) as { predictions?: string[] }).predictions ?? (JSON.parse(answered) as string[]);
+    assert.deepEqual(
+      predictions,
+      heldOut.map(([, , predicted]) => predicted),
+    );
+  } finally {
+    await docker(info, 'rm', '-f', name);
+  }
+});
+
+test('a second start uses the same VM and gives version 2', async () => {
+  const second = await product.train(training);
+  assert.equal(second.model.version, 2);
+  assert.equal(second.virtualMachine, first.virtualMachine);
+  assert.equal((await audit.virtualMachines()).length, 1);
+  assert.equal((await audit.computeTargets()).length, 1);
+  assert.deepEqual((await audit.imageTags('edge-train/breast-cancer')).sort(), ['v1', 'v2']);
+});
+
+test('two runs at once for one VM and one model name give versions 1 and 2', async () => {
+  const run = (seconds: string) => {
+    const folder = mkdtempSync(join(tmpdir(), 'edge-train-pair-'));
+    const job = join(folder, 'job.yml');
+    writeFileSync(
+      job,
+      readFileSync(slowJob, 'utf8')
+        .replace('seconds: 30', `seconds: ${seconds}`)
+        .replace('code: src', `code: ${join(ROOT, 'test', 'e2e', 'slow-job', 'src')}`),
+    );
+    return product.train(job, '--site', 'demo', '--model', 'pair').finally(() => rmSync(folder, { recursive: true }));
+  };
+  const both = await Promise.all([run('2'), run('3')]);
+  assert.deepEqual(both.map(({ model }) => model.version).sort(), [1, 2]);
+  assert.equal((await audit.modelVersions('pair')).length, 2);
+  assert.equal((await audit.virtualMachines()).length, 1);
+});
+
+test('killed workers: the run completes with no human act, and no second of training is repeated', async () => {
+  const before = await audit.runs();
+  const ending = product.train(slowJob, '--site', 'demo', '--model', 'killed');
+  ending.catch(() => undefined); // awaited below; a failure before that must not end the process
+  const vm = await vmContainer(product);
+  const log = `for f in /var/lib/edge-train/jobs/*/logs/job.log; do cat "$f"; done 2>/dev/null || true`;
+  await until('the job has written five lines', 120, async () =>
+    (await docker(product.info, 'exec', vm, 'sh', '-c', log)).includes('second 5'),
+  );
+  await docker(product.info, 'exec', vm, 'pkill', '-9', '-u', 'edge-train', '-f', 'worker');
+  const worker = JSON.parse(readFileSync(join(product.folder, 'worker.json'), 'utf8')) as { pid: number };
+  process.kill(worker.pid, 'SIGKILL');
+  const restarted = await product.edgeTrain('sandbox', 'start', '--state', product.folder);
+  assert.equal(restarted.code, 0, restarted.stderr);
+
+  const result = await ending;
+  const written = await text(audit.siteAccount().container('edge-train-runs'), await logPath(result.job));
+  const seconds = [...written.matchAll(/^second (\d+)$/gm)].map((match) => Number(match[1]));
+  assert.deepEqual(
+    seconds,
+    Array.from({ length: 30 }, (_, second) => second),
+  );
+  assert.equal(result.model.version, 1);
+  assert.equal((await audit.modelVersions('killed')).length, 1);
+  assert.equal((await audit.virtualMachines()).length, 1);
+  assert.equal((await audit.runs()).length, before.length + 1);
+  assert.deepEqual(await audit.imageTags('edge-train/killed'), ['v1']);
+});
+
+async function logPath(job: string): Promise<string> {
+  const runs = audit.siteAccount().container('edge-train-runs');
+  for await (const blob of runs.listBlobsFlat({ prefix: `runs/${job}/` }))
+    if (blob.name.endsWith('.log')) return blob.name;
+  throw new Error(`no log of ${job} in the site's run container`);
+}
+
+async function text(
+  container: ReturnType<ReturnType<typeof audit.siteAccount>['container']>,
+  path: string,
+): Promise<string> {
+  return (await container.getBlobClient(path).downloadToBuffer()).toString();
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}

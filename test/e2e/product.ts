@@ -1,0 +1,102 @@
+import { execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, realpathSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { SandboxInfo } from '../../sandbox/info.ts';
+import type { TrainModelResult } from '../../domain/train-model-result.ts';
+
+export const ROOT = join(import.meta.dirname, '..', '..');
+export const EXAMPLE = join(ROOT, 'examples', 'breast-cancer');
+
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The whole product as a user has it: the command, its sandbox and worker, in a temporary folder. */
+export interface Product {
+  readonly folder: string;
+  readonly info: SandboxInfo;
+  edgeTrain(...args: string[]): Promise<Ended>;
+  /** `run … --json`, which must succeed. */
+  train(file: string, ...args: string[]): Promise<TrainModelResult>;
+  /** Removes all that it made; happens too when the test's process dies. */
+  close(): Promise<void>;
+}
+
+export async function startProduct(): Promise<Product> {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'edge-train-e2e-')));
+  const close = guard(folder);
+  const edgeTrain = (...args: string[]) => command([join(ROOT, 'client', 'main.ts'), ...args], folder);
+  const product = (): Product => ({
+    folder,
+    info: JSON.parse(readFileSync(join(folder, 'sandbox', 'sandbox.json'), 'utf8')) as SandboxInfo,
+    edgeTrain,
+    train: async (file, ...args) => {
+      const ended = await edgeTrain('run', file, '--json', ...args);
+      if (ended.code !== 0) throw new Error(`run ended with ${ended.code}:\n${ended.stdout}\n${ended.stderr}`);
+      return (JSON.parse(ended.stdout) as { result: TrainModelResult }).result;
+    },
+    close,
+  });
+  const started = await edgeTrain('sandbox', 'start', '--state', folder);
+  if (started.code === 0) return product();
+  await close();
+  throw new Error(`sandbox start ended with ${started.code}:\n${started.stdout}\n${started.stderr}`);
+}
+
+/** What `docker` prints, on the daemon that the sandbox uses. */
+export async function docker(info: SandboxInfo, ...args: string[]): Promise<string> {
+  const env = { ...process.env, ...(info.docker.host === undefined ? {} : { DOCKER_HOST: info.docker.host }) };
+  const { stdout } = await promisify(execFile)('docker', args, { env, maxBuffer: 64 * 2 ** 20 });
+  return stdout.trim();
+}
+
+/** The one VM's container. */
+export async function vmContainer({ info, folder }: Product): Promise<string> {
+  const label = `label=edge-train.state=${join(folder, 'sandbox')}`;
+  const names = (await docker(info, 'ps', '--filter', label, '--format', '{{.Names}}')).split('\n').filter(Boolean);
+  if (names.length !== 1) throw new Error(`expected one VM, and these run: ${names.join(', ') || 'none'}`);
+  return names[0] ?? '';
+}
+
+export async function until(what: string, seconds: number, condition: () => Promise<boolean> | boolean): Promise<void> {
+  const deadline = Date.now() + seconds * 1000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+    await promisify(execFile)('sleep', ['0.3']);
+  }
+}
+
+function command(args: string[], folder: string): Promise<Ended> {
+  const env: NodeJS.ProcessEnv = { ...process.env, EDGE_TRAIN_CONFIG: folder };
+  for (const name of Object.keys(env)) if (name.startsWith('TEMPORAL_')) delete env[name];
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const [stdout, stderr]: [string[], string[]] = [[], []];
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk.toString()));
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code: code ?? -1, stdout: stdout.join(''), stderr: stderr.join('') }));
+  });
+}
+
+/** A process of its own waits for the end of a pipe to this one, and then resets: so nothing outlives a killed test. */
+function guard(folder: string): () => Promise<void> {
+  const script = 'cat >/dev/null; exec "$0" "$1" sandbox reset --state "$2" >/dev/null 2>&1';
+  const child = spawn('sh', ['-c', script, process.execPath, join(ROOT, 'client', 'main.ts'), folder], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  child.unref();
+  return async () => {
+    child.ref();
+    child.stdin?.end();
+    const code = await ended;
+    if (code !== 0) throw new Error(`sandbox reset ended with ${code}`);
+  };
+}
