@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { STEPS, type RunStatus } from '../../domain/run-status.ts';
+import type { TrainModelResult } from '../../domain/train-model-result.ts';
+import { plainProgress } from '../../client/show/progress.ts';
+import { stepLines } from '../../client/show/step-lines.ts';
+import { summary } from '../../client/show/summary.ts';
+import { bytesText, cut, durationText, printable } from '../../client/show/text.ts';
+import { uplinkLines } from '../../client/demo/uplink-log.ts';
+
+const NOW = Date.parse('2026-01-01T00:01:00Z');
+const status: RunStatus = {
+  state: 'running',
+  steps: [
+    {
+      name: 'plan',
+      where: 'site',
+      state: 'done',
+      startedAt: '2026-01-01T00:00:00Z',
+      endedAt: '2026-01-01T00:00:02Z',
+      detail: 'job abc',
+    },
+    {
+      name: 'lease',
+      where: 'site',
+      state: 'running',
+      startedAt: '2026-01-01T00:00:02Z',
+      detail: `a\u001b[2J\u202e${'long '.repeat(40)}`,
+    },
+    { name: 'train', where: 'demo-ds1-v2', state: 'waiting' },
+  ],
+};
+
+test('a live line for each step in order, none wider than the terminal, nothing that repaints it', () => {
+  for (const columns of [40, 80, 200]) {
+    const lines = stepLines(status, { now: NOW, columns, frame: 0, colour: false });
+    assert.equal(lines.length, STEPS.length);
+    for (const line of lines) {
+      assert.ok([...line].length <= columns, `${columns}: ${line}`);
+      assert.doesNotMatch(line, /[\p{Cc}\u202e]/u);
+    }
+  }
+  const [plan = '', lease = '', record = ''] = stepLines(status, { now: NOW, columns: 80, frame: 1, colour: false });
+  assert.match(plan, /^✔ plan the training +site +2\.0 s job abc$/);
+  assert.match(lease, /^⠙ provision and lease the VM +site +58 s a\\u001b\[2J\\u202e/);
+  assert.match(record, /^· record the run in Azure ML$/);
+});
+
+test('colour adds escapes and changes no text', () => {
+  const options = { now: NOW, columns: 80, frame: 0 };
+  const coloured = stepLines(status, { ...options, colour: true });
+  assert.notDeepEqual(coloured, stepLines(status, { ...options, colour: false }));
+  assert.deepEqual(coloured.map(stripVTControlCharacters), stepLines(status, { ...options, colour: false }));
+});
+
+test('in a pipe each change is one line, said once', () => {
+  const lines: string[] = [];
+  const progress = plainProgress(
+    (line) => lines.push(line),
+    () => NOW,
+  );
+  progress.status(status);
+  progress.status(status);
+  progress.notice('no worker answers');
+  progress.notice('no worker answers');
+  assert.equal(lines.length, 3);
+  assert.equal(lines[0], 'plan the training (site) done in 2.0 s: job abc');
+  assert.match(lines[1] ?? '', /^provision and lease the VM \(site\) running: /);
+  assert.match(lines[2] ?? '', /no worker answers/);
+});
+
+const result = {
+  job: 'b'.repeat(20),
+  site: 'demo',
+  virtualMachine: 'demo-ds1-v2',
+  computeTarget: { state: 'attached', name: 'demo-ds1-v2', resourceId: '/x' },
+  run: { experimentId: '1', runId: 'r' },
+  model: { name: 'heart', version: 2, resourceId: '/m', modelUri: 'azureml://m', type: 'mlflow_model', tags: {} },
+  image: {
+    registry: 'r:1',
+    repository: 'edge-train/heart',
+    tag: 'v2',
+    digest: `sha256:${'c'.repeat(64)}`,
+    uploadedBytes: 0,
+  },
+  metrics: [
+    { name: 'training_score', value: 1, step: 0, timestamp: 0 },
+    { name: 'test_accuracy', value: 0.97902, step: 0, timestamp: 0 },
+    { name: 'loss', value: null, step: 0, timestamp: 0 },
+  ],
+  parameters: { C: '1.0' },
+  data: { rootDigest: 'd'.repeat(64), files: 1, bytes: 125_516 },
+  released: {
+    output: 'model',
+    modelType: 'mlflow_model',
+    artifacts: [{ path: 'MLmodel', bytes: 1500, sha256: 'e'.repeat(64) }],
+    digest: 'f'.repeat(64),
+    bytes: 1500,
+  },
+  receipt: 'a'.repeat(64),
+  trainingSeconds: 12.3,
+} as const satisfies TrainModelResult;
+
+test('the summary tells what was made, where the data stayed and what left', () => {
+  const text = summary(result, { workflowId: 'train-demo-heart-x', ui: 'http://ui/x' }).join('\n');
+  for (const part of [
+    /^Model +heart version 2/m,
+    new RegExp(`^Image +r:1/edge-train/heart@sha256:c{64}$`, 'm'),
+    /all of it was there already/,
+    /^Metrics +loss not a number, test_accuracy 0\.979, training_score 1$/m,
+    /^Stayed +1 file of data, 126 kB, at demo/m,
+    /^Left +1 file, 1\.5 kB/m,
+    /MLmodel 1\.5 kB e{12}$/m,
+    /names and values of 3 metrics and 1 parameter$/m,
+    /^Receipt +a{64}$/m,
+    /^Run +train-demo-heart-x\n +http:\/\/ui\/x$/m,
+  ])
+    assert.match(text, part);
+});
+
+test('sizes, times and texts are short and safe', () => {
+  assert.deepEqual([0, 999, 1000, 1536, 125_516, 5e9].map(bytesText), [
+    '0 B',
+    '999 B',
+    '1.0 kB',
+    '1.5 kB',
+    '126 kB',
+    '5.0 GB',
+  ]);
+  assert.deepEqual([0, 9_940, 59_400, 61_000, 3_725_000].map(durationText), [
+    '0.0 s',
+    '9.9 s',
+    '59 s',
+    '1 min 01 s',
+    '1 h 02 min',
+  ]);
+  assert.equal(cut('❤❤❤', 2), '❤…');
+  assert.equal(printable('a\u001b[0m\r\n\u202eé'), 'a\\u001b[0m\\u000d\\u000a\\u202eé');
+});
+
+test('what crossed the uplink is told by destination', () => {
+  const destination = { target: 'h:443', tunnels: 2, refused: 1, sent: 1500, received: 10 };
+  assert.match(uplinkLines([destination])[1] ?? '', /h:443 +out +1\.5 kB +in +10 B +2 tunnels, 1 refused/);
+  assert.deepEqual(uplinkLines([]), ['Nothing crossed the site’s uplink.']);
+});
