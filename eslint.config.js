@@ -1,5 +1,4 @@
 import js from '@eslint/js';
-import importX from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 import { importTableRule } from './setup/lint/import-table-rule.mjs';
 
@@ -13,10 +12,9 @@ export default tseslint.config(
   {
     files: ['**/*.{ts,mts,mjs}'],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
-    plugins: { 'import-x': importX, 'edge-train': { rules: { 'import-table': importTableRule } } },
+    plugins: { 'edge-train': { rules: { 'import-table': importTableRule } } },
     rules: {
       'edge-train/import-table': 'error',
-      'import-x/no-extraneous-dependencies': ['error', { includeTypes: true }],
       'max-lines': ['error', { max: 250 }],
       eqeqeq: ['error', 'always', { null: 'ignore' }],
       'no-undef': 'off', // TypeScript's own check does this, and knows Node's globals

@@ -85,6 +85,18 @@ const noImage = verdict(
   false,
   'Correct virtualMachines.image in site.yml, or ask the operator for that image.',
 );
+const installFailed = verdict(
+  'host',
+  'InstallFailed',
+  false,
+  'The cause has the installer’s last words: correct the VM image or the site file, then start the run again.',
+);
+const installCut = verdict(
+  'host',
+  'InstallInterrupted',
+  true,
+  'The VM’s agent was cut off or could not download; it is tried again.',
+);
 const diskFull = verdict('host', 'DiskFull', false, 'Free space on the disk that is named.');
 
 /** By Azure's error code; nested codes are looked up first, since `DeploymentFailed` says nothing. */
@@ -122,6 +134,10 @@ export const azureCodes: Readonly<Record<string, Verdict>> = {
   BlobNotFound: absent,
   ImageNotFound: noImage,
   PlatformImageNotFound: noImage,
+  VMExtensionProvisioningError: installFailed,
+  VMExtensionHandlerNonTransientError: installFailed,
+  VMExtensionProvisioningTimeout: installCut,
+  VMAgentStatusCommunicationError: installCut,
   BlobAlreadyExists: verdict('internal', 'AlreadyExists', false, 'What is there already is used.'),
   ConditionNotMet: changed,
   SasExpired: expired,

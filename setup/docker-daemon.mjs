@@ -75,22 +75,26 @@ async function answering(folder, host, child) {
 }
 
 /**
- * A daemon that was killed leaves its pidfile, and dockerd believes it when any process has that pid now. One that
- * is alive but does not answer is ended.
+ * A daemon that was killed leaves its pidfile, and dockerd believes it when any process has that pid now; and it leaves
+ * its containerd, which lets no other start. Processes of this folder's daemon are ended, whatever they are at.
  * @param {string} folder
  */
 async function endStale(folder) {
-  const file = path.join(folder, 'dockerd.pid');
-  const pid = Number(await readFile(file, 'utf8').catch(() => ''));
-  if (pid > 1) {
-    const isOurs = async () =>
-      (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).includes(`${folder}/data`);
-    const begun = Date.now();
-    if (await isOurs()) process.kill(pid, 'SIGTERM');
-    while (await isOurs()) {
-      if (Date.now() - begun > stopLimit) process.kill(pid, 'SIGKILL');
-      await pause(100);
-    }
+  const pidFiles = [path.join(folder, 'dockerd.pid'), path.join(folder, 'exec/containerd/containerd.pid')];
+  for (const file of pidFiles) {
+    const pid = Number(await readFile(file, 'utf8').catch(() => ''));
+    if (pid > 1) await endOurs(pid, folder);
+    await rm(file, { force: true });
   }
-  await rm(file, { force: true });
+}
+
+/** @param {number} pid @param {string} folder which a process must name to be ours */
+async function endOurs(pid, folder) {
+  const isOurs = async () => (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).includes(`${folder}/`);
+  const begun = Date.now();
+  if (await isOurs()) process.kill(pid, 'SIGTERM');
+  while (await isOurs()) {
+    if (Date.now() - begun > stopLimit) process.kill(pid, 'SIGKILL');
+    await pause(100);
+  }
 }

@@ -17,21 +17,25 @@ export async function run(program, args, { cwd, env = process.env, input, surviv
   const child = spawn(file, argv, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'], detached: survives });
   if (!survives) children.add(child);
   let stdout = '';
-  let tail = '';
+  let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text) => (tail = (tail + text).slice(-4000)));
+  child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
   child.stdin.on('error', () => {}).end(input);
   try {
     const [code, signal] = await new Promise((resolve, reject) => {
       child.on('error', reject).on('close', (...end) => resolve(end));
     });
     if (code === 0) return stdout;
-    throw new Error(
-      `${program} ${args[0] ?? ''} ended with ${signal ?? code}: ${(tail || stdout.slice(-4000)).trim()}`,
-    );
+    throw new Error(`${program} ${args[0] ?? ''} ended with ${signal ?? code}: ${shortened(stderr || stdout)}`);
   } finally {
     children.delete(child);
   }
+}
+
+/** What went wrong stands at one end or the other of what a program wrote. @param {string} text */
+function shortened(text) {
+  const lines = text.trim().split('\n');
+  return lines.length <= 30 ? lines.join('\n') : [...lines.slice(0, 15), '…', ...lines.slice(-15)].join('\n');
 }
 
 /**

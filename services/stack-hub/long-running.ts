@@ -113,12 +113,14 @@ function ended(answer: ArmAnswer, style: 'async' | 'location', doing: string): b
   return state === 'Succeeded';
 }
 
-/** Azure's Retry-After where it gives one; else from 200 ms up. Never longer than a heartbeat may be silent. */
+/** Soon at first, since much is done at once; then Azure's Retry-After where it gives one, never longer than 15 s. */
 function pauses(): (answer: ArmAnswer | undefined, progress: Progress) => Promise<void> {
   let own = 200;
+  let first = true;
   return async (answer, progress) => {
     const asked = Number(answer?.headers.get('retry-after')) * 1000;
-    const wait = Math.min(Number.isFinite(asked) && asked > 0 ? asked : own, LONGEST_WAIT_MS);
+    const wait = first || !(asked > 0) ? own : Math.min(asked, LONGEST_WAIT_MS);
+    first = false;
     own = Math.min(own * 1.5, 5_000);
     await delay(wait, undefined, progress.signal ? { signal: progress.signal } : {}).catch((error: unknown) => {
       progress.signal?.throwIfAborted();

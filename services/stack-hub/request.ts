@@ -50,7 +50,10 @@ export async function sendArm(hub: StackHub, request: ArmRequest, doing: string)
 export function armError(answer: ArmAnswer, doing: string): ServiceError {
   const chain = errorChain((answer.body as { error?: unknown } | undefined)?.error ?? answer.body);
   const known = chain.find(({ code }) => Object.hasOwn(azureCodes, code));
-  const { code, message } = known ?? chain[0] ?? { code: '', message: 'the answer says nothing more' };
+  const { code: said, message: words } = known ?? chain[0] ?? { code: '', message: 'the answer says nothing more' };
+  const message = oneLine(words);
+  const code =
+    INSTALL_CUT.test(message) && said === 'VMExtensionProvisioningError' ? 'VMExtensionProvisioningTimeout' : said;
   const notQuota = code === 'OperationNotAllowed' && !/quota/i.test(message);
   return toServiceError(
     Object.assign(new Error(notQuota ? `${code}: ${message}` : message), {
@@ -60,6 +63,15 @@ export function armError(answer: ArmAnswer, doing: string): ServiceError {
     }),
     doing,
   );
+}
+
+/** CustomScript's exit codes for a download that failed, and for a VM that went down in the middle. */
+const INSTALL_CUT = /exit status=(53|255)\b/;
+
+/** An extension's last words stand at the end of many lines. */
+function oneLine(words: string): string {
+  const line = words.replace(/\s*\n\s*/g, ' ').trim();
+  return line.length <= 450 ? line : `${line.slice(0, 150)} … ${line.slice(-295)}`;
 }
 
 /** Innermost first: `DeploymentFailed` and the like only say that something inside them failed. */

@@ -99,12 +99,10 @@ export async function deleteResource(hub: StackHub, address: Address, progress: 
   if (!ours) requireOurs(existing, address);
   const doing = `deleting ${address.path} on ${hub.endpoint}`;
   const path = resourceId(hub, address);
-  const answer = await sendArm(
-    hub,
-    { method: 'DELETE', path, apiVersion: address.apiVersion, signal: progress.signal },
-    doing,
-  );
-  await followOperation(hub, operationOf(path, answer), progress, doing);
+  if (existing.properties.provisioningState !== 'Deleting') {
+    const request = { method: 'DELETE', path, apiVersion: address.apiVersion, signal: progress.signal } as const;
+    await followOperation(hub, operationOf(path, await sendArm(hub, request, doing)), progress, doing);
+  }
   await waitUntil(progress, { target: path }, async () => {
     const left = await getResource(hub, address, progress.signal);
     if (left?.properties.provisioningState === 'Failed') throw failedState(left, address, doing);

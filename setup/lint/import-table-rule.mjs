@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import { importTable } from './import-table.mjs';
@@ -7,17 +8,25 @@ export const importTableRule = {
   meta: {
     type: /** @type {const} */ ('problem'),
     schema: [],
-    messages: { refused: '{{what}} may not be imported into {{room}}/ (import table, docs and setup/lint): {{why}}' },
+    messages: {
+      undeclared: '{{what}} is not in package.json: it is there by chance',
+      refused: '{{what}} may not be imported into {{room}}/ (import table, docs and setup/lint): {{why}}',
+    },
   },
   /** @param {any} context */
   create(context) {
     const file = path.relative(context.cwd, context.filename).split(path.sep).join('/');
     const row = rowOf(file);
-    if (!row) return {};
+    const declared = declaredPackages(context.cwd);
     /** @param {any} node @param {any} source @param {boolean} typeOnly */
     const check = (node, source, typeOnly) => {
-      const why = source?.type === 'Literal' ? refusal(row, file, String(source.value), typeOnly) : unreadable(source);
-      if (why) context.report({ node, messageId: 'refused', data: { what: nameOf(source), room: row.name, why } });
+      const specifier = source?.type === 'Literal' ? String(source.value) : undefined;
+      const why = row && (specifier === undefined ? unreadable(source) : refusal(row, file, specifier, typeOnly));
+      const data = { what: nameOf(source), room: row?.name, why };
+      if (why) context.report({ node, messageId: 'refused', data });
+      else if (specifier && isPackage(specifier) && !declared.has(packageName(specifier))) {
+        context.report({ node, messageId: 'undeclared', data });
+      }
     };
     return listeners(check);
   },
@@ -103,6 +112,24 @@ function unreadable(source) {
 /** @param {any} source */
 function nameOf(source) {
   return source?.type === 'Literal' ? `'${source.value}'` : 'a computed name';
+}
+
+/** @type {Map<string, Set<string>>} */
+const declaredIn = new Map();
+
+/** The packages that the clone's package.json names. @param {string} root */
+function declaredPackages(root) {
+  const known = declaredIn.get(root);
+  if (known) return known;
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  const declared = new Set(Object.keys({ ...dependencies, ...devDependencies }));
+  declaredIn.set(root, declared);
+  return declared;
+}
+
+/** Neither a path, nor Node's own. @param {string} specifier */
+function isPackage(specifier) {
+  return !/^[./#]|^(file|data|https?):/.test(specifier) && !isBuiltin(specifier);
 }
 
 /** @param {string} specifier `@scope/name/sub` or `name/sub` */

@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -30,7 +30,7 @@ export interface TestCloud {
   readonly registry: Registry;
   readonly workspace: Workspace;
   readonly directory: string;
-  /** `EDGE_TRAIN`-style facts of `cloud.yml`, written anew. */
+  /** Writes `cloud.yml` anew, with a change. */
   configure(change: (file: Record<string, Record<string, unknown>>) => void): Promise<void>;
   /** How often a step said that it lives. */
   readonly beats: () => number;
@@ -257,9 +257,4 @@ export async function stage(
   await container.createIfNotExists();
   for (const { path, content } of files)
     await container.getBlockBlobClient(stagingPath(job, path)).upload(content, content.length);
-}
-
-export async function makeFolder(path: string): Promise<string> {
-  await mkdir(path, { recursive: true });
-  return path;
 }

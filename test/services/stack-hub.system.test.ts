@@ -59,6 +59,14 @@ const puts = async (path: string, since = 0) => {
   return all.filter((each) => each.method === 'PUT' && each.path.split('?')[0]!.endsWith(path)).length;
 };
 
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error('what was waited for did not come within 30 s');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 describe('signing in', () => {
   it('finds the token service by the endpoint alone', async () => {
     assert.ok((await listSizes(hub)).some(({ name, memoryMiB }) => name === 'Standard_DS1_v2' && memoryMiB === 3584));
@@ -110,32 +118,38 @@ describe('a resource', () => {
     assert.equal((await make('never')).properties.provisioningState, 'Succeeded');
   });
 
-  it('is followed through trouble in mid-poll, and resumed from a heartbeat without a second PUT', async () => {
-    heartbeats.length = 0;
-    const hold = await fixture.fault({ route: 'PUT /**/slow-nsg', moment: 'operation', action: 'hold' });
-    const cancelled = new AbortController();
-    const first = make('slow', { ...progress, signal: cancelled.signal });
-    const target = resourceId(hub, group('slow'));
-    const polled = () => heartbeats.find((each) => each?.target === target && each.poll);
-    const deadline = Date.now() + 20_000;
-    while (!polled() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
-    const state = polled();
-    assert.ok(state?.poll);
-    assert.doesNotMatch(JSON.stringify(state), /secret|Bearer|eyJ/);
-    cancelled.abort(new Error('the worker was killed'));
-    await assert.rejects(first, /the worker was killed/);
+  it(
+    'is followed through trouble in mid-poll, and resumed from a heartbeat without a second PUT',
+    { timeout: 90_000 },
+    async () => {
+      heartbeats.length = 0;
+      const hold = await fixture.fault({ route: 'PUT /**/slow-nsg', moment: 'operation', action: 'hold' });
+      const cancelled = new AbortController();
+      const first = make('slow', { ...progress, signal: cancelled.signal });
+      const target = resourceId(hub, group('slow'));
+      const polled = () => heartbeats.find((each) => each?.target === target && each.poll);
+      await until(
+        async () =>
+          polled() !== undefined && (await fixture.admin<{ held: string[] }[]>('GET', '/faults'))[0]!.held.length > 0,
+      );
+      const state = polled();
+      assert.ok(state?.poll);
+      assert.doesNotMatch(JSON.stringify(state), /secret|Bearer|eyJ/);
+      cancelled.abort(new Error('the worker was killed'));
+      await assert.rejects(first, /the worker was killed/);
 
-    await fixture.fault({
-      route: 'GET /**/operations/*',
-      moment: 'before',
-      action: { status: 503, code: 'ServerBusy' },
-      count: 2,
-    });
-    const second = make('slow', { ...progress, resumed: JSON.parse(JSON.stringify(state)) as unknown });
-    await fixture.admin('POST', `/faults/${hold}/release`);
-    assert.equal((await second).properties.provisioningState, 'Succeeded');
-    assert.equal(await puts('slow-nsg'), 1);
-  });
+      await fixture.fault({
+        route: 'GET /**/operations/*',
+        moment: 'before',
+        action: { status: 503, code: 'ServerBusy' },
+        count: 2,
+      });
+      const second = make('slow', { ...progress, resumed: JSON.parse(JSON.stringify(state)) as unknown });
+      await fixture.admin('POST', `/faults/${hold}/release`);
+      assert.equal((await second).properties.provisioningState, 'Succeeded');
+      assert.equal(await puts('slow-nsg'), 1);
+    },
+  );
 
   it('that failed inside its operation says Azure’s own code, and is put again by the next attempt', async () => {
     await fixture.fault({

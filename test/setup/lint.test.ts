@@ -150,7 +150,7 @@ plant('test', "import { test } from 'node:test';\ntest.only('x', () => {});", 'n
 plant('test', "import { test } from 'node:test';\ntest('x', { skip: true }, () => {});", 'no-restricted-syntax');
 plant('services', 'const f = async () => 1;\nf();', '@typescript-eslint/no-floating-promises');
 plant('services', 'const f = async () => true;\nif (f()) console.log(1);', '@typescript-eslint/no-misused-promises');
-plant('services', "import 'debug';", 'import-x/no-extraneous-dependencies');
+for (const room of ['services', 'test']) plant(room, "import 'debug';", table);
 plant('services', '// eslint-disable-next-line no-debugger\nexport const x = 1;', 'null');
 plant('test', "import { test } from 'node:test';\ntest('x', async () => {});");
 for (const room of ['test', 'bench'])

@@ -1,6 +1,7 @@
 """Trains a classifier on the Wisconsin diagnostic breast cancer data: an ordinary Azure ML training script."""
 
 import argparse
+from importlib.metadata import version
 from pathlib import Path
 
 import mlflow
@@ -11,6 +12,8 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+REQUIREMENTS = ["cloudpickle", "mlflow-skinny", "numpy", "pandas", "scikit-learn", "scipy"]
 
 
 def main() -> None:
@@ -40,7 +43,8 @@ def main() -> None:
         model,
         args.model,
         signature=infer_signature(train_x, predicted),
-        pip_requirements=["mlflow", "scikit-learn", "pandas"],
+        # What it takes to load the model, as it is here: another numpy may not be able to read it.
+        pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
     )
     # For those on site: they hold patients' numbers, so they are not part of the model.
     args.predictions.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { SiteGrant } from '../../domain/grant.ts';
+import { MachinePrivateKey } from '../../domain/machine-config.ts';
+import type { Evidence } from '../../domain/model-version.ts';
+import { canonicalArtifacts } from '../../domain/release.ts';
+import { TrainModelInput } from '../../domain/train-model-input.ts';
+import type { TrainingPlan } from '../../domain/training-plan.ts';
+import type { InstalledMachine } from '../../domain/virtual-machine.ts';
+import { openContainer, putIfAbsent, readText, replaceText, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
+import { generateMachineKey, openSeal, sha256, verifyStatement } from '../../services/signing.ts';
+import { validInput } from '../domain/valid-input.ts';
+import { startSite, type TestSite } from './site.ts';
+
+let site: TestSite;
+let plan: TrainingPlan;
+let machine: InstalledMachine;
+let privateKey: MachinePrivateKey;
+
+before(async () => {
+  site = await startSite();
+  await site.put('hospital', 'breast-cancer/wdbc.csv', 'radius\n17.99\n');
+  plan = await newPlan('run-1');
+  machine = await site.activities.enrolVirtualMachine(
+    await site.activities.provisionVirtualMachine(plan.virtualMachine),
+  );
+  const line = /printf %s '([^']+)'/.exec(site.machines.scripts.at(-1)?.commandToExecute ?? '')?.[1] ?? '';
+  const config = JSON.parse(Buffer.from(line, 'base64').toString()) as { privateKey: unknown };
+  privateKey = MachinePrivateKey.parse(config.privateKey);
+});
+after(() => site[Symbol.asyncDispose]());
+beforeEach(() => site.configure());
+
+const newPlan = (run: string) =>
+  site.activities.planTraining({
+    input: TrainModelInput.parse(validInput()),
+    workflowId: 'train',
+    originalExecutionRunId: run,
+  });
+
+describe('a grant', () => {
+  it('opens on the VM alone, reads the plan’s store and writes to the run container', async () => {
+    const sealed = await site.activities.grantData({ plan, machineKey: machine.publicKey });
+    assert.doesNotMatch(JSON.stringify(sealed), /sig=/);
+    await assert.rejects(openSeal(sealed.jwe, generateMachineKey().privateKey), { type: 'SealBroken' });
+    const grant = SiteGrant.parse(await openSeal(sealed.jwe, privateKey));
+    const connection = { ca: site.fixture.ca, apiVersion: STACK_HUB_VERSION };
+    const store = openContainer(grant.stores['hospital']!, connection);
+    const runs = openContainer(grant.runs, connection);
+    assert.equal(await readText(store, 'breast-cancer/wdbc.csv'), 'radius\n17.99\n');
+    await assert.rejects(putIfAbsent(store, 'leak', 'x'), { retryable: false });
+    assert.equal(await putIfAbsent(runs, `runs/${plan.job}/log.txt`, 'line'), true);
+    assert.equal(grant.plan, `runs/${plan.job}/plan.json`);
+    assert.ok((await readText(runs, grant.plan))?.includes(plan.job));
+    assert.deepEqual(Object.keys(grant.stores), ['hospital']);
+    const hours = (Date.parse(sealed.expires) - Date.now()) / 3_600_000;
+    assert.ok(hours > 0.9 && hours <= 1);
+  });
+
+  it('is not given to a key that ARM does not know, nor for a VM that is not enrolled', async () => {
+    const refused = { class: 'policy', type: 'KeyMismatch', retryable: false };
+    await assert.rejects(site.activities.grantData({ plan, machineKey: generateMachineKey().publicKey }), refused);
+  });
+
+  it('is not given for a plan that the workflow changed, made up, or that a VM overwrote', async () => {
+    const refused = { class: 'policy', type: 'PlanForged', retryable: false };
+    const inputs = [{ ...plan.inputs[0]!, data: { store: 'hospital', path: 'patients.csv' } }];
+    await assert.rejects(
+      site.activities.grantData({ plan: { ...plan, inputs }, machineKey: machine.publicKey }),
+      refused,
+    );
+    await assert.rejects(
+      site.activities.grantData({ plan: { ...plan, job: '0'.repeat(20) }, machineKey: machine.publicKey }),
+      refused,
+    );
+
+    const other = await newPlan('run-2');
+    const path = `runs/${other.job}/plan.json`;
+    const container = site.blobs.container('runs');
+    await replaceText(
+      container,
+      path,
+      (await readText(container, path))!.replace('wdbc.csv', 'patients.csv'),
+      'application/json',
+    );
+    await assert.rejects(site.activities.grantData({ plan: other, machineKey: machine.publicKey }), refused);
+  });
+
+  it('is not given for a store that the operator has taken away since', async () => {
+    await site.configure({ dataStores: {}, dataAssets: {} });
+    await assert.rejects(site.activities.grantData({ plan, machineKey: machine.publicKey }), {
+      class: 'policy',
+      type: 'StoreWithdrawn',
+      message: /hospital/,
+    });
+  });
+});
+
+describe('a receipt', () => {
+  it('is signed over the evidence, kept on site, and the same when it is asked for again', async () => {
+    const first = await site.activities.issueReceipt(evidence());
+    assert.deepEqual(await site.activities.issueReceipt(evidence()), first);
+    const stored = await readText(site.blobs.container('runs'), first.path);
+    assert.equal(sha256(stored!), first.digest);
+    const statement = verifyStatement(first.envelope, site.receiptPublicKey) as {
+      subject: unknown;
+      predicate: Record<string, unknown>;
+    };
+    assert.deepEqual(statement.subject, [{ name: 'model.onnx', digest: { sha256: 'a'.repeat(64) } }]);
+    assert.deepEqual(statement.predicate['metrics'], ['accuracy', 'loss']);
+    assert.deepEqual(statement.predicate['data'], { rootDigest: 'b'.repeat(64), files: 1, bytes: 13 });
+  });
+
+  it('survives a lost answer', async () => {
+    const other = { ...evidence(), plan: await newPlan('run-lost') };
+    const request = { ...other, completed: { ...other.completed, job: other.plan.job } };
+    await site.fixture.fault({
+      route: `PUT /sitedata/runs/runs/${other.plan.job}/receipt.json`,
+      moment: 'after',
+      action: 'drop',
+      count: 3,
+    });
+    const receipt = await site.activities.issueReceipt(request).catch(() => site.activities.issueReceipt(request));
+    assert.equal(sha256((await readText(site.blobs.container('runs'), receipt.path))!), receipt.digest);
+    await site.fixture.admin('DELETE', '/faults');
+  });
+
+  it('of other evidence, or of another’s hand, is refused', async () => {
+    const changed = evidence();
+    const refused = { class: 'policy', retryable: false };
+    await assert.rejects(site.activities.issueReceipt({ ...changed, completed: { ...changed.completed, starts: 2 } }), {
+      ...refused,
+      type: 'OtherReceipt',
+    });
+    const path = `runs/${plan.job}/receipt.json`;
+    await replaceText(site.blobs.container('runs'), path, '{"forged": true}', 'application/json');
+    await assert.rejects(site.activities.issueReceipt(changed), { ...refused, type: 'OtherReceipt' });
+  });
+
+  it('is refused for a pickle, by the site’s file as it is now', async () => {
+    const pickled = evidence('model.pkl');
+    await assert.rejects(site.activities.issueReceipt(pickled), {
+      class: 'policy',
+      type: 'ReleaseRefused',
+      message: /model\.pkl is a pickle/,
+    });
+    const other = await newPlan('run-pickle');
+    await site.configure({ release: { pickle: 'allow' } });
+    await site.activities.issueReceipt({
+      ...pickled,
+      plan: other,
+      completed: { ...pickled.completed, job: other.job },
+    });
+  });
+
+  const lies: [string, (evidence: Evidence) => Evidence][] = [
+    ['another digest', (each) => ({ ...each, release: { ...each.release, digest: 'c'.repeat(64) } })],
+    ['other bytes', (each) => ({ ...each, release: { ...each.release, bytes: 1 } })],
+    ['another output', (each) => ({ ...each, release: { ...each.release, output: 'default' } })],
+    ['another job', (each) => ({ ...each, completed: { ...each.completed, job: '0'.repeat(20) } })],
+    ['another VM', (each) => ({ ...each, machine: { ...each.machine, name: 'other' } })],
+    ['another environment', (each) => ({ ...each, environment: { ...each.environment, digest: 'x' } })],
+    ['more data', (each) => ({ ...each, inputs: { ...each.inputs, data: { ...each.inputs.data, bytes: 99 } } })],
+  ];
+  for (const [name, lie] of lies) {
+    it(`is refused for evidence that does not fit together: ${name}`, async () => {
+      await assert.rejects(site.activities.issueReceipt(lie(evidence())), {
+        class: 'policy',
+        type: 'EvidenceRefused',
+        retryable: false,
+      });
+    });
+  }
+});
+
+function evidence(path = 'model.onnx'): Evidence {
+  const artifacts = [{ path, bytes: 5, sha256: 'a'.repeat(64) }];
+  const at = '2026-11-24T00:00:00Z';
+  return {
+    plan,
+    machine: { name: machine.name, bundle: machine.bundle },
+    environment: { digest: plan.environment.digest, lock: 'd'.repeat(64), python: '3.11', packages: [], cached: false },
+    inputs: { data: { rootDigest: 'b'.repeat(64), files: 1, bytes: 13 }, cached: false },
+    completed: {
+      ...{ job: plan.job, exitCode: 0, starts: 1, startedAt: at, endedAt: at, bootId: 'boot', log: 'log.txt' },
+      parameters: { C: '1' },
+      metrics: [
+        { name: 'loss', value: 0.1, step: 0, timestamp: 0 },
+        { name: 'accuracy', value: 0.9, step: 0, timestamp: 0 },
+      ],
+    },
+    release: {
+      output: 'model',
+      modelType: 'mlflow_model',
+      artifacts,
+      digest: sha256(canonicalArtifacts(artifacts)),
+      bytes: 5,
+    },
+  };
+}

@@ -1,0 +1,285 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { TrainModelInput, type TrainModelRequest } from '../../domain/train-model-input.ts';
+import { PlanFile, type TrainingPlan } from '../../domain/training-plan.ts';
+import { findBlob, readText, replaceText } from '../../services/blob-storage.ts';
+import { sha256 } from '../../services/signing.ts';
+import { validInput } from '../domain/valid-input.ts';
+import { startSite, type TestSite } from './site.ts';
+
+let site: TestSite;
+let runs = 0;
+before(async () => {
+  site = await startSite({ cores: 8 });
+  await site.put('hospital', 'breast-cancer/wdbc.csv', 'radius,texture\n17.99,10.38\n');
+  for (const name of ['a.csv', 'b/c.csv']) await site.put('hospital', `scans/${name}`, name);
+  await site.put('hospital', 'scans-other/x', 'x');
+});
+after(() => site[Symbol.asyncDispose]());
+beforeEach(() => site.configure());
+
+type Change = (input: TrainModelRequest) => void;
+const plan = (change: Change = () => {}, run = `run-${++runs}`): Promise<TrainingPlan> => {
+  const input = validInput();
+  change(input);
+  return site.activities.planTraining({
+    input: TrainModelInput.parse(input),
+    workflowId: 'train-demo',
+    originalExecutionRunId: run,
+  });
+};
+const refused = (change: Change, expected: { class?: string; message: RegExp }) =>
+  assert.rejects(
+    plan(change),
+    (error: Error & { type: string; class: string; retryable: boolean; issues?: unknown[] }) => {
+      assert.deepEqual([error.type, error.class, error.retryable], ['InvalidInput', expected.class ?? 'input', false]);
+      assert.match(error.message, expected.message);
+      assert.ok(error.issues && error.issues.length > 0);
+      return true;
+    },
+  );
+
+describe('a plan', () => {
+  it('freezes names, paths in the cage, limits and the blobs with their etags', async () => {
+    const made = await plan();
+    assert.equal(made.command, 'python train.py --data /job/inputs/data/wdbc.csv --model /job/outputs/model');
+    assert.equal(made.virtualMachine.name, 'demo-ds1-v2');
+    assert.deepEqual(made.model, { name: 'breast-cancer', output: 'model', path: '', type: 'mlflow_model', tags: {} });
+    assert.deepEqual(made.inputs[0], {
+      name: 'data',
+      type: 'uri_file',
+      data: { store: 'hospital', path: 'breast-cancer/wdbc.csv' },
+      files: 1,
+      bytes: 27,
+    });
+    const text = await readText(site.blobs.container('runs'), `runs/${made.job}/plan.json`);
+    const file = PlanFile.parse(JSON.parse(text ?? ''));
+    assert.deepEqual(file.plan, made);
+    assert.deepEqual(file.inputs[0]?.blobs, [
+      await findBlob(site.blobs.container('hospital'), 'breast-cancer/wdbc.csv'),
+    ]);
+  });
+
+  it('is the same for the same run, even when the data or the site changed since', async () => {
+    const first = await plan(undefined, 'same');
+    await site.put('hospital', 'breast-cancer/wdbc.csv', 'radius,texture\n17.99,10.38\n20.57,17.77\n');
+    await site.configure({ release: { pickle: 'allow' } });
+    assert.deepEqual(await plan(undefined, 'same'), first);
+    const next = await plan(undefined, 'next');
+    assert.notEqual(next.job, first.job);
+    assert.equal(next.release.pickle, 'allow');
+    assert.notEqual(next.siteFile, first.siteFile);
+  });
+
+  it('that someone else wrote into the run container is none', async () => {
+    const first = await plan(undefined, 'forged');
+    const path = `runs/${first.job}/plan.json`;
+    const container = site.blobs.container('runs');
+    const forged = (await readText(container, path))!.replace('breast-cancer/wdbc.csv', 'scans/a.csv');
+    await replaceText(container, path, forged, 'application/json');
+    assert.deepEqual(await plan(undefined, 'forged'), first);
+    assert.notEqual(sha256((await readText(container, path))!), sha256(forged));
+  });
+
+  it('sets a folder’s path, literals as Python prints them, and what --input says', async () => {
+    const made = await plan((input) => {
+      input.job.command =
+        'run ${{inputs.scans}} ${{ inputs.rate }} ${{inputs.flag}} ${{inputs.data}} ${{outputs.default}}';
+      input.job.inputs = {
+        ...input.job.inputs,
+        scans: { type: 'uri_folder', path: 'https://elsewhere/x' },
+        rate: 0.5,
+        flag: true,
+      };
+      input.data = { scans: { store: 'hospital', path: 'scans' } };
+    });
+    assert.equal(made.command, 'run /job/inputs/scans 0.5 True /job/inputs/data/wdbc.csv /job/outputs/default');
+    assert.deepEqual(
+      made.inputs.map(({ name, files, bytes }) => [name, files, bytes]),
+      [
+        ['data', 1, made.inputs[0]!.bytes],
+        ['scans', 2, 12],
+      ],
+    );
+  });
+
+  it('takes an asset of the site’s map, an inline conda file, and the tighter of two time limits', async () => {
+    await site.configure({ limits: { maxSeconds: 3600 } });
+    const made = await plan((input) => {
+      input.job.inputs = { data: { type: 'uri_file', path: 'azureml:tumours@latest' } };
+      input.job.environment = {
+        name: 'own',
+        conda_file: { dependencies: ['python=3.11', { pip: ['scikit-learn', 'numpy<2'] }] },
+      };
+      input.job.limits = { timeout: 86_400 };
+      input.job.compute = 'azureml:cpu-cluster';
+      input.job.resources = { shm_size: '64m' };
+    });
+    assert.equal(made.inputs[0]?.data.path, 'breast-cancer/wdbc.csv');
+    assert.deepEqual(made.environment.requirements, ['numpy<2', 'scikit-learn']);
+    assert.equal(made.limits.seconds, 3600);
+    assert.equal(made.limits.sharedMemoryMiB, 64);
+    assert.equal(made.run.tags['job-file.compute'], 'azureml:cpu-cluster');
+  });
+
+  it('finds the model where model.path says', async () => {
+    const of = async (path: string | undefined, outputs: TrainModelRequest['job']['outputs']) => {
+      const { model } = await plan((input) => {
+        input.job.command = 'train';
+        input.job.outputs = outputs;
+        if (path !== undefined) input.model.path = path;
+      });
+      return [model.output, model.path, model.type];
+    };
+    assert.deepEqual(await of(undefined, undefined), ['default', '', 'custom_model']);
+    assert.deepEqual(await of('outputs/model', undefined), ['default', 'model', 'custom_model']);
+    assert.deepEqual(await of('./outputs/deep/er/', undefined), ['default', 'deep/er', 'custom_model']);
+    assert.deepEqual(await of('model/best', { model: { type: 'mlflow_model' }, other: null }), [
+      'model',
+      'best',
+      'mlflow_model',
+    ]);
+  });
+});
+
+describe('an input is refused before anything is made', () => {
+  const cases: [string, Change, { class?: string; message: RegExp }][] = [
+    ['another site', (input) => void (input.site = 'other'), { message: /site: this worker serves the site demo/ }],
+    [
+      'data that is not there',
+      (input) =>
+        void (input.job.inputs = {
+          data: { type: 'uri_file', path: 'azureml://datastores/hospital/paths/nowhere.csv' },
+        }),
+      { class: 'data', message: /job\.inputs\.data: is not there.*hospital\/nowhere\.csv/ },
+    ],
+    [
+      'a folder that is said to be a file',
+      (input) =>
+        void (input.job.inputs = { data: { type: 'uri_file', path: 'azureml://datastores/hospital/paths/scans' } }),
+      { class: 'data', message: /is a folder here/ },
+    ],
+    [
+      'a file that is said to be a folder',
+      (input) =>
+        void (input.job.inputs = {
+          data: { type: 'uri_folder', path: 'azureml://datastores/hospital/paths/scans/a.csv' },
+        }),
+      { class: 'data', message: /is a file here/ },
+    ],
+    [
+      'a store that the site has not',
+      (input) => void (input.job.inputs = { data: { type: 'uri_file', path: 'azureml://datastores/other/paths/x' } }),
+      { class: 'data', message: /it has hospital/ },
+    ],
+    [
+      'an asset of a stated version',
+      (input) => void (input.job.inputs = { data: { type: 'uri_file', path: 'azureml:tumours:3' } }),
+      { class: 'data', message: /no data asset of this site; dataAssets of site\.yml has tumours/ },
+    ],
+    [
+      'an environment that nobody mapped',
+      (input) => void (input.job.environment = 'azureml:tensorflow-2.16@latest'),
+      { message: /job\.environment: .*lightgbm-3\.3, sklearn-1\.5/ },
+    ],
+    [
+      'a size that the site lacks',
+      (input) => void (input.virtualMachine = { size: 'Standard_DS4_v2' }),
+      { message: /does not offer Standard_DS4_v2; these would do: Standard_DS1_v2, Standard_DS2_v2/ },
+    ],
+    [
+      'a GPU',
+      (input) => void (input.job.resources = { instance_type: 'Standard_NC4as_T4_v3' }),
+      { message: /job\.resources\.instance_type: .*GPU/ },
+    ],
+    [
+      'a size too small for its shared memory',
+      (input) => void Object.assign(input.job, { resources: { instance_type: 'Standard_DS1_v2', shm_size: '3g' } }),
+      { message: /Standard_DS1_v2 has 3584 MiB.*Standard_DS2_v2/ },
+    ],
+    [
+      'two models',
+      (input) => void (input.job.outputs = { model: { type: 'mlflow_model' }, other: { type: 'custom_model' } }),
+      { message: /model\.path: is required: 2 outputs are models.*model, other/ },
+    ],
+    [
+      'outputs of which none is a model',
+      (input) => void (input.job.outputs = { model: null }),
+      { message: /model\.path: is required.*default is \.\/outputs/ },
+    ],
+    [
+      'a model path that climbs',
+      (input) => void (input.model.path = 'model/../..'),
+      { message: /model\.path: must be OUTPUT/ },
+    ],
+    [
+      'a model path to no output',
+      (input) => void (input.model.path = 'nowhere'),
+      { message: /names no output of the job; these would do: model, default, outputs/ },
+    ],
+    [
+      'direct data',
+      (input) => void (input.job.inputs = { data: { type: 'uri_file', path: 'azureml:tumours', mode: 'direct' } }),
+      { class: 'data', message: /direct is refused/ },
+    ],
+  ];
+  for (const [name, change, expected] of cases) it(name, () => refused(change, expected));
+
+  it('telling all faults at once', () =>
+    refused(
+      (input) => {
+        input.job.inputs = { data: { type: 'uri_file', path: 'azureml://datastores/hospital/paths/nowhere.csv' } };
+        input.job.environment = 'azureml:unknown@latest';
+        input.virtualMachine = { size: 'Standard_DS4_v2' };
+        input.model.path = 'nowhere';
+      },
+      { message: /job\.environment[^]*model\.path[^]*virtualMachine\.size[^]*job\.inputs\.data/ },
+    ));
+
+  it('blobs whose names cannot be files', async () => {
+    await site.put('hospital', 'odd/a//b', 'x');
+    await site.put('hospital', 'clash/a', 'x');
+    await site.put('hospital', 'clash/a/b', 'x');
+    const folder =
+      (path: string): Change =>
+      (input) =>
+        void (input.job.inputs = { data: { type: 'uri_folder', path: `azureml://datastores/hospital/paths/${path}` } });
+    await refused(folder('odd'), { class: 'data', message: /name cannot be a file’s/ });
+    await refused(folder('clash'), { class: 'data', message: /a file and a folder at once/ });
+  });
+
+  it('and no VM, plan or message of ARM beyond reading comes of it', async () => {
+    const audit = await site.fixture.admin<{ method: string }[]>('GET', '/requests?front=stack-hub');
+    assert.deepEqual(new Set(audit.map(({ method }) => method)), new Set(['GET', 'POST'])); // POST: tokens and listKeys
+    assert.equal(site.machines.specs.size, 0);
+  });
+});
+
+describe('a site in trouble', () => {
+  it('without quota is class quota, and says what to do', async () => {
+    const small = await startSite({ cores: 0 });
+    try {
+      await small.put('hospital', 'breast-cancer/wdbc.csv', 'x');
+      const request = { input: TrainModelInput.parse(validInput()), workflowId: 'w', originalExecutionRunId: 'r' };
+      await assert.rejects(small.activities.planTraining(request), {
+        class: 'quota',
+        type: 'QuotaExceeded',
+        retryable: false,
+        message: /0 more cores, and Standard_DS1_v2 has 1/,
+      });
+    } finally {
+      await small[Symbol.asyncDispose]();
+    }
+  });
+
+  it('with a broken file, a missing key or a wrong secret says which, at the next attempt', async () => {
+    await site.configure({ receiptKey: 'file:/nowhere/receipt.key' });
+    await assert.rejects(plan(), { type: 'SecretUnavailable', message: /receipt\.key/ });
+    await site.configure({ sizes: [] });
+    await assert.rejects(plan(), { type: 'InvalidConfiguration', class: 'policy' });
+    await site.configure({ dataStores: { hospital: { account: 'sitedata', container: 'nowhere' } } });
+    await refused(() => {}, { class: 'data', message: /hospital/ });
+    await site.configure();
+    await plan();
+  });
+});
