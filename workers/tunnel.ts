@@ -9,7 +9,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
  * @returns the address to connect to instead
  */
 export async function openTunnel(uplink: string, target: string): Promise<{ address: string; close: () => void }> {
-  const server = createServer({ noDelay: true }, (client) => join(client, uplink, target));
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => join(client, uplink, target));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);
@@ -21,12 +21,21 @@ export async function openTunnel(uplink: string, target: string): Promise<{ addr
 /** RFC 9110, 9.3.6: any 2xx opens the tunnel, and what follows the head belongs to the target. */
 function join(client: Socket, uplink: string, target: string): void {
   const { hostname, port } = new URL(uplink);
-  const proxy = connect({ host: hostname, port: Number(port || 80), noDelay: true, keepAlive: true });
+  const proxy = connect({
+    host: hostname,
+    port: Number(port || 80),
+    noDelay: true,
+    keepAlive: true,
+    allowHalfOpen: true,
+  });
   const end = () => {
     client.destroy();
     proxy.destroy();
   };
-  for (const socket of [client, proxy]) socket.on('error', end).on('close', end);
+  for (const socket of [client, proxy]) socket.on('error', end);
+  // What was written to the other side is sent first.
+  client.on('close', () => proxy.destroySoon());
+  proxy.on('close', () => client.destroySoon());
   proxy.on('connect', () => proxy.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`));
   let head = Buffer.alloc(0);
   proxy.on('data', function onHead(chunk: Buffer) {

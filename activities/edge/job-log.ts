@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import type { AppendBlobClient, ContainerClient } from '@azure/storage-blob';
+import type { BlobContainer } from '../../services/blob-storage.ts';
 import { toServiceError } from '../../services/errors.ts';
 
 /** Append Block takes at most 4 MiB, and a blob at most 50,000 of them. */
@@ -15,9 +15,9 @@ export class JobLog {
   private lastCopy = 0;
   private readonly startedAt = Date.now();
   private readonly file: string;
-  private readonly blob: AppendBlobClient;
+  private readonly blob: ReturnType<BlobContainer['getAppendBlobClient']>;
 
-  constructor(file: string, container: ContainerClient, path: string) {
+  constructor(file: string, container: BlobContainer, path: string) {
     this.file = file;
     this.blob = container.getAppendBlobClient(path);
   }

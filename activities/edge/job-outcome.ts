@@ -39,7 +39,8 @@ export function outcome(plan: TrainingPlan, status: JobStatus): StartResult {
         class: 'host',
         type: 'CageRefused',
         cause: `The cage on the VM does not hold, so nothing was started: ${result.cage.refused.slice(0, 5).join('; ')}.`,
-        nextStep: 'Look at what changed edge-train-job@.service or systemd on the VM, or delete the VM: the next is new.',
+        nextStep:
+          'Look at what changed edge-train-job@.service or systemd on the VM, or delete the VM: the next is new.',
       }),
     );
   }
@@ -63,7 +64,8 @@ export function outcome(plan: TrainingPlan, status: JobStatus): StartResult {
       }),
     );
   }
-  if (result.serviceResult === 'success' && result.exitCode === 'exited' && result.cage.finished?.exit === 0) return result;
+  if (result.serviceResult === 'success' && result.exitCode === 'exited' && result.cage.finished?.exit === 0)
+    return result;
   return raise(
     failed({
       class: 'script',

@@ -78,10 +78,10 @@ export async function startProxy(
     asked.push(target);
     if (!allow.includes(target)) return void client.end('HTTP/1.1 403 Forbidden\r\n\r\n');
     const [name = '', port] = target.split(':');
-    const upstream = connect({ host: name, port: Number(port), noDelay: true });
+    const upstream = connect({ host: name, port: Number(port), noDelay: true, allowHalfOpen: true });
     for (const socket of [client, upstream]) {
       sockets.add(socket);
-      socket.on('error', () => {}).on('close', () => [client, upstream].forEach((each) => each.destroy()));
+      socket.on('error', () => {}).on('close', () => [client, upstream].forEach((each) => each.destroySoon()));
     }
     upstream.on('connect', () => {
       client.write('HTTP/1.1 200 Connection established\r\n\r\n');

@@ -37,10 +37,10 @@ def main():
     make_skeleton()
     changed = write_config(config)
     make_attach_account(config.get("attachAccount"))
-    install_units(bundle, version)
     sys.path.insert(0, bundle)
-    import prove
+    import prove  # of the bundle whose digest was checked
 
+    install_units(bundle, lambda text: prove.for_version(text, version))
     run("systemctl", "start", "edge-train-boot-id.service")
     run("systemctl", "start", "edge-train-launcher.socket")
     prove.prove_cage(version)
@@ -171,9 +171,8 @@ def make_attach_account(account):
         return
     name = account["username"]
     try:
-        entry = pwd.getpwnam(name)
-        if entry.pw_uid < 100 or name in ("root", "edge-train"):
-            stop("the attach account may not be %s" % name)
+        if pwd.getpwnam(name).pw_uid < 1000:
+            stop("the attach account may not be %s, which is one of the system's" % name)
     except KeyError:
         run("useradd", "--create-home", "--shell", "/bin/sh", "--user-group", name)
     home = pwd.getpwnam(name).pw_dir
@@ -182,16 +181,13 @@ def make_attach_account(account):
     write(home + "/.ssh/authorized_keys", "restrict %s\n" % account["publicKey"], 0o644)
 
 
-def install_units(bundle, version):
-    sys.path.insert(0, bundle)
-    import prove
-
+def install_units(bundle, for_this_systemd):
     changed = False
     for name in sorted(os.listdir(bundle + "/units")):
         with open("%s/units/%s" % (bundle, name)) as file:
             text = file.read()
         if name == "edge-train-job@.service":
-            text = prove.for_version(text, version)
+            text = for_this_systemd(text)
         changed |= write("%s/%s" % (UNITS, name), text, 0o644)
     if changed:
         run("systemctl", "daemon-reload")

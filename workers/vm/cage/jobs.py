@@ -5,14 +5,12 @@
 """
 
 import contextlib
-import fcntl
-import grp
-import json
 import os
-import pwd
 import shutil
 import subprocess
 import time
+
+from root_files import ensure, lock, lock_path, own, read, write
 
 HOME = "/var/lib/edge-train"
 JOBS = HOME + "/jobs"
@@ -67,8 +65,7 @@ def make_folders(path):
 
 
 def checked_limits(limits):
-    with open("/etc/edge-train/policy.json") as file:
-        policy = json.load(file)
+    policy = read("/etc/edge-train/policy.json")
     names = {"memoryBytes": 64 * MIB, "tasks": 16, "seconds": 1, "logBytes": 1, "sharedMemoryBytes": 0}
     if not isinstance(limits, dict) or set(limits) != set(names):
         raise Refused("InvalidRequest", "limits are %s" % ", ".join(sorted(names)))
@@ -228,60 +225,5 @@ def folder(job):
     return "%s/%s" % (JOBS, job)
 
 
-def lock_path(job):
-    return "/run/edge-train/locks/" + job
-
-
-@contextlib.contextmanager
-def lock(job):
-    """One call a job at a time; a lock file that was removed meanwhile is not the lock."""
-    os.makedirs("/run/edge-train/locks", 0o700, exist_ok=True)
-    while True:
-        fd = os.open(lock_path(job), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        with contextlib.suppress(FileNotFoundError):
-            if os.fstat(fd).st_ino == os.stat(lock_path(job)).st_ino:
-                break
-        os.close(fd)
-    try:
-        yield
-    finally:
-        os.close(fd)
-
-
 def systemctl(*arguments):
     return subprocess.run(["/usr/bin/systemctl", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=240)
-
-
-def ensure(path, user, group, mode):
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(path, 0o700)
-    own(path, user, group, mode)
-
-
-def own(path, user, group, mode):
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        os.fchown(fd, pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid)
-        os.fchmod(fd, mode)
-    finally:
-        os.close(fd)
-
-
-def read(path):
-    try:
-        with open(path) as file:
-            return json.load(file)
-    except (FileNotFoundError, ValueError):
-        return None
-
-
-def write(path, value):
-    """Only ever below folders that root owns."""
-    new = path + ".new"
-    with open(new, "w") as file:
-        json.dump(value, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(new, 0o644)
-    os.rename(new, path)
