@@ -7,6 +7,7 @@ import { daemonAnswers } from './docker.mjs';
 import { programEnvironment } from './paths.mjs';
 import { SetupProblem } from './problem.mjs';
 import { endingWithUs } from './process.mjs';
+import { unmountBelow } from './unmount.mjs';
 
 const startLimit = 60_000;
 const stopLimit = 40_000;
@@ -37,6 +38,7 @@ export async function startDaemon(folder) {
       const late = setTimeout(() => child.kill('SIGKILL'), stopLimit);
       await ended;
       clearTimeout(late);
+      unmountBelow(folder); // what a daemon that was killed before this one left
     },
   };
 }

@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { unmountBelow } from '../unmount.mjs';
 import { endProcesses, startTime } from './run-processes.mjs';
 import { resetSandboxes } from './reset-sandboxes.mjs';
 
@@ -60,18 +60,9 @@ async function cleanDeadRuns(records) {
 async function clean({ id, folder }) {
   const told = await resetSandboxes(folder);
   told.push(...(await endProcesses(runVariable, id)));
-  told.push(...(await unmountBelow(folder)));
+  told.push(...unmountBelow(folder).map((point) => `unmounted ${point}`));
   await rm(folder, { recursive: true, force: true });
   return told;
-}
-
-/** A mount would make the removal of the folder reach into what is mounted. @param {string} folder */
-async function unmountBelow(folder) {
-  const mounts = await readFile('/proc/self/mounts', 'utf8');
-  const points = mounts.split('\n').map((line) => line.split(' ')[1] ?? '');
-  const ours = points.filter((point) => point.startsWith(`${folder}/`)).reverse();
-  for (const point of ours) execFileSync('umount', ['--lazy', point]);
-  return ours.map((point) => `unmounted ${point}`);
 }
 
 /** @param {Record<string, string | undefined>} variables */

@@ -41,6 +41,8 @@ const allowedRooms: Record<string, string[]> = {
   workflows: ['workflows', 'domain'],
   workers: ['workers', 'domain', 'services', 'activities', 'workflows', 'setup'],
   client: ['client', 'domain'],
+  'client/sandbox': ['client', 'domain', 'services'],
+  'client/demo': ['client', 'domain', 'services'],
   sandbox: ['sandbox'],
   setup: ['setup'],
 };
@@ -137,6 +139,7 @@ accept(
   "import '../services/signing/verify.ts';",
 );
 refuse('client', "import '../services/signing-things.ts';");
+accept('client', "import '../services/secrets.ts';");
 
 refuse('sandbox', "import type { X } from '../domain/file.ts';\nexport type Y = X;");
 accept('sandbox', "import '@peculiar/x509';", "import 'azurite';");
