@@ -47,6 +47,10 @@ describe('a virtual machine', () => {
     const first = await hub('PUT', path, vmBody());
     assert.equal(first.status, 201);
     assertRefused(await hub('PUT', path, vmBody()), 409, 'Conflict');
+    // The operation comes to its gate in its own time; a release before that would hold it for ever.
+    const held = async () =>
+      (await sandbox.admin<{ id: string; held: string[] }[]>('GET', '/faults')).find((each) => each.id === id)?.held;
+    while ((await held())?.length === 0);
     await sandbox.admin('POST', `/faults/${id}/release`);
     await settled(first);
     const { body } = await hub('GET', path);
