@@ -21,13 +21,25 @@ export function auditor(product: Product) {
   const { azure, stackHub } = info;
   const workspace = `/subscriptions/${azure.subscription}/resourceGroups/${azure.resourceGroup}/providers/Microsoft.MachineLearningServices/workspaces/${azure.workspace}`;
 
-  const azureToken = () =>
+  const azureToken = (audience = azure.audience) =>
     token(`${azure.authority}/${azure.tenant}/oauth2/v2.0/token`, {
       client_id: azure.clientId,
       client_secret: readFileSync(azure.clientSecretFile, 'utf8').trim(),
-      scope: `${azure.audience}/.default`,
+      scope: `${audience}/.default`,
       grant_type: 'client_credentials',
     });
+
+  /** ACR's two steps: an Azure token for a refresh token, and that for one of a scope. */
+  async function registryToken(scope: string): Promise<string> {
+    const service = info.registry.loginServer;
+    const ask = async (path: string, form: Record<string, string>) =>
+      (await call('POST', `https://${service}/oauth2/${path}`, {
+        form: new URLSearchParams({ service, ...form }).toString(),
+      })) as { refresh_token: string; access_token: string };
+    const access_token = await azureToken('https://containerregistry.azure.net');
+    const { refresh_token } = await ask('exchange', { grant_type: 'access_token', access_token });
+    return (await ask('token', { grant_type: 'refresh_token', refresh_token, scope })).access_token;
+  }
 
   async function stackHubToken(): Promise<string> {
     const [metadata] = (await call('GET', `${stackHub.endpoint}/metadata/endpoints?api-version=2019-10-01`)) as {
@@ -82,15 +94,24 @@ export function auditor(product: Product) {
       });
       return (answer as { runs?: TrackedRun[] }).runs ?? [];
     },
-    /** Straight from the registry behind the front. */
+    /** From the registry's own listing, as Azure Container Registry has it; no repository is no tag. */
     imageTags: async (repository: string): Promise<string[]> => {
-      const answer = await fetch(`${server.dockerRegistry.url}/v2/${repository}/tags/list`);
-      if (answer.status === 404) return [];
-      return ((await answer.json()) as { tags: string[] | null }).tags ?? [];
+      const name = encodeURIComponent(repository);
+      try {
+        const bearer = await registryToken(`repository:${repository}:metadata_read`);
+        const found = await call(
+          'GET',
+          `https://${info.registry.loginServer}/acr/v1/${name}/_tags?api-version=2021-07-01`,
+          {
+            bearer,
+          },
+        );
+        return (found as { tags: { name: string }[] }).tags.map((tag) => tag.name);
+      } catch (error) {
+        if (/ 404 /.test(String(error))) return [];
+        throw error;
+      }
     },
-    repositories: async (): Promise<string[]> =>
-      ((await (await fetch(`${server.dockerRegistry.url}/v2/_catalog`)).json()) as { repositories: string[] })
-        .repositories,
     /** Everything that reached a front, as the sandbox recorded it. */
     requests: async (): Promise<Recorded[]> => {
       const answer = (await (await fetch(`${info.admin}/requests`)).json()) as Recorded[] | { requests: Recorded[] };

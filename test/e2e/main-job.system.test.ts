@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import { auditor } from './auditor.ts';
@@ -13,24 +13,20 @@ const slowJob = join(ROOT, 'test', 'e2e', 'slow-job', 'job.yml');
 let product: Product;
 let audit: ReturnType<typeof auditor>;
 let first: TrainModelResult;
+const copies: string[] = [];
 
 before(async () => {
   product = await startProduct();
   audit = auditor(product);
 });
-after(() => product.close());
+after(async () => {
+  for (const copy of copies) rmSync(copy, { recursive: true });
+  await product.close();
+});
 
 test('an input that is not on the site is refused before anything is made', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'edge-train-missing-'));
-  const job = join(folder, 'job.yml');
-  writeFileSync(
-    job,
-    readFileSync(join(EXAMPLE, 'job.yml'), 'utf8')
-      .replace('wdbc.csv', 'absent.csv')
-      .replace('code: src', `code: ${join(EXAMPLE, 'src')}`),
-  );
+  const job = variant(join(EXAMPLE, 'job.yml'), 'wdbc.csv', 'absent.csv');
   const ended = await product.edgeTrain('run', job, '--site', 'demo', '--model', 'absent', '--model-path', 'model');
-  rmSync(folder, { recursive: true });
   assert.equal(ended.code, 2, ended.stdout + ended.stderr);
   assert.match(ended.stderr, /absent\.csv/);
   assert.deepEqual(await audit.virtualMachines(), []);
@@ -137,17 +133,8 @@ test('a second start uses the same VM and gives version 2', async () => {
 });
 
 test('two runs at once for one VM and one model name give versions 1 and 2', async () => {
-  const run = (seconds: string) => {
-    const folder = mkdtempSync(join(tmpdir(), 'edge-train-pair-'));
-    const job = join(folder, 'job.yml');
-    writeFileSync(
-      job,
-      readFileSync(slowJob, 'utf8')
-        .replace('seconds: 30', `seconds: ${seconds}`)
-        .replace('code: src', `code: ${join(ROOT, 'test', 'e2e', 'slow-job', 'src')}`),
-    );
-    return product.train(job, '--site', 'demo', '--model', 'pair').finally(() => rmSync(folder, { recursive: true }));
-  };
+  const run = (seconds: string) =>
+    product.train(variant(slowJob, 'seconds: 30', `seconds: ${seconds}`), '--site', 'demo', '--model', 'pair');
   const both = await Promise.all([run('2'), run('3')]);
   assert.deepEqual(both.map(({ model }) => model.version).sort(), [1, 2]);
   assert.equal((await audit.modelVersions('pair')).length, 2);
@@ -182,6 +169,16 @@ test('killed workers: the run completes with no human act, and no second of trai
   assert.equal((await audit.runs()).length, before.length + 1);
   assert.deepEqual(await audit.imageTags('edge-train/killed'), ['v1']);
 });
+
+/** A copy of a job's folder, in the run's temporary folder, with one thing changed. */
+function variant(jobFile: string, from: string, to: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'edge-train-job-'));
+  cpSync(dirname(jobFile), folder, { recursive: true });
+  const job = join(folder, 'job.yml');
+  writeFileSync(job, readFileSync(jobFile, 'utf8').replace(from, to));
+  copies.push(folder);
+  return job;
+}
 
 async function logPath(job: string): Promise<string> {
   const runs = audit.siteAccount().container('edge-train-runs');
