@@ -85,9 +85,10 @@ export function auditor(product: Product) {
         bearer,
         body: { max_results: 100 },
       })) as {
-        experiments: { experiment_id: string }[];
+        experiments?: { experiment_id: string }[];
       };
-      const ids = experiments.map(({ experiment_id }) => experiment_id);
+      const ids = (experiments ?? []).map(({ experiment_id }) => experiment_id);
+      if (ids.length === 0) return [];
       const answer = await call('POST', `${base}/runs/search`, {
         bearer,
         body: { experiment_ids: ids, max_results: 100 },
