@@ -59,6 +59,8 @@ async function startDaemon(place: DaemonPlace, on: Docker): Promise<void> {
   }
   const stale = runningDaemon(place);
   if (stale) await endProcess(stale, 30_000);
+  const containerd = staleContainerd(place);
+  if (containerd) await endProcess(containerd, 10_000);
   rmSync(pidFile(place), { force: true });
   const logFile = join(place.folder, 'dockerd.log');
   const log = openSync(logFile, 'w');
@@ -94,6 +96,18 @@ function runningDaemon(place: DaemonPlace): ProcessIdentity | undefined {
     if (!identity || !isAlive(identity)) return undefined;
     const command = readFileSync(`/proc/${identity.pid}/cmdline`, 'utf8');
     return command.includes(pidFile(place)) ? identity : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A dockerd that was killed leaves its containerd, which may let no other start. Known by its pid file and our folder. */
+function staleContainerd(place: DaemonPlace): ProcessIdentity | undefined {
+  try {
+    const folder = join(place.folder, 'exec', 'containerd');
+    const identity = identify(Number(readFileSync(join(folder, 'containerd.pid'), 'utf8')));
+    if (!identity || !isAlive(identity)) return undefined;
+    return readFileSync(`/proc/${identity.pid}/cmdline`, 'utf8').includes(place.folder) ? identity : undefined;
   } catch {
     return undefined;
   }
