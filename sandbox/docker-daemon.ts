@@ -46,7 +46,7 @@ export async function releaseDaemon(place: DaemonPlace, user: string): Promise<v
   rmSync(join(users, user.replaceAll('/', '%')), { force: true });
   const others = existsSync(users) ? readdirSync(users).map((name) => name.replaceAll('%', '/')) : [];
   if (others.some((directory) => sandboxProcesses(directory).length > 0)) return;
-  const daemon = runningDaemon(place);
+  const daemon = ownProcess(place, pidFile(place));
   if (daemon) await endProcess(daemon, 60_000);
   rmSync(socketFile(place), { force: true });
   rmSync(pidFile(place), { force: true });
@@ -57,11 +57,7 @@ async function startDaemon(place: DaemonPlace, on: Docker): Promise<void> {
   if (socketFile(place).length > 104) {
     throw new Error(`the path ${socketFile(place)} is too long for a socket; clone to a shorter path`);
   }
-  const stale = runningDaemon(place);
-  if (stale) await endProcess(stale, 30_000);
-  const containerd = staleContainerd(place);
-  if (containerd) await endProcess(containerd, 10_000);
-  rmSync(pidFile(place), { force: true });
+  await endStale(place);
   const logFile = join(place.folder, 'dockerd.log');
   const log = openSync(logFile, 'w');
   const args = [
@@ -75,7 +71,9 @@ async function startDaemon(place: DaemonPlace, on: Docker): Promise<void> {
   child.once('exit', (code) => (failure = `it ended with exit code ${code}`));
   await waitUntil('the Docker daemon', 60_000, async () => {
     if (failure)
-      throw new FatalError(`no Docker daemon answers, and dockerd does not start: ${failure}. Its log is ${logFile}`);
+      throw new FatalError(
+        `no Docker daemon answers, and dockerd does not start: ${failure}: ${lastLine(logFile)}. Its log is ${logFile}`,
+      );
     return await answers(on);
   });
   child.unref();
@@ -89,28 +87,31 @@ async function answers(on: Docker): Promise<boolean> {
   }
 }
 
-/** By its pid file, and by the command line that we gave it. */
-function runningDaemon(place: DaemonPlace): ProcessIdentity | undefined {
+/**
+ * A dockerd that was killed leaves its containerd, which may let no other start; and dockerd waits in vain for a
+ * containerd whose pid is a zombie's or a stranger's by now. So both processes are ended, and both pid files go.
+ */
+async function endStale(place: DaemonPlace): Promise<void> {
+  for (const file of [pidFile(place), join(place.folder, 'exec', 'containerd', 'containerd.pid')]) {
+    const process = ownProcess(place, file);
+    if (process) await endProcess(process, 30_000);
+    rmSync(file, { force: true });
+  }
+}
+
+/** By its pid file, and by the folder that we named on its command line. */
+function ownProcess(place: DaemonPlace, pidFile: string): ProcessIdentity | undefined {
   try {
-    const identity = identify(Number(readFileSync(pidFile(place), 'utf8')));
+    const identity = identify(Number(readFileSync(pidFile, 'utf8')));
     if (!identity || !isAlive(identity)) return undefined;
-    const command = readFileSync(`/proc/${identity.pid}/cmdline`, 'utf8');
-    return command.includes(pidFile(place)) ? identity : undefined;
+    return readFileSync(`/proc/${identity.pid}/cmdline`, 'utf8').includes(`${place.folder}/`) ? identity : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** A dockerd that was killed leaves its containerd, which may let no other start. Known by its pid file and our folder. */
-function staleContainerd(place: DaemonPlace): ProcessIdentity | undefined {
-  try {
-    const folder = join(place.folder, 'exec', 'containerd');
-    const identity = identify(Number(readFileSync(join(folder, 'containerd.pid'), 'utf8')));
-    if (!identity || !isAlive(identity)) return undefined;
-    return readFileSync(`/proc/${identity.pid}/cmdline`, 'utf8').includes(place.folder) ? identity : undefined;
-  } catch {
-    return undefined;
-  }
+function lastLine(file: string): string {
+  return readFileSync(file, 'utf8').trimEnd().split('\n').at(-1)?.slice(0, 300) ?? '';
 }
 
 async function unmountBelow(folder: string): Promise<void> {

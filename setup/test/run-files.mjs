@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { run } from 'node:test';
+import { inspect } from 'node:util';
 import { root } from '../paths.mjs';
 
 /** How much of what a failing file wrote is shown. */
@@ -102,7 +103,7 @@ function keepOutput(state, text) {
 /** @param {any} error Node's wrapper; the cause is what the test threw */
 function reason(error) {
   const cause = error?.cause ?? error;
-  return String(cause?.stack ?? cause?.message ?? cause);
+  return typeof cause?.stack === 'string' ? cause.stack : inspect(cause); // anything may be thrown
 }
 
 /** @param {number} milliseconds */

@@ -51,6 +51,10 @@ const failing = {
     "test('x', async (t) => { await t.test('y', () => { throw new Error('inner'); }); });",
     'inner',
   ],
+  'a test that throws what is no text': [
+    "test('x', () => { throw Object.create(null, { odd: { value: 'nameless', enumerable: true } }); });",
+    'nameless',
+  ],
   'a skipped test': ["test('x', { skip: true }, () => {});", 'every test must run'],
   'a test put off': ["test.todo('x');", 'every test must run'],
   'a file without tests': ['export {};', 'declares no test'],
