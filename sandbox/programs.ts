@@ -64,6 +64,7 @@ function azurite(directory: string, { ports, accounts }: SandboxState, tools: To
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const where = ['--blobHost', '127.0.0.1', '--blobPort', String(ports.azurite), '--location', folder];
   const program = nodeProgram('azurite', [
+    join(import.meta.dirname, 'blob', 'azurite.ts'),
     tools.azurite,
     ...where,
     ...['--cert', join(serverPaths(directory).own, 'tls.pem'), '--key', join(serverPaths(directory).own, 'tls.key')],

@@ -103,6 +103,19 @@ for (const name of programs) {
   });
 }
 
+test('what blob storage has answered is kept, however soon it is killed', async () => {
+  const blob = siteService().getContainerClient('patients').getBlockBlobClient('kept.csv');
+  for (let round = 0; round < 5; round += 1) {
+    await blob.upload(`round ${round}`, 7);
+    const victim = sandboxProcesses(sandbox.directory).find(({ role }) => role === 'azurite');
+    assert.ok(victim);
+    process.kill(victim.pid, 'SIGKILL');
+    await waitUntil('its end', 10_000, () => !isAlive(victim));
+    await sandbox.start();
+    assert.equal((await blob.downloadToBuffer()).toString(), `round ${round}`);
+  }
+});
+
 test('kill -9 of the supervisor: its programs end with it; start heals, with the same endpoints and data', async () => {
   const before = sandboxProcesses(sandbox.directory);
   process.kill(before.find(({ role }) => role === 'supervisor')!.pid, 'SIGKILL');
