@@ -8,7 +8,8 @@ const usage = `usage: node setup/main.mjs COMMAND
   setup          bring what is missing, and stop
   start [ARGS]   set-up, then the demo (npm start; ARGS after --)
   test [FILES]   set-up, then the checks and all tests, or only FILES (npm test)
-  test:unit      set-up, then the tests that need nothing but Node`;
+  test:unit      set-up, then the tests that need nothing but Node
+  bench NAME     set-up, then the measurement of bench/NAME.ts`;
 
 /** @param {string[]} argv */
 async function main([command, ...rest]) {
@@ -26,6 +27,9 @@ async function main([command, ...rest]) {
     case 'test:unit':
       await prepare(false);
       return foreground(node, ['setup/test/main.mjs', 'unit', ...args], { cwd: root });
+    case 'bench':
+      await prepare(false);
+      return foreground(node, [`bench/${args[0]}.ts`, ...args.slice(1)], { cwd: root });
     default:
       console.error(usage);
       return 2;

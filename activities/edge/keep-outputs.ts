@@ -1,16 +1,19 @@
 import { join } from 'node:path';
 import { heartbeat } from '@temporalio/activity';
+import pMap from 'p-map';
 import type { SealedGrant } from '../../domain/grant.ts';
 import { siteRunPath } from '../../domain/resource-names.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
-import { openContainer, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
+import { openContainer, STACK_HUB_VERSION, type BlobContainer } from '../../services/blob-storage.ts';
 import { toServiceError } from '../../services/errors.ts';
 import { connectionTo, type EdgeDependencies } from './dependencies.ts';
 import { openGrant } from './grants.ts';
-import { declaredOutputs, jobFolder, openRegular, outputFolder, walk } from './output-files.ts';
+import { declaredOutputs, jobFolder, openRegular, outputFolder, walk, type OutputFile } from './output-files.ts';
 
 /** A blob's name has at most 880 characters on Stack Hub. */
 const MAX_NAME = 880;
+/** A tracking store is many small files, and each costs a round trip. */
+const AT_ONCE = 8;
 
 /**
  * Copies every declared output, `./outputs` and `./logs` to the site's run container, below `runs/<job>/`: what is not
@@ -33,20 +36,20 @@ export async function keepOutputs(
   ];
   for (const { folder, target } of folders) {
     const { files } = await walk(folder);
-    for (const { path, absolute, bytes } of files) {
-      const name = `${target}/${path}`;
-      if (name.length > MAX_NAME) continue;
-      heartbeat({ keeping: target, bytes });
-      const file = await openRegular(absolute);
-      try {
-        await container
-          .getBlockBlobClient(name)
-          .uploadStream(file.createReadStream({ autoClose: false }), 4 * 2 ** 20, 2);
-      } catch (error) {
-        throw toServiceError(error, `keeping a file of ${target} in the site’s run container`);
-      } finally {
-        await file.close();
-      }
-    }
+    await pMap(files, (file) => keep(file, target, container), { concurrency: AT_ONCE });
+  }
+}
+
+async function keep({ path, absolute, bytes }: OutputFile, target: string, container: BlobContainer): Promise<void> {
+  const name = `${target}/${path}`;
+  if (name.length > MAX_NAME) return;
+  heartbeat({ keeping: target, bytes });
+  const file = await openRegular(absolute);
+  try {
+    await container.getBlockBlobClient(name).uploadStream(file.createReadStream({ autoClose: false }), 4 * 2 ** 20, 2);
+  } catch (error) {
+    throw toServiceError(error, `keeping a file of ${target} in the site’s run container`);
+  } finally {
+    await file.close();
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { heartbeat } from '@temporalio/activity';
+import pMap from 'p-map';
 import type { SealedGrant } from '../../domain/grant.ts';
 import { canonicalArtifacts, type Artifact, type Inspection, type Release } from '../../domain/release.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
@@ -12,6 +13,8 @@ import { openGrant } from './grants.ts';
 import { openRegular, outputFolder } from './output-files.ts';
 
 const BLOCK = 8 * 2 ** 20;
+/** Each holds one block in memory. */
+const AT_ONCE = 4;
 
 /**
  * Sends exactly the inspected artifacts, each to its own write-only URL. A blob appears only after its last byte was
@@ -24,7 +27,7 @@ export async function releaseArtifacts(
   const { plan, inspection } = request;
   const grant = await openGrant('artifacts', request.grants, edge.machineKey);
   const base = join(outputFolder(edge.home, plan.job, plan.model.output), plan.model.path);
-  for (const artifact of inspection.artifacts) {
+  const release = async (artifact: Artifact): Promise<void> => {
     const url = grant.urls.find(({ path }) => path === artifact.path)?.url;
     if (url === undefined) throw ungranted(artifact);
     try {
@@ -32,7 +35,8 @@ export async function releaseArtifacts(
     } catch (error) {
       throw toServiceError(error, `sending ${artifact.path} to the release account`);
     }
-  }
+  };
+  await pMap(inspection.artifacts, release, { concurrency: AT_ONCE });
   return {
     ...inspection,
     digest: sha256(canonicalArtifacts(inspection.artifacts)),

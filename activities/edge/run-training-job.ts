@@ -18,7 +18,8 @@ import { readTrackedRun } from './mlflow-store.ts';
 import { jobFolder } from './output-files.ts';
 
 const MAX_STARTS = 3;
-const POLL = 200;
+/** A look at one file: cheap, and a job's end is seen soon. */
+const POLL = 50;
 /** Below this the VM itself suffers, and the worker can write nothing any more. */
 const LEAST_FREE_BYTES = 256 * 2 ** 20;
 
@@ -85,8 +86,8 @@ async function watch(edge: EdgeDependencies, job: string, log: JobLog, { starts 
     await copyLog(log);
     if ((await exists(result)) && (await edge.launcher.status(job)).state !== 'running') return;
     // A unit that was killed with its recorder, or a power cut, leaves no file: so systemd itself is asked now and then.
-    if (polls % 50 === 0 && (await edge.launcher.status(job)).state !== 'running') return;
-    if (polls % 5 === 0) await guardDisk(edge, job);
+    if (polls % 200 === 0 && (await edge.launcher.status(job)).state !== 'running') return;
+    if (polls % 20 === 0) await guardDisk(edge, job);
     await delay(POLL, undefined, { signal }).catch(() => {});
   }
 }

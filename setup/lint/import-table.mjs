@@ -20,7 +20,7 @@ export const importTable = {
   activities: {
     rooms: ['activities', 'services', 'domain'],
     node: true,
-    packages: ['@temporalio/activity', '@temporalio/client'],
+    packages: ['@temporalio/activity', '@temporalio/client', 'p-map'],
   },
   'activities/contract': { rooms: ['domain'], node: false, packages: [] },
   workflows: {

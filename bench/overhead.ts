@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import type { RunStatus } from '../domain/run-status.ts';
+import { docker, EXAMPLE, startProduct, vmContainer, type Product } from '../test/e2e/product.ts';
+import { row, spread, timed } from './table.ts';
+
+/**
+ * What a whole run costs above its bare script: the example on a warm VM with a cached environment, and the same script
+ * with the same environment and data started by hand on the same VM, in turn. `npm run bench overhead [PAIRS]`.
+ */
+async function main(pairs: number): Promise<void> {
+  const product = await startProduct();
+  try {
+    const cold = await timed(() => trainOnce(product));
+    console.log(`first run, the VM made and the environment built: ${cold.seconds.toFixed(1)} s`);
+    const vm = await vmContainer(product);
+    await copyExample(product, vm);
+    await bareScript(product, vm); // warms what the cage's runs have warmed
+    const runs: (Run & { bare: number })[] = [];
+    for (let pair = 0; pair < pairs; pair += 1) {
+      const bare = await timed(() => bareScript(product, vm));
+      runs.push({ ...(await trainOnce(product)), bare: bare.seconds });
+    }
+    report(runs);
+  } finally {
+    await product.close();
+  }
+}
+
+interface Run {
+  /** From the first step's start to the last one's end. */
+  readonly whole: number;
+  /** As the command's user waits. */
+  readonly command: number;
+  /** Of the script, by the cage's own clock. */
+  readonly script: number;
+  readonly steps: ReadonlyMap<string, number>;
+}
+
+async function trainOnce(product: Product): Promise<Run> {
+  const ended = await timed(() => product.edgeTrain('run', join(EXAMPLE, 'training.yml'), '--json'));
+  if (ended.value.code !== 0) throw new Error(ended.value.stderr);
+  const { workflowId, result } = JSON.parse(ended.value.stdout) as {
+    workflowId: string;
+    result: { trainingSeconds: number };
+  };
+  const told = await product.edgeTrain('status', workflowId, '--json');
+  const { steps } = JSON.parse(told.stdout) as RunStatus;
+  const times = steps.map(
+    ({ startedAt, endedAt }) => [Date.parse(startedAt ?? ''), Date.parse(endedAt ?? '')] as const,
+  );
+  return {
+    whole: (Math.max(...times.map(([, to]) => to)) - Math.min(...times.map(([from]) => from))) / 1000,
+    command: ended.seconds,
+    script: result.trainingSeconds,
+    steps: new Map(steps.map(({ name }, index) => [name, (times[index]![1] - times[index]![0]) / 1000])),
+  };
+}
+
+async function copyExample({ info }: Product, vm: string): Promise<void> {
+  await docker(info, 'exec', vm, 'mkdir', '-p', '/root/bare');
+  for (const file of ['src/train.py', 'data/wdbc.csv'])
+    await docker(info, 'cp', join(EXAMPLE, file), `${vm}:/root/bare/`);
+}
+
+/** No cage, no worker, no Temporal: the script as a person on the VM would start it. */
+async function bareScript({ info }: Product, vm: string): Promise<void> {
+  const command = [
+    'cd /root/bare && rm -rf model predictions mlruns &&',
+    'MLFLOW_TRACKING_URI=file:///root/bare/mlruns MLFLOW_ALLOW_FILE_STORE=true',
+    '/var/lib/edge-train/environments/[1-9a-f]*/bin/python train.py',
+    '--data wdbc.csv --regularization 1.0 --model model --predictions predictions',
+  ].join(' ');
+  await docker(info, 'exec', vm, 'bash', '-c', command);
+}
+
+function report(runs: readonly (Run & { bare: number })[]): void {
+  const of = (pick: (run: Run & { bare: number }) => number) => spread(runs.map(pick));
+  console.log(`\n${runs.length} pairs, seconds            min   median      max`);
+  console.log(
+    row(
+      'bare script',
+      of(({ bare }) => bare),
+    ),
+  );
+  console.log(
+    row(
+      'script in the cage',
+      of(({ script }) => script),
+    ),
+  );
+  console.log(
+    row(
+      'whole run',
+      of(({ whole }) => whole),
+    ),
+  );
+  console.log(
+    row(
+      'the command',
+      of(({ command }) => command),
+    ),
+  );
+  console.log(
+    row(
+      'whole run above bare',
+      of(({ whole, bare }) => whole - bare),
+    ),
+  );
+  console.log(
+    row(
+      'whole run / bare',
+      of(({ whole, bare }) => whole / bare),
+    ),
+  );
+  console.log('\nwhere it goes (steps overlap)');
+  for (const name of runs[0]?.steps.keys() ?? [])
+    console.log(
+      row(
+        name,
+        of(({ steps, script }) => (steps.get(name) ?? NaN) - (name === 'train' ? script : 0)),
+      ),
+    );
+}
+
+await main(Number(process.argv[2] ?? 5));
