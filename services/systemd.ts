@@ -38,10 +38,14 @@ const JobStatus = z.object({
 /** How a job stands. `interrupted`: a reboot or power cut ended it; `start` starts it again, at most 3 times in all. */
 export type JobStatus = z.infer<typeof JobStatus>;
 
+/** A job's folder, and how the job stands: more than `created` when it was there before. */
+const CreatedJob = JobStatus.extend({ path: z.string() });
+export type CreatedJob = z.infer<typeof CreatedJob>;
+
 /** The root-owned launcher on a VM (`workers/vm/cage/launcher.py`). Every verb may be asked again with the effect of once. */
 export interface Launcher {
   environment(digest: string): Promise<{ path: string }>;
-  create(request: { job: string; environment: string; limits: JobLimits }): Promise<{ path: string }>;
+  create(request: { job: string; environment: string; limits: JobLimits }): Promise<CreatedJob>;
   start(job: string): Promise<JobStatus>;
   stop(job: string, reason: string): Promise<JobStatus>;
   status(job: string): Promise<JobStatus>;
@@ -59,7 +63,7 @@ export function createLauncher(socket = LAUNCHER_SOCKET): Launcher {
     read(schema, await exchange(socket, request));
   return {
     environment: (digest) => ask(Place, { verb: 'environment', digest }),
-    create: (request) => ask(Place, { verb: 'create', ...request }),
+    create: (request) => ask(CreatedJob, { verb: 'create', ...request }),
     start: (job) => ask(JobStatus, { verb: 'start', job }),
     stop: (job, reason) => ask(JobStatus, { verb: 'stop', job, reason }),
     status: (job) => ask(JobStatus, { verb: 'status', job }),

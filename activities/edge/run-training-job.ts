@@ -35,8 +35,8 @@ export async function runTrainingJob(
   const { plan, environment } = request;
   const log = await openLog(edge, request);
   const limits = await jobLimits(edge, plan);
-  const { path } = await edge.launcher.create({ job: plan.job, environment: environment.digest, limits });
-  if ((await edge.launcher.status(plan.job)).state === 'created') await writeJobSpec(path, jobSpec(plan));
+  const { path, state } = await edge.launcher.create({ job: plan.job, environment: environment.digest, limits });
+  if (state === 'created') await writeJobSpec(path, jobSpec(plan));
   const status = await follow(edge, plan, log);
   await log.copyAll();
   const { startedAt, endedAt } = outcome(plan, status);
@@ -66,27 +66,29 @@ async function openLog(
 async function follow(edge: EdgeDependencies, { job }: TrainingPlan, log: JobLog): Promise<JobStatus> {
   for (;;) {
     await stopIfCancelled(edge, job, log);
-    const status = await edge.launcher.start(job);
+    const begun = await edge.launcher.start(job);
+    const status = begun.state === 'running' ? await watch(edge, job, log, begun) : begun;
     if (status.state === 'ended') return status;
     if (status.state === 'interrupted' && status.starts >= MAX_STARTS) {
       await log.copyAll();
       throw interrupted(status);
     }
-    if (status.state === 'running') await watch(edge, job, log, status);
   }
 }
 
-/** While it runs: heartbeats, copies the log, guards the disk. Returns when systemd has something new to say. */
-async function watch(edge: EdgeDependencies, job: string, log: JobLog, { starts }: JobStatus): Promise<void> {
+/** While it runs: heartbeats, copies the log, guards the disk. Returns what systemd says when it runs no more. */
+async function watch(edge: EdgeDependencies, job: string, log: JobLog, { starts }: JobStatus): Promise<JobStatus> {
   const result = join(jobFolder(edge.home, job), 'state', 'result.json');
   const signal = Context.current().cancellationSignal;
   for (let polls = 1; ; polls++) {
     Context.current().heartbeat({ job, starts, logBytes: log.bytes });
     await stopIfCancelled(edge, job, log);
     await copyLog(log);
-    if ((await exists(result)) && (await edge.launcher.status(job)).state !== 'running') return;
     // A unit that was killed with its recorder, or a power cut, leaves no file: so systemd itself is asked now and then.
-    if (polls % 200 === 0 && (await edge.launcher.status(job)).state !== 'running') return;
+    if ((await exists(result)) || polls % 200 === 0) {
+      const status = await edge.launcher.status(job);
+      if (status.state !== 'running') return status;
+    }
     if (polls % 20 === 0) await guardDisk(edge, job);
     await delay(POLL, undefined, { signal }).catch(() => {});
   }

@@ -31,12 +31,12 @@ test('each verb is one JSON line, and its answer another', async () => {
   const status = { state: 'running', starts: 1, stop: null, startedAt: 1.5, result: null };
   const answer = (request: unknown) => {
     asked.push(request);
-    return `${JSON.stringify(['create', 'environment'].includes((request as { verb: string }).verb) ? { path: '/p' } : status)}\n`;
+    return `${JSON.stringify(['create', 'environment'].includes((request as { verb: string }).verb) ? { ...status, path: '/p' } : status)}\n`;
   };
   await withLauncher(answer, async (launcher) => {
     const limits = { memoryBytes: 1, tasks: 2, seconds: 3, logBytes: 4, sharedMemoryBytes: 5 };
     assert.deepEqual(await launcher.environment('e'), { path: '/p' });
-    assert.deepEqual(await launcher.create({ job: 'j', environment: 'e', limits }), { path: '/p' });
+    assert.deepEqual(await launcher.create({ job: 'j', environment: 'e', limits }), { ...status, path: '/p' });
     assert.deepEqual(await launcher.start('j'), status);
     await launcher.stop('j', 'clean');
     assert.deepEqual(asked, [

@@ -42,12 +42,14 @@ def create(job, environment, limits):
     with lock(job):
         path = folder(job)
         if os.path.exists(path + "/state/started.json") or os.path.exists(path + "/state/attempts.json"):
-            return {"path": path}
+            return dict(status_of(job), path=path)
+        if read(path + "/terms.json") == terms and has_dropin(job):
+            return dict(status_of(job), path=path)
         make_folders(path)
         write(path + "/terms.json", terms)
         write(path + "/state/terms.json", terms)
         write_dropin(job, terms)
-    return {"path": path}
+        return dict(status_of(job), path=path)
 
 
 def make_folders(path):
@@ -86,6 +88,10 @@ def checked_limits(limits):
     return {name: limits[name] for name in names}
 
 
+def has_dropin(job):
+    return os.path.exists("%s/edge-train-job@%s.service.d/terms.conf" % (DROPINS, job))
+
+
 def write_dropin(job, terms):
     limits = terms["limits"]
     path = "%s/edge-train-job@%s.service.d" % (DROPINS, job)
@@ -119,7 +125,7 @@ def start(job):
             keep_attempt(job)
         elif standing["state"] != "created":
             return standing
-        if not os.path.exists("%s/edge-train-job@%s.service.d/terms.conf" % (DROPINS, job)):
+        if not has_dropin(job):
             write_dropin(job, read(folder(job) + "/terms.json"))  # /run was emptied by a reboot
         systemctl("reset-failed", unit(job))
         begun = systemctl("start", unit(job))
