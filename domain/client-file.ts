@@ -12,6 +12,8 @@ export const ClientFile = z.strictObject({
     sas: SecretReference,
     caFile: z.string().regex(/^\//, 'an absolute path').optional(),
   }),
+  /** For `approve` and `reject`: the name that `site.yml` knows, and its P-256 private key (PKCS#8 PEM). */
+  approval: z.strictObject({ name: z.string().min(1).max(64), key: SecretReference }).optional(),
   /** The Temporal UI, for links to runs. */
   temporalUi: z
     .string()

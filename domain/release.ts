@@ -39,6 +39,18 @@ export const ReleasePolicy = z.strictObject({
     .min(1)
     .default(2 ** 30),
   maxFiles: z.int().min(1).default(1000),
+  /** Where it is there, nothing leaves before one of these has signed for exactly those files. */
+  approval: z
+    .strictObject({
+      /** Who may approve: a name, and the P-256 public key (SPKI PEM) of `client.yml`’s `approval.key`. */
+      approvers: z
+        .record(
+          z.string().regex(/^[\w.@-]{1,64}$/, 'an approver’s name is 1 to 64 of letters, digits and . _ @ -'),
+          z.string().startsWith('-----BEGIN PUBLIC KEY-----', 'an SPKI PEM public key'),
+        )
+        .refine((approvers) => Object.keys(approvers).length > 0, 'names no approver, so nothing could ever leave'),
+    })
+    .optional(),
 });
 export type ReleasePolicy = z.infer<typeof ReleasePolicy>;
 

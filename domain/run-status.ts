@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Failure } from './failure.ts';
-import { JobId, SiteName } from './resource-names.ts';
+import { Artifact } from './release.ts';
+import { JobId, Sha256, SiteName } from './resource-names.ts';
 import { TrainModelResult } from './train-model-result.ts';
 
 /** The steps that a person watches, in order; each is one arrow of the data's way. */
@@ -12,6 +13,7 @@ export const STEPS = [
   'stage',
   'train',
   'inspect',
+  'approve',
   'release',
   'receipt',
   'register',
@@ -40,6 +42,8 @@ export const RunStatus = z.strictObject({
   virtualMachine: z.string().optional(),
   state: z.enum(['running', 'succeeded', 'failed', 'cancelled']),
   steps: z.array(Step),
+  /** What waits for an approver's word: exactly these files, and the digest that a decision names. */
+  approval: z.strictObject({ release: Sha256, artifacts: z.array(Artifact).min(1) }).optional(),
   result: TrainModelResult.optional(),
   failure: Failure.optional(),
 });

@@ -18,3 +18,9 @@ export const SIGNAL = {
   /** To `trainModel`, with a RegistrationAnswer and the Holder that it is for. */
   versionRegistered: 'versionRegistered',
 } as const;
+
+/** Updates of `trainModel`. */
+export const UPDATE = {
+  /** With a DSSE Envelope over a `decisionStatement`; answers `{by, decision}`. Refused unless the run waits for just that. */
+  decideRelease: 'decideRelease',
+} as const;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DataDigest } from './data-reference.ts';
-import { Release } from './release.ts';
+import { Release, type Artifact } from './release.ts';
 import { JobId, Sha256, SiteName } from './resource-names.ts';
 
 /**
@@ -11,6 +11,7 @@ import { JobId, Sha256, SiteName } from './resource-names.ts';
 export const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
 export const RECEIPT_TYPE = 'https://edge-train.dev/receipt/v1';
+export const DECISION_TYPE = 'https://edge-train.dev/release-decision/v1';
 
 export const Envelope = z.strictObject({
   payloadType: z.literal(PAYLOAD_TYPE),
@@ -33,6 +34,8 @@ export const ReceiptPredicate = z.strictObject({
   training: z.strictObject({ startedAt: z.iso.datetime(), endedAt: z.iso.datetime(), starts: z.int() }),
   /** Each artifact with its digest: nothing else of this run left the site through edge-train. */
   released: Release,
+  /** Who let it out, where the site asks for approval; `digest` is the SHA-256 of the decision’s envelope. */
+  approval: z.strictObject({ by: z.string(), reason: z.string(), digest: Sha256 }).optional(),
   /** What crossed besides: names of metrics and parameters that went to Azure ML. */
   metrics: z.array(z.string()),
   parameters: z.array(z.string()),
@@ -47,6 +50,35 @@ export const Receipt = z.strictObject({
   path: z.string(),
 });
 export type Receipt = z.infer<typeof Receipt>;
+
+/** What an approver swears to: whether these artifacts of this job may leave, and why. */
+export const DecisionPredicate = z.strictObject({
+  job: JobId,
+  site: SiteName,
+  workflowId: z.string(),
+  /** SHA-256 of `canonicalArtifacts` over what was inspected. */
+  release: Sha256,
+  decision: z.enum(['approve', 'reject']),
+  reason: z
+    .string()
+    .min(1)
+    .max(1000)
+    .regex(/^\P{Cc}*$/u, 'a reason has no control characters'),
+  /** The approver's name in `site.yml`. */
+  by: z.string().min(1).max(64),
+  decidedAt: z.iso.datetime(),
+});
+export type DecisionPredicate = z.infer<typeof DecisionPredicate>;
+
+/** An in-toto statement over the inspected artifacts. */
+export function decisionStatement(predicate: DecisionPredicate, artifacts: readonly Artifact[]) {
+  return {
+    _type: STATEMENT_TYPE,
+    subject: artifacts.map(({ path, sha256 }) => ({ name: path, digest: { sha256 } })),
+    predicateType: DECISION_TYPE,
+    predicate,
+  };
+}
 
 /** The head of DSSE's pre-authentication encoding; the payload's bytes follow it. The type is ASCII. */
 export const preAuthenticationHead = (payloadBytes: number): string =>

@@ -17,7 +17,11 @@ export class Progress {
     this.#status = {
       ...(input ? { site: input.site, model: input.model.name } : {}),
       state: 'running',
-      steps: STEPS.map((name) => ({ name, where: PLACES[name] ?? machine, state: 'waiting' })),
+      steps: STEPS.filter((name) => name !== 'approve').map((name) => ({
+        name,
+        where: PLACES[name] ?? machine,
+        state: 'waiting',
+      })),
     };
     setHandler(statusQuery, () => this.#status, { description: 'The run’s steps: what is done, where, since when.' });
     this.#show();
@@ -25,8 +29,12 @@ export class Progress {
 
   planned(plan: TrainingPlan): void {
     const machine = plan.virtualMachine.name;
-    const steps = this.#status.steps.map((step) => (PLACES[step.name] ? step : { ...step, where: machine }));
-    this.#status = { ...this.#status, job: plan.job, virtualMachine: machine, steps };
+    const steps = STEPS.filter((name) => name !== 'approve' || plan.release.approval).map(
+      (name) =>
+        this.#status.steps.find((step) => step.name === name) ?? { name, where: 'site', state: 'waiting' as const },
+    );
+    const placed = steps.map((step) => (PLACES[step.name] ? step : { ...step, where: machine }));
+    this.#status = { ...this.#status, job: plan.job, virtualMachine: machine, steps: placed };
     this.#show();
   }
 
@@ -86,6 +94,7 @@ const PLACES: Partial<Record<StepName, string>> = {
   plan: 'site',
   lease: 'site',
   record: 'cloud',
+  approve: 'site',
   receipt: 'site',
   register: 'cloud',
   image: 'cloud',

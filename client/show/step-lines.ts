@@ -11,6 +11,7 @@ export const LABELS: Readonly<Record<StepName, string>> = {
   stage: 'stage code and data',
   train: 'train in the cage',
   inspect: 'inspect the outputs',
+  approve: 'wait for approval',
   release: 'release the model',
   receipt: 'sign the receipt',
   register: 'register the model version',
