@@ -8,7 +8,7 @@ import type {
   RegistrationRequest,
 } from '../domain/model-version.ts';
 import type { Inspection, Release } from '../domain/release.ts';
-import type { Receipt } from '../domain/statement.ts';
+import type { DecisionPredicate, Envelope, Receipt } from '../domain/statement.ts';
 import type { JobId } from '../domain/resource-names.ts';
 import type { TrainModelInput } from '../domain/train-model-input.ts';
 import type { MachinePlan, TrainingPlan } from '../domain/training-plan.ts';
@@ -55,6 +55,12 @@ export interface SiteActivities {
   deleteVirtualMachine(machine: string): Promise<void>;
   /** Read SAS for the plan's stores, write SAS for the site's run container; sealed to the VM. */
   grantData(request: { plan: TrainingPlan; machineKey: MachineKey }): Promise<SealedGrant>;
+  /** Whether an approver of the site signed this decision on what was inspected; kept on site. Fails where it does not count. */
+  acceptDecision(request: {
+    plan: TrainingPlan;
+    inspection: Inspection;
+    envelope: Envelope;
+  }): Promise<DecisionPredicate>;
   /** Signs over the evidence and keeps the envelope in the site's run container. The same job has one receipt. */
   issueReceipt(evidence: Evidence): Promise<Receipt>;
 }
@@ -113,8 +119,18 @@ export interface EdgeActivities {
   inspectOutputs(request: { plan: TrainingPlan }): Promise<Inspection>;
   /** Copies every output and the log to the site's run container: what is not released stays readable there. */
   keepOutputs(request: { plan: TrainingPlan; grants: SealedGrant[] }): Promise<void>;
-  /** Sends exactly the inspected artifacts; a file that no longer hashes the same is refused. */
-  releaseArtifacts(request: { plan: TrainingPlan; inspection: Inspection; grants: SealedGrant[] }): Promise<Release>;
+  /** Brings the inspected artifacts back from the site's run container, after the VM was another's. */
+  restoreOutputs(request: { plan: TrainingPlan; inspection: Inspection; grants: SealedGrant[] }): Promise<void>;
+  /**
+   * Sends exactly the inspected artifacts; a file that no longer hashes the same is refused. Where the policy on the VM
+   * asks for approval, only with one.
+   */
+  releaseArtifacts(request: {
+    plan: TrainingPlan;
+    inspection: Inspection;
+    grants: SealedGrant[];
+    approval?: Envelope;
+  }): Promise<Release>;
   /** Stops the job if it runs, and removes its folders by name; absent is fine. */
   cleanJob(job: JobId): Promise<void>;
 }

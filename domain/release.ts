@@ -19,13 +19,14 @@ export const Inspection = z.strictObject({
   output: z.string(),
   modelType: z.enum(['mlflow_model', 'custom_model']),
   artifacts: z.array(Artifact).min(1),
+  /** SHA-256 of `canonicalArtifacts`: what an approver decides on. */
+  digest: Sha256,
 });
 export type Inspection = z.infer<typeof Inspection>;
 
-/** What left the site, and nothing else did: `digest` is the SHA-256 of `canonicalArtifacts`. */
+/** What left the site, and nothing else did. */
 export const Release = z.strictObject({
   ...Inspection.shape,
-  digest: Sha256,
   bytes: z.int().min(0),
 });
 export type Release = z.infer<typeof Release>;

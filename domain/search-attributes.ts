@@ -9,10 +9,9 @@ export const SEARCH_ATTRIBUTE = {
   virtualMachine: 'EdgeTrainVirtualMachine',
 } as const;
 
-/** Azure ML's own words for how a job stands (`JobStatus` of Microsoft.MachineLearningServices). */
+/** Azure ML's own words for how a job stands (`JobStatus` of Microsoft.MachineLearningServices), those that runs have here. */
 export const JOB_STATUSES = [
   'Queued',
-  'Provisioning',
   'Preparing',
   'Running',
   'Finalizing',

@@ -23,7 +23,7 @@ export function configurePrograms(
   return [
     uplink(directory, state, gateway),
     dockerRegistry(directory, state, tools),
-    azurite(directory, state, tools),
+    azurite(directory, state),
     temporal(directory, state, tools),
     server(directory, on),
   ];
@@ -59,13 +59,12 @@ function dockerRegistry(directory: string, { ports }: SandboxState, { dockerRegi
   };
 }
 
-function azurite(directory: string, { ports, accounts }: SandboxState, tools: Tools): Program {
+function azurite(directory: string, { ports, accounts }: SandboxState): Program {
   const folder = statePaths(directory).azurite;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const where = ['--blobHost', '127.0.0.1', '--blobPort', String(ports.azurite), '--location', folder];
   const program = nodeProgram('azurite', [
     join(import.meta.dirname, 'blob', 'azurite.ts'),
-    tools.azurite,
     ...where,
     ...['--cert', join(serverPaths(directory).own, 'tls.pem'), '--key', join(serverPaths(directory).own, 'tls.key')],
     '--disableTelemetry',

@@ -7,7 +7,6 @@ export interface Tools {
   temporal: string;
   dockerRegistry: string;
   vmImage: { tar: string; sha256: string };
-  azurite: string;
 }
 
 /** Throws, naming what is missing and how it comes here. */
@@ -19,8 +18,7 @@ export function findTools(folder: string): Tools {
   const sha256 = readFileSync(sum, 'utf8').trim().split(/\s+/)[0] ?? '';
   if (!/^[0-9a-f]{64}$/.test(sha256))
     throw new Error(`${sum} does not begin with a SHA-256 in hex; \`npm run setup\` writes it`);
-  const azurite = join(import.meta.dirname, '..', 'node_modules', 'azurite', 'dist', 'src', 'blob', 'main.js');
-  return { folder, temporal, dockerRegistry, vmImage: { tar, sha256 }, azurite: required(azurite, 'Azurite') };
+  return { folder, temporal, dockerRegistry, vmImage: { tar, sha256 } };
 }
 
 function required(file: string, what: string): string {

@@ -1,6 +1,7 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { CompletedJob, PreparedEnvironment, StagedInputs } from '../domain/completed-job.ts';
 import type { Inspection, Release } from '../domain/release.ts';
+import type { Envelope } from '../domain/statement.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
 import type { VirtualMachine } from '../domain/virtual-machine.ts';
 import { Access } from './access.ts';
@@ -17,6 +18,8 @@ export class JobOnMachine {
   readonly #lease: Lease;
   readonly #progress: Progress;
   #kept = false;
+  /** The VM was given back: what is on it is no longer this job's. */
+  #over = false;
 
   constructor(plan: TrainingPlan, machine: VirtualMachine, lease: Lease, progress: Progress) {
     this.#plan = plan;
@@ -64,18 +67,27 @@ export class JobOnMachine {
     this.#kept = true;
   }
 
-  async releaseOutputs(): Promise<Release> {
+  async inspectOutputs(): Promise<Inspection> {
     const plan = this.#plan;
-    const inspection = await this.#progress.step(
+    return this.#progress.step(
       'inspect',
       () => this.#machine.do((edge) => edge.inspectOutputs({ plan })),
       ({ modelType, artifacts }) => `${modelType}, ${artifacts.length} files`,
     );
+  }
+
+  async release(inspection: Inspection, approval?: Envelope): Promise<Release> {
     return this.#progress.step(
       'release',
-      () => this.#release(inspection),
+      () => this.#release(inspection, approval),
       ({ artifacts, bytes }) => `${artifacts.length} files, ${bytes} bytes`,
     );
+  }
+
+  /** On a VM that was another's meanwhile, or is another one. */
+  async restoreOutputs(inspection: Inspection): Promise<void> {
+    const plan = this.#plan;
+    await this.#access.do((grants) => this.#machine.do((edge) => edge.restoreOutputs({ plan, inspection, grants })));
   }
 
   /** The VM's part is over. What cannot be removed now, the VM's workflow removes before it leases the VM again. */
@@ -90,11 +102,12 @@ export class JobOnMachine {
       if (isCancellation(error)) throw error;
     }
     await this.#lease.giveBack();
+    this.#over = true;
   }
 
   /** Best effort on what a failed run leaves; the log went to the site while it was written. */
   async undoTrain(): Promise<void> {
-    if (this.#kept || this.#lease.returned) return;
+    if (this.#kept || this.#over || this.#lease.returned) return;
     const plan = this.#plan;
     const edge = edgeSteps(this.#machine.machine.queue, { within: KEEP_PATIENCE });
     await CancellationScope.withTimeout(KEEP_PATIENCE, () =>
@@ -103,14 +116,17 @@ export class JobOnMachine {
   }
 
   async undoStage(): Promise<void> {
-    if (!this.#lease.returned) await this.#clean();
+    if (!this.#over && !this.#lease.returned) await this.#clean();
   }
 
-  async #release(inspection: Inspection): Promise<Release> {
+  async #release(inspection: Inspection, approval: Envelope | undefined): Promise<Release> {
     const plan = this.#plan;
     const { publicKey: machineKey } = this.#machine.machine;
+    const signed = approval ? { approval } : {};
     const access = new Access(async () => [await cloudSteps().grantArtifacts({ plan, inspection, machineKey })]);
-    return access.do((grants) => this.#machine.do((edge) => edge.releaseArtifacts({ plan, inspection, grants })));
+    return access.do((grants) =>
+      this.#machine.do((edge) => edge.releaseArtifacts({ plan, inspection, grants, ...signed })),
+    );
   }
 
   async #clean(): Promise<void> {

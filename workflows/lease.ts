@@ -36,6 +36,14 @@ export class Lease {
     return answer.virtualMachine;
   }
 
+  /** After it was given back: the VM may have been another's, or be made anew. */
+  async takeAgain(): Promise<VirtualMachine> {
+    this.#taken = undefined;
+    this.#returned = false;
+    this.#clean = false;
+    return this.take();
+  }
+
   /** The VM may be another run's by now. */
   get returned(): boolean {
     return this.#returned;
@@ -68,4 +76,9 @@ export class Lease {
     await cloudSteps(UNDO_PATIENCE).returnVirtualMachine({ holder: this.holder, clean: this.#clean, after, machine });
     this.#returned = true;
   }
+}
+
+export function describeMachine({ name, size, computeTarget }: VirtualMachine): string {
+  const target = computeTarget.state === 'attached' ? `, compute target ${computeTarget.name}` : '';
+  return `${name}: ${size.cores} cores, ${size.memoryMiB} MiB${target}`;
 }

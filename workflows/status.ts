@@ -1,16 +1,21 @@
 import { defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { Failure } from '../domain/failure.ts';
+import type { Inspection } from '../domain/release.ts';
 import { STEPS, type RunStatus, type Step, type StepName } from '../domain/run-status.ts';
+import type { JobStatus } from '../domain/search-attributes.ts';
 import type { TrainModelInput } from '../domain/train-model-input.ts';
 import type { TrainModelResult } from '../domain/train-model-result.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
 import { toFailure } from './failure.ts';
+import { runDetails } from './run-details.ts';
+import { SearchAttributes } from './search-attributes.ts';
 
 export const statusQuery = defineQuery<RunStatus>('status');
 
 /** What a person sees of a run: the `status` query, and the same as Markdown in the Temporal UI. */
 export class Progress {
   #status: RunStatus;
+  readonly #found = new SearchAttributes();
 
   constructor(input?: TrainModelInput) {
     const machine = input?.virtualMachine.name ?? 'VM';
@@ -23,6 +28,7 @@ export class Progress {
         state: 'waiting',
       })),
     };
+    if (input) this.#found.set({ site: input.site, model: input.model.name });
     setHandler(statusQuery, () => this.#status, { description: 'The run’s steps: what is done, where, since when.' });
     this.#show();
   }
@@ -35,6 +41,7 @@ export class Progress {
     );
     const placed = steps.map((step) => (PLACES[step.name] ? step : { ...step, where: machine }));
     this.#status = { ...this.#status, job: plan.job, virtualMachine: machine, steps: placed };
+    this.#found.set({ virtualMachine: machine });
     this.#show();
   }
 
@@ -55,6 +62,15 @@ export class Progress {
   /** One line on a step that is under way, such as why it waits. */
   note(name: StepName, detail: string): void {
     this.#mark(name, { detail });
+  }
+
+  /** What an approver is asked; undefined when it is decided. */
+  waitsForApproval(inspection: Inspection | undefined, advice?: string): void {
+    const { approval: _, ...status } = this.#status;
+    const asked = inspection && { release: inspection.digest, artifacts: inspection.artifacts };
+    this.#status = asked ? { ...status, approval: asked } : status;
+    if (advice) this.note('approve', advice);
+    else this.#show();
   }
 
   succeed(result: TrainModelResult): TrainModelResult {
@@ -85,7 +101,8 @@ export class Progress {
   }
 
   #show(): void {
-    setCurrentDetails(markdown(this.#status));
+    setCurrentDetails(runDetails(this.#status));
+    this.#found.set({ jobStatus: jobStatus(this.#status) });
   }
 }
 
@@ -100,20 +117,22 @@ const PLACES: Partial<Record<StepName, string>> = {
   image: 'cloud',
 };
 
-const MARKS: Record<Step['state'], string> = { waiting: '·', running: '▶', done: '✓', failed: '✗', skipped: '–' };
-
-function markdown(status: RunStatus): string {
-  const rows = status.steps.map(
-    ({ name, where, state, startedAt, endedAt, detail }) =>
-      `| ${MARKS[state]} | ${name} | ${where} | ${seconds(startedAt, endedAt)} | ${cell(detail ?? '')} |`,
-  );
-  const { failure } = status;
-  const end = failure ? `\n\n**${failure.type}** (${failure.class}): ${failure.cause}\n\n${failure.nextStep}` : '';
-  return [`**${status.state}**`, '', '| | step | where | s | |', '|---|---|---|---:|---|', ...rows].join('\n') + end;
+/** In Azure ML's words; a run that waits for approval is finalizing. */
+function jobStatus({ state, steps }: RunStatus): JobStatus {
+  if (state !== 'running') return ENDS[state];
+  const begun = steps.findLast((step) => step.state !== 'waiting' && step.name !== 'clean')?.name ?? 'plan';
+  return PHASES[begun] ?? 'Finalizing';
 }
+
+const ENDS = { succeeded: 'Completed', failed: 'Failed', cancelled: 'Canceled' } as const;
+const PHASES: Partial<Record<StepName, JobStatus>> = {
+  plan: 'Queued',
+  lease: 'Queued',
+  record: 'Preparing',
+  environment: 'Preparing',
+  stage: 'Preparing',
+  train: 'Running',
+};
 
 const now = (): string => new Date().toISOString();
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';
-const cell = (text: string): string => text.replace(/[|\r\n]+/g, ' ');
-const seconds = (from?: string, to?: string): string =>
-  from && to ? ((Date.parse(to) - Date.parse(from)) / 1000).toFixed(1) : '';

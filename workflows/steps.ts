@@ -54,6 +54,7 @@ const siteVerbs: Table<SiteActivities> = {
   deallocateVirtualMachine: { attempt: '1 hour', summary: 'Deallocate the idle VM' },
   deleteVirtualMachine: { attempt: '1 hour', summary: 'Delete the VM and what was made with it' },
   grantData: { attempt: '2 minutes', summary: 'Grant the VM its inputs and the run container' },
+  acceptDecision: { attempt: '2 minutes', summary: 'Verify the approver’s decision' },
   issueReceipt: { attempt: '2 minutes', summary: 'Sign the receipt' },
 };
 
@@ -79,6 +80,7 @@ const edgeVerbs: Table<Omit<EdgeActivities, 'runTrainingJob'>> = {
   stageInputs: { attempt: '48 hours', summary: 'Stage code and inputs' },
   inspectOutputs: { attempt: '6 hours', summary: 'Look through the model’s output' },
   keepOutputs: { attempt: '48 hours', summary: 'Keep outputs and log on site' },
+  restoreOutputs: { attempt: '48 hours', summary: 'Bring the outputs back from the site’s storage' },
   releaseArtifacts: { attempt: '48 hours', summary: 'Release the artifacts' },
   cleanJob: { attempt: '10 minutes', summary: 'Remove the job’s folders' },
 };

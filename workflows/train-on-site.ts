@@ -6,8 +6,10 @@ import type { TrainingPlan } from '../domain/training-plan.ts';
 import type { VirtualMachine } from '../domain/virtual-machine.ts';
 import type { Compensation } from './compensation.ts';
 import { JobOnMachine } from './job-on-machine.ts';
-import { Lease } from './lease.ts';
+import { describeMachine, Lease } from './lease.ts';
 import { publish, type Published } from './publish.ts';
+import { releaseAtOnce, releaseWhenApproved } from './release.ts';
+import { ReleaseGate } from './release-gate.ts';
 import { RunRecord } from './run-record.ts';
 import type { Progress } from './status.ts';
 import { siteSteps } from './steps.ts';
@@ -21,6 +23,7 @@ export async function trainOnSite(
 ): Promise<TrainModelResult> {
   const plan = await planTraining(input, progress);
 
+  const gate = plan.release.approval ? new ReleaseGate(plan) : undefined;
   const lease = new Lease(plan);
   undo.register('give the VM back', (reason) => lease.giveBackAfter(reason));
   const machine = await progress.step('lease', () => lease.take(), describeMachine);
@@ -45,17 +48,18 @@ export async function trainOnSite(
   undo.register('keep the outputs on site', () => job.undoTrain());
   const completed = await job.train(environment);
 
-  const [release] = await together(
-    () => job.releaseOutputs(),
-    () => job.keepOutputs(),
-    () => record.finish(run, completed),
-  );
+  const finish = () => record.finish(run, completed);
+  const released = gate
+    ? await releaseWhenApproved({ plan, job, gate, lease, progress, undo, finish })
+    : await releaseAtOnce(job, finish);
 
   const { name, bundle, computeTarget } = machine;
-  const evidence = { plan, machine: { name, bundle }, environment, inputs, completed, release };
+  const { release, approval } = released;
+  const trained = { plan, machine: { name, bundle }, environment, inputs, completed, release };
+  const evidence = approval ? { ...trained, approval } : trained;
   const [published] = await together(
     () => publish({ holder: lease.holder, evidence, run, computeTarget }, record, progress),
-    () => job.giveMachineBack(),
+    () => released.job.giveMachineBack(),
   );
   return summary(evidence, machine, run, published);
 }
@@ -69,11 +73,6 @@ async function planTraining(input: TrainModelInput, progress: Progress): Promise
   );
   progress.planned(plan);
   return plan;
-}
-
-function describeMachine({ name, size, computeTarget }: VirtualMachine): string {
-  const target = computeTarget.state === 'attached' ? `, compute target ${computeTarget.name}` : '';
-  return `${name}: ${size.cores} cores, ${size.memoryMiB} MiB${target}`;
 }
 
 function summary(

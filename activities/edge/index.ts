@@ -6,6 +6,7 @@ import { inspectOutputs } from './inspect-outputs.ts';
 import { keepOutputs } from './keep-outputs.ts';
 import { prepareEnvironment } from './prepare-environment.ts';
 import { releaseArtifacts } from './release-artifacts.ts';
+import { restoreOutputs } from './restore-outputs.ts';
 import { runTrainingJob } from './run-training-job.ts';
 import { stageInputs } from './stage-inputs.ts';
 
@@ -18,6 +19,7 @@ export function createEdgeActivities(edge: EdgeDependencies): EdgeActivities {
     runTrainingJob: (request) => runTrainingJob(edge, request),
     inspectOutputs: ({ plan }) => inspectOutputs(edge, plan),
     keepOutputs: (request) => keepOutputs(edge, request),
+    restoreOutputs: (request) => restoreOutputs(edge, request),
     releaseArtifacts: (request) => releaseArtifacts(edge, request),
     cleanJob: (job) => cleanJob(edge, job),
   };

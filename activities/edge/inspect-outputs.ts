@@ -1,12 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { heartbeat } from '@temporalio/activity';
-import { Artifact, refusals, ReleasePolicy, type Inspection } from '../../domain/release.ts';
+import { Artifact, canonicalArtifacts, refusals, type Inspection } from '../../domain/release.ts';
 import { siteRunPath } from '../../domain/resource-names.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { ServiceError } from '../../services/errors.ts';
+import { sha256 } from '../../services/signing.ts';
 import type { EdgeDependencies } from './dependencies.ts';
 import { declaredOutputs, digestFile, outputFolder, walk, type OutputFile } from './output-files.ts';
+import { readPolicy } from './policy.ts';
 
 /**
  * What the model's output holds, file by file with digests, checked against the root-owned policy. Reads only; the same
@@ -27,12 +28,10 @@ export async function inspectOutputs(edge: EdgeDependencies, plan: TrainingPlan)
     heartbeat({ inspected: artifacts.length });
     artifacts.push(await artifactOf(file));
   }
-  const policy = ReleasePolicy.parse(
-    (JSON.parse(await readFile(edge.policyFile, 'utf8')) as { release: unknown }).release,
-  );
-  const reasons = refusals(policy, artifacts);
+  const reasons = refusals((await readPolicy(edge)).release, artifacts);
   if (reasons.length > 0) throw refused(reasons);
-  return { output: model.output, modelType: model.type, artifacts };
+  const digest = sha256(canonicalArtifacts(artifacts));
+  return { output: model.output, modelType: model.type, artifacts, digest };
 }
 
 async function artifactOf({ path, absolute }: OutputFile): Promise<Artifact> {

@@ -4,13 +4,16 @@ import { heartbeat } from '@temporalio/activity';
 import pMap from 'p-map';
 import type { SealedGrant } from '../../domain/grant.ts';
 import { canonicalArtifacts, type Artifact, type Inspection, type Release } from '../../domain/release.ts';
+import type { Envelope } from '../../domain/statement.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { openBlob, STACK_HUB_VERSION, type BlockBlob } from '../../services/blob-storage.ts';
 import { ServiceError, toServiceError } from '../../services/errors.ts';
+import { verifyDecision } from '../../services/release-decision.ts';
 import { sha256 } from '../../services/signing.ts';
 import { connectionTo, type EdgeDependencies } from './dependencies.ts';
 import { openGrant } from './grants.ts';
 import { openRegular, outputFolder } from './output-files.ts';
+import { readPolicy } from './policy.ts';
 
 const BLOCK = 8 * 2 ** 20;
 /** Each holds one block in memory. */
@@ -22,9 +25,10 @@ const AT_ONCE = 4;
  */
 export async function releaseArtifacts(
   edge: EdgeDependencies,
-  request: { plan: TrainingPlan; inspection: Inspection; grants: readonly SealedGrant[] },
+  request: { plan: TrainingPlan; inspection: Inspection; grants: readonly SealedGrant[]; approval?: Envelope },
 ): Promise<Release> {
   const { plan, inspection } = request;
+  await requireApproval(edge, request);
   const grant = await openGrant('artifacts', request.grants, edge.machineKey);
   const base = join(outputFolder(edge.home, plan.job, plan.model.output), plan.model.path);
   const release = async (artifact: Artifact): Promise<void> => {
@@ -42,6 +46,18 @@ export async function releaseArtifacts(
     digest: sha256(canonicalArtifacts(inspection.artifacts)),
     bytes: inspection.artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
   };
+}
+
+/** By the root-owned policy on the VM, whatever the plan says. */
+async function requireApproval(
+  edge: EdgeDependencies,
+  { plan, inspection, approval }: { plan: TrainingPlan; inspection: Inspection; approval?: Envelope },
+): Promise<void> {
+  const { site, release: policy } = await readPolicy(edge);
+  if (!policy.approval) return;
+  const { artifacts } = inspection;
+  const { decision, by } = verifyDecision(approval, { policy, site, job: plan.job, artifacts });
+  if (decision !== 'approve') throw rejected(by);
 }
 
 async function send(path: string, artifact: Artifact, blob: BlockBlob): Promise<void> {
@@ -74,6 +90,15 @@ const changed = ({ path }: Artifact) =>
     type: 'ArtifactChanged',
     cause: `${path} is not what was inspected: its digest has changed. Nothing of it was released.`,
     nextStep: 'Start the run again, and find out what on the VM wrote to the job’s folder.',
+    retryable: false,
+  });
+
+const rejected = (by: string) =>
+  new ServiceError({
+    class: 'policy',
+    type: 'ReleaseRejected',
+    cause: `${by} rejected the release.`,
+    nextStep: 'The model and all outputs are kept on site.',
     retryable: false,
   });
 

@@ -4,6 +4,7 @@ import { siteRunPath } from '../../domain/resource-names.ts';
 import { Envelope, receiptStatement, type Receipt, type ReceiptPredicate } from '../../domain/statement.ts';
 import { putIfAbsent, readText } from '../../services/blob-storage.ts';
 import { ServiceError } from '../../services/errors.ts';
+import { decisionDigest, verifyDecision } from '../../services/release-decision.ts';
 import { canonicalJson, publicKeyOf, sha256, signStatement, verifyStatement } from '../../services/signing.ts';
 import type { SiteDependencies } from './dependencies.ts';
 import { requirePlanFile, runContainer } from './plan-file.ts';
@@ -22,9 +23,10 @@ export async function issueReceipt(
   await requirePlanFile(session, dependencies, evidence.plan);
   requireAllowed(session, evidence);
   requireConsistent(evidence);
+  const approval = requireApproval(session, evidence);
 
   const key = await dependencies.secrets.resolve(session.site.receiptKey);
-  const statement = receiptStatement(receiptPredicate(evidence));
+  const statement = receiptStatement(receiptPredicate(evidence, approval));
   const runs = await runContainer(session);
   const path = siteRunPath(evidence.plan.job, 'receipt.json');
   const fresh = canonicalJson(signStatement(statement, key));
@@ -37,7 +39,8 @@ export async function issueReceipt(
   return { digest: sha256(stored), envelope, path };
 }
 
-function receiptPredicate({ plan, machine, environment, inputs, completed, release }: Evidence): ReceiptPredicate {
+function receiptPredicate(evidence: Evidence, approval: ReceiptPredicate['approval']): ReceiptPredicate {
+  const { plan, machine, environment, inputs, completed, release } = evidence;
   return {
     job: plan.job,
     site: plan.site,
@@ -49,6 +52,7 @@ function receiptPredicate({ plan, machine, environment, inputs, completed, relea
     environment: { digest: environment.digest, lock: environment.lock },
     training: { startedAt: completed.startedAt, endedAt: completed.endedAt, starts: completed.starts },
     released: release,
+    ...(approval ? { approval } : {}),
     metrics: [...new Set(completed.metrics.map(({ name }) => name))].sort(),
     parameters: Object.keys(completed.parameters).sort(),
   };
@@ -64,6 +68,22 @@ function requireAllowed({ site }: SiteSession, { release }: Evidence): void {
     cause: `The site ${site.name} does not let this model out: ${reasons.slice(0, 5).join('; ')}${reasons.length > 5 ? `; and ${reasons.length - 5} more` : ''}.`,
     nextStep:
       'Save the model in another form (safetensors, ONNX), make it smaller, or ask the operator about release in site.yml.',
+    retryable: false,
+  });
+}
+
+/** By the approvers of now; a decision where the site asks for none is not sworn to. */
+function requireApproval({ site }: SiteSession, evidence: Evidence): ReceiptPredicate['approval'] {
+  if (!site.release.approval) return undefined;
+  const { approval, plan, release } = evidence;
+  const about = { policy: site.release, site: site.name, job: plan.job, artifacts: release.artifacts };
+  const { by, reason, decision } = verifyDecision(approval, about);
+  if (approval && decision === 'approve') return { by, reason, digest: decisionDigest(approval) };
+  throw new ServiceError({
+    class: 'policy',
+    type: 'ReleaseRejected',
+    cause: `${by} rejected the release: ${reason}`,
+    nextStep: 'Find out how it was released all the same; the model of this run is not registered.',
     retryable: false,
   });
 }

@@ -1,34 +1,33 @@
 import { ServerResponse } from 'node:http';
-import { createRequire } from 'node:module';
+// @ts-expect-error Azurite's own database, which brings no types
+import Loki from 'lokijs';
 
 /**
- * `node sandbox/blob/azurite.ts MAIN ARGS`: Azurite with a trait of real blob storage that it lacks: what was answered is
+ * `node sandbox/blob/azurite.ts ARGS`: Azurite with a trait of real blob storage that it lacks: what was answered is
  * kept. By itself it writes its lists of blobs every five seconds, so a kill would take back what clients were told.
  * Here an answer to a change waits until the lists are written.
  */
-interface Loki {
+interface Database {
   saveDatabase(written: (error?: unknown) => void): void;
 }
+type Constructed = { prototype: { configureOptions: (this: Database, ...given: unknown[]) => void } };
 
-const [main = '', ...args] = process.argv.slice(2);
-const require = createRequire(main);
-const databases = databasesOf(require('lokijs') as { prototype: { configureOptions: (...given: unknown[]) => void } });
-answerWhenWritten(databases);
-process.argv = [process.execPath, main, ...args];
-require(main);
+answerWhenWritten(databasesOf(Loki as Constructed));
+// @ts-expect-error a program, not a library
+await import('azurite/dist/src/blob/main.js');
 
 /** Every database that is made from now on. */
-function databasesOf({ prototype }: { prototype: { configureOptions: (...given: unknown[]) => void } }): Set<Loki> {
-  const made = new Set<Loki>();
+function databasesOf({ prototype }: Constructed): ReadonlySet<Database> {
+  const made = new Set<Database>();
   const { configureOptions } = prototype;
-  prototype.configureOptions = function (this: Loki, ...given: unknown[]) {
+  prototype.configureOptions = function (...given) {
     made.add(this);
     configureOptions.apply(this, given);
   };
   return made;
 }
 
-function answerWhenWritten(made: ReadonlySet<Loki>): void {
+function answerWhenWritten(made: ReadonlySet<Database>): void {
   const { end } = ServerResponse.prototype;
   ServerResponse.prototype.end = function (this: ServerResponse, ...given: unknown[]) {
     const answer = () => (end as (...all: unknown[]) => ServerResponse).apply(this, given);

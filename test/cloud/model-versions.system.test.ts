@@ -299,10 +299,11 @@ describe('the cloud worker against the sandbox', () => {
 
     const files = await modelFiles();
     const evidence = evidenceOf(files);
-    const { output, modelType, artifacts } = evidence.release;
+    const { bytes: _, ...inspection } = evidence.release;
+    const { artifacts } = inspection;
     const grant = await cloud.activities.grantArtifacts({
       plan,
-      inspection: { output, modelType, artifacts },
+      inspection,
       machineKey: publicKey,
     });
     const { urls } = (await openSeal(grant.jwe, privateKey)) as { urls: { path: string; url: string }[] };

@@ -8,7 +8,7 @@ import { plan } from './support/samples.ts';
 function request(n: number, runId = `run-${n}`): LeaseRequest {
   const job = String(n).padStart(20, '0');
   const workflowId = `train-${n}`;
-  const machine = plan({ job, workflowId, machine: 'vm', model: 'm', after: 'keep' }).virtualMachine;
+  const machine = plan({ job, workflowId, machine: 'vm', model: 'm', after: 'keep', approval: false }).virtualMachine;
   return { holder: { workflowId, runId, job }, machine };
 }
 const back = (n: number, clean = true) => ({ holder: request(n).holder, clean, after: 'deallocate' as const });

@@ -2,7 +2,7 @@ import type { TrainModelRequest } from '../../../domain/train-model-input.ts';
 import type { TrainingPlan } from '../../../domain/training-plan.ts';
 import type { CompletedJob, PreparedEnvironment, StagedInputs } from '../../../domain/completed-job.ts';
 import type { Inspection, Release } from '../../../domain/release.ts';
-import { PAYLOAD_TYPE, type Receipt } from '../../../domain/statement.ts';
+import { PAYLOAD_TYPE, type DecisionPredicate, type Envelope, type Receipt } from '../../../domain/statement.ts';
 
 export const hex = (digit: string, length = 64): string => digit.repeat(length);
 
@@ -31,6 +31,7 @@ export function plan(of: {
   machine: string;
   model: string;
   after: 'keep' | 'deallocate' | 'delete';
+  approval: boolean;
 }): TrainingPlan {
   return {
     job: of.job,
@@ -56,9 +57,26 @@ export function plan(of: {
     run: { experiment: 'cancer', displayName: 'cancer', tags: {} },
     model: { name: of.model, output: 'model', path: '', type: 'mlflow_model', tags: {} },
     image: { repository: `edge-train/${of.model}` },
-    release: { pickle: 'allow', maxBytes: 1000, maxFiles: 10 },
+    release: { pickle: 'allow', maxBytes: 1000, maxFiles: 10, ...(of.approval ? { approval: { approvers } } : {}) },
   };
 }
+
+const approvers = { ana: '-----BEGIN PUBLIC KEY-----\nana’s\n-----END PUBLIC KEY-----\n' };
+
+/** Unsigned: the stubs read what it says, as the site does once it has verified it. */
+export function decision(decision: 'approve' | 'reject', reason = 'looked through'): Envelope {
+  const predicate = { ...said, decision, reason };
+  const payload = Buffer.from(JSON.stringify(predicate)).toString('base64');
+  return { payloadType: PAYLOAD_TYPE, payload, signatures: [{ keyid: 'ana', sig: 's' }] };
+}
+
+const said = {
+  ...{ job: hex('0', 20), site: 'demo', workflowId: 'w', release: hex('f') },
+  ...{ by: 'ana', decidedAt: '2026-01-02T03:05:00.000Z' },
+};
+
+export const decisionIn = ({ payload }: Envelope): DecisionPredicate =>
+  JSON.parse(Buffer.from(payload, 'base64').toString()) as DecisionPredicate;
 
 export const environment: PreparedEnvironment = {
   digest: hex('e'),
@@ -85,8 +103,9 @@ export const inspection: Inspection = {
   output: 'model',
   modelType: 'mlflow_model',
   artifacts: [{ path: 'MLmodel', bytes: 7, sha256: hex('a') }],
+  digest: hex('f'),
 };
-export const release: Release = { ...inspection, digest: hex('f'), bytes: 7 };
+export const release: Release = { ...inspection, bytes: 7 };
 
 export const receipt = (job: string): Receipt => ({
   digest: hex('9'),

@@ -30,6 +30,8 @@ export class World {
   readonly #versions = new Map<string, string[]>();
   readonly power = new Map<string, 'running' | 'stopped' | 'deallocated' | 'starting' | 'absent'>();
   after: 'keep' | 'deallocate' | 'delete' = 'keep';
+  /** Whether the site asks for approval before anything leaves. */
+  approval = false;
   /** Where the next VM that is enrolled listens. */
   queue = EDGE_QUEUE;
   readonly installed = { publicKey: samples.publicKey, bundle: samples.bundle };
@@ -48,6 +50,7 @@ export class World {
     this.calls.length = 0;
     this.#instead.clear();
     this.after = 'keep';
+    this.approval = false;
     this.queue = EDGE_QUEUE;
   }
 
@@ -73,6 +76,7 @@ export class World {
           machine: input.virtualMachine.name ?? 'demo-ds2-v2',
           model: input.model.name,
           after: this.after,
+          approval: this.approval,
         }),
       provisionVirtualMachine: async ({ name, size }): Promise<ProvisionedMachine> => {
         const created = (this.power.get(name) ?? 'absent') === 'absent';
@@ -90,6 +94,7 @@ export class World {
       deallocateVirtualMachine: async (name) => void this.power.set(name, 'deallocated'),
       deleteVirtualMachine: async (name) => void this.power.set(name, 'absent'),
       grantData: async () => ({ kind: 'site', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
+      acceptDecision: async ({ envelope }) => samples.decisionIn(envelope),
       issueReceipt: async ({ plan }) => samples.receipt(plan.job),
     });
   }
@@ -151,6 +156,7 @@ export class World {
       runTrainingJob: async ({ plan }) => samples.completed(plan.job),
       inspectOutputs: async () => samples.inspection,
       keepOutputs: async () => {},
+      restoreOutputs: async () => {},
       releaseArtifacts: async () => samples.release,
       cleanJob: async () => {},
     });

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { canonicalArtifacts, ReleasePolicy } from '../../domain/release.ts';
+import { decisionStatement, type DecisionPredicate } from '../../domain/statement.ts';
+import { verifyDecision } from '../../services/release-decision.ts';
+import { generateSigningKey, sha256, signStatement } from '../../services/signing.ts';
+
+const ana = generateSigningKey();
+const ben = generateSigningKey();
+const artifacts = [{ path: 'MLmodel', bytes: 7, sha256: 'a'.repeat(64) }];
+const policy = ReleasePolicy.parse({ approval: { approvers: { ana: ana.publicKey, ben: ben.publicKey } } });
+const about = { policy, site: 'demo', job: '0'.repeat(20), artifacts };
+const decision: DecisionPredicate = {
+  job: about.job,
+  site: 'demo',
+  workflowId: 'train-demo-x',
+  release: sha256(canonicalArtifacts(artifacts)),
+  decision: 'approve',
+  reason: 'no row in it',
+  by: 'ana',
+  decidedAt: '2026-01-02T03:04:05.000Z',
+};
+const signed = (change: Partial<DecisionPredicate> = {}, key = ana, files = artifacts) =>
+  signStatement(decisionStatement({ ...decision, ...change }, files), key.privateKey);
+
+test('a decision by an approver of the site on just these files counts, as it was signed', () => {
+  assert.deepEqual(verifyDecision(signed(), about), decision);
+  assert.equal(verifyDecision(signed({ decision: 'reject' }), about).decision, 'reject');
+});
+
+const refusedOnes: readonly [string, () => unknown, string][] = [
+  ['none at all', () => verifyDecision(undefined, about), 'ApprovalMissing'],
+  ['by nobody whom the site names', () => verifyDecision(signed({ by: 'eve' }), about), 'ApprovalRefused'],
+  ['by a name of every object', () => verifyDecision(signed({ by: 'constructor' }), about), 'ApprovalRefused'],
+  ['in ana’s name by ben’s key', () => verifyDecision(signed({}, ben), about), 'SignatureInvalid'],
+  ['on another job', () => verifyDecision(signed({ job: '1'.repeat(20) }), about), 'ApprovalRefused'],
+  ['for another site', () => verifyDecision(signed({ site: 'other' }), about), 'ApprovalRefused'],
+  ['on another release', () => verifyDecision(signed({ release: 'b'.repeat(64) }), about), 'ApprovalRefused'],
+  [
+    'on other files',
+    () => verifyDecision(signed({}, ana, [{ ...artifacts[0]!, sha256: 'b'.repeat(64) }]), about),
+    'ApprovalRefused',
+  ],
+  [
+    'on more files than it says',
+    () => verifyDecision(signed(), { ...about, artifacts: [...artifacts, { ...artifacts[0]!, path: 'rows.csv' }] }),
+    'ApprovalRefused',
+  ],
+  [
+    'of another kind of document',
+    () => verifyDecision(signStatement({ predicate: { by: 'ana' } }, ana.privateKey), about),
+    'ApprovalRefused',
+  ],
+  ['changed after it was signed', () => verifyDecision(tampered(), about), 'SignatureInvalid'],
+  ['with a payload that is no JSON', () => verifyDecision({ ...signed(), payload: 'eHg=' }, about), 'ApprovalRefused'],
+  [
+    'where the site names no approver',
+    () => verifyDecision(signed(), { ...about, policy: ReleasePolicy.parse({}) }),
+    'ApprovalRefused',
+  ],
+];
+for (const [what, verify, type] of refusedOnes)
+  test(`a decision ${what} is refused`, () => assert.throws(verify, { type, class: 'policy', retryable: false }));
+
+function tampered() {
+  const envelope = signed({ decision: 'reject' });
+  const statement = JSON.parse(Buffer.from(envelope.payload, 'base64').toString()) as { predicate: DecisionPredicate };
+  statement.predicate.decision = 'approve';
+  return { ...envelope, payload: Buffer.from(JSON.stringify(statement)).toString('base64') };
+}

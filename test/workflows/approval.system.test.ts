@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { WorkflowFailedError, WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
+import { Failure } from '../../domain/failure.ts';
+import { SEARCH_ATTRIBUTE } from '../../domain/search-attributes.ts';
+import { UPDATE } from '../../domain/signals.ts';
+import { TrainModelResult } from '../../domain/train-model-result.ts';
+import { ServiceError } from '../../services/errors.ts';
+import { startHarness, status, until, type Harness } from './support/harness.ts';
+import { decision, inspection, request } from './support/samples.ts';
+
+let harness: Harness;
+before(async () => (harness = await startHarness()));
+after(() => harness?.stop());
+beforeEach(() => {
+  harness.world.reset();
+  harness.world.approval = true;
+});
+
+const decide = (run: WorkflowHandle, envelope: unknown) =>
+  run.executeUpdate<{ by: string; decision: string }, [unknown]>(UPDATE.decideRelease, { args: [envelope] });
+const waits = (run: WorkflowHandle) =>
+  until('it waits for approval', async () => (await status(run)).approval !== undefined);
+
+async function failureOf(result: Promise<unknown>): Promise<Failure> {
+  const error = await result.then(
+    () => assert.fail('it succeeded'),
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof WorkflowFailedError || error instanceof WorkflowUpdateFailedError, String(error));
+  return Failure.parse((error.cause as { details?: unknown[] }).details?.[0]);
+}
+
+test('a run waits with its outputs kept and the VM given back, and goes on when it is approved', async () => {
+  const { world } = harness;
+  const run = await harness.train(request('vm-approved', 'approved'));
+  await waits(run);
+  assert.deepEqual(world.verbs('keepOutputs', 'cleanJob', 'returnVirtualMachine'), [
+    'keepOutputs',
+    'cleanJob',
+    'returnVirtualMachine',
+  ]);
+  assert.equal(world.count('grantArtifacts'), 0);
+  const shown = await status(run);
+  assert.deepEqual(shown.approval, { release: inspection.digest, artifacts: inspection.artifacts });
+  assert.match(shown.steps.find(({ name }) => name === 'approve')?.detail ?? '', /waits for ana: edge-train approve/);
+
+  // Meanwhile the VM is another run's.
+  world.approval = false;
+  await (await harness.train(request('vm-approved', 'between'))).result();
+
+  assert.deepEqual(await decide(run, decision('approve')), { by: 'ana', decision: 'approve' });
+  const result = TrainModelResult.parse(await run.result());
+  assert.equal(result.model.version, 1);
+  const own = world.calls.slice(world.calls.findIndex(({ verb }) => verb === 'acceptDecision')).map(({ verb }) => verb);
+  const order = ['acceptDecision', 'leaseVirtualMachine', 'grantData', 'restoreOutputs', 'releaseArtifacts'] as const;
+  assert.deepEqual(
+    own.filter((verb) => (order as readonly string[]).includes(verb)),
+    order,
+  );
+  assert.deepEqual(world.values('releaseArtifacts').at(-1)?.approval, decision('approve'));
+  assert.deepEqual(world.values('issueReceipt').at(-1)?.approval, decision('approve'));
+  assert.equal(world.verbs('cleanJob').length, 3);
+});
+
+test('a rejected release ends the run as failed, of class policy, and nothing leaves', async () => {
+  const { world } = harness;
+  const run = await harness.train(request('vm-rejected', 'rejected'));
+  await waits(run);
+  await decide(run, decision('reject', 'rows in it'));
+  const failure = await failureOf(run.result());
+  assert.deepEqual(
+    [failure.class, failure.type, failure.cause],
+    ['policy', 'ReleaseRejected', 'ana rejected the release: rows in it'],
+  );
+  assert.equal(world.count('grantArtifacts') + world.count('releaseArtifacts') + world.count('issueReceipt'), 0);
+  assert.deepEqual(
+    world.values('finishRun').map(({ status }) => status),
+    ['FINISHED'],
+  );
+});
+
+test('what is no decision, comes too early or twice, or does not verify is refused, and the run goes on waiting', async () => {
+  const { world } = harness;
+  let go = (): void => {};
+  const held = new Promise<null>((resolve) => (go = () => resolve(null)));
+  world.instead('stageInputs', (_, times) => (times === 1 ? held.then(() => undefined) : undefined));
+  const run = await harness.train(request('vm-refused', 'refused'));
+  await until('it stages', () => world.count('stageInputs') > 0);
+  assert.match((await failureOf(decide(run, decision('approve')))).cause, /waits for no approval/);
+  go();
+  await waits(run);
+  assert.match((await failureOf(decide(run, { payload: 'x' }))).cause, /DSSE envelope/);
+  world.instead('acceptDecision', (_, times) => {
+    if (times > 1) return undefined;
+    throw new ServiceError({
+      ...{ class: 'policy', type: 'SignatureInvalid', cause: 'not by ana', nextStep: 'Sign.', retryable: false },
+    });
+  });
+  assert.equal((await failureOf(decide(run, decision('approve')))).type, 'SignatureInvalid');
+  assert.ok((await status(run)).approval, 'it still waits');
+  await decide(run, decision('approve'));
+  await run.result();
+});
+
+test('cancelled while it waits: the run is KILLED in Azure ML, and the VM is left to others', async () => {
+  const { world } = harness;
+  const run = await harness.train(request('vm-cancelled', 'cancelled-waiting'));
+  await waits(run);
+  await run.cancel();
+  await assert.rejects(run.result());
+  assert.equal(world.count('returnVirtualMachine'), 1);
+  assert.equal(world.values('finishRun').at(-1)?.status, 'KILLED');
+  assert.equal((await status(run)).approval, undefined);
+});
+
+test('a run is found by site, model, VM and Azure ML’s word for how it stands', async () => {
+  const run = await harness.train(request('vm-found', 'found'));
+  await waits(run);
+  const found = async (jobStatus: string): Promise<boolean> => {
+    const query = [
+      `${SEARCH_ATTRIBUTE.site} = 'demo' AND ${SEARCH_ATTRIBUTE.model} = 'found'`,
+      `${SEARCH_ATTRIBUTE.virtualMachine} = 'vm-found' AND ${SEARCH_ATTRIBUTE.jobStatus} = '${jobStatus}'`,
+    ].join(' AND ');
+    for await (const each of harness.client.workflow.list({ query }))
+      if (each.workflowId === run.workflowId) return true;
+    return false;
+  };
+  await until('it is found as Finalizing', () => found('Finalizing'));
+  await decide(run, decision('approve'));
+  await run.result();
+  await until('it is found as Completed', () => found('Completed'));
+});

@@ -1,0 +1,96 @@
+import { condition, defineUpdate, setHandler, workflowInfo } from '@temporalio/workflow';
+import type { Failure } from '../domain/failure.ts';
+import type { Inspection } from '../domain/release.ts';
+import { UPDATE } from '../domain/signals.ts';
+import { Envelope, type DecisionPredicate } from '../domain/statement.ts';
+import type { TrainingPlan } from '../domain/training-plan.ts';
+import { failWith, toFailure } from './failure.ts';
+import type { Progress } from './status.ts';
+import { siteSteps } from './steps.ts';
+
+/** A decision that the site has verified, and the envelope that proves it. */
+interface Decided {
+  readonly envelope: Envelope;
+  readonly decision: DecisionPredicate;
+}
+
+/** Where a site asks for approval: nothing leaves before one of its approvers has signed for exactly these files. */
+export class ReleaseGate {
+  readonly #plan: TrainingPlan;
+  #waitsFor: Inspection | undefined;
+  #decided: Decided | undefined;
+
+  constructor(plan: TrainingPlan) {
+    this.#plan = plan;
+    const decide = defineUpdate<{ by: string; decision: string }, [unknown]>(UPDATE.decideRelease);
+    setHandler(decide, (value) => this.#decide(Envelope.parse(value)), {
+      validator: (value) => this.#validate(value),
+      description: 'From an approver: a signed decision on the release. `edge-train approve` and `reject` send it.',
+    });
+  }
+
+  /** Waits for a decision, however long. Returns the approval; a rejection is a failure of class policy. */
+  async approval(inspection: Inspection, progress: Progress): Promise<Envelope> {
+    this.#waitsFor = inspection;
+    return progress.step(
+      'approve',
+      async () => {
+        progress.waitsForApproval(inspection, this.#advice());
+        try {
+          await condition(() => this.#decided !== undefined);
+        } finally {
+          progress.waitsForApproval(undefined);
+          this.#waitsFor = undefined;
+        }
+        const { envelope, decision } = this.#decided as Decided;
+        if (decision.decision === 'reject') throw failWith(rejected(decision));
+        return envelope;
+      },
+      () => `approved by ${this.#decided?.decision.by}: ${this.#decided?.decision.reason}`,
+    );
+  }
+
+  #validate(value: unknown): void {
+    if (!this.#waitsFor || this.#decided) throw failWith(notWaiting(this.#decided?.decision));
+    if (!Envelope.safeParse(value).success) throw failWith(noEnvelope);
+  }
+
+  async #decide(envelope: Envelope): Promise<{ by: string; decision: string }> {
+    const inspection = this.#waitsFor;
+    if (!inspection) throw failWith(notWaiting(this.#decided?.decision));
+    const decision = await siteSteps()
+      .acceptDecision({ plan: this.#plan, inspection, envelope })
+      .catch((error: unknown) => {
+        throw failWith(toFailure(error));
+      });
+    if (this.#decided || !this.#waitsFor) throw failWith(notWaiting(this.#decided?.decision));
+    this.#decided = { envelope, decision };
+    return { by: decision.by, decision: decision.decision };
+  }
+
+  #advice(): string {
+    const names = Object.keys(this.#plan.release.approval?.approvers ?? {}).join(' or ');
+    return `waits for ${names}: edge-train approve ${workflowInfo().workflowId} --reason "…", or reject`;
+  }
+}
+
+const rejected = ({ by, reason }: DecisionPredicate): Failure => ({
+  class: 'policy',
+  type: 'ReleaseRejected',
+  cause: `${by} rejected the release: ${reason}`,
+  nextStep: 'The model and all outputs are kept on site. Meet the reason, and start the run again.',
+});
+
+const notWaiting = (decision: DecisionPredicate | undefined): Failure => ({
+  class: 'input',
+  type: 'InvalidInput',
+  cause: decision ? `${decision.by} has decided already: ${decision.decision}` : 'the run waits for no approval now',
+  nextStep: 'See how the run stands with `edge-train status`.',
+});
+
+const noEnvelope: Failure = {
+  class: 'input',
+  type: 'InvalidInput',
+  cause: 'a decision is a DSSE envelope over a release decision',
+  nextStep: 'Decide with `edge-train approve` or `edge-train reject`.',
+};

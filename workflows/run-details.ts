@@ -1,0 +1,50 @@
+import { workflowInfo } from '@temporalio/workflow';
+import type { RunStatus, Step } from '../domain/run-status.ts';
+
+/** A run for people in the Temporal UI, as Markdown: what is happening, and what to do. */
+export function runDetails(status: RunStatus): string {
+  return [
+    `**${heading(status)}**`,
+    ...todo(status),
+    ['| | step | where | s | |', '|---|---|---|---:|---|', ...status.steps.map(row)].join('\n'),
+    ...(status.approval ? [artifacts(status.approval)] : []),
+  ].join('\n\n');
+}
+
+function heading({ state, model, site, virtualMachine, failure }: RunStatus): string {
+  const what = model === undefined ? '' : ` · ${model} at ${site}`;
+  const where = virtualMachine === undefined ? '' : ` on ${virtualMachine}`;
+  return `${failure ? `${failure.type} (${failure.class})` : state}${what}${where}`;
+}
+
+function todo({ state, failure, approval }: RunStatus): string[] {
+  const { workflowId } = workflowInfo();
+  if (failure) return [failure.cause, `**To do:** ${failure.nextStep}`];
+  if (approval)
+    return [
+      `**To do:** an approver decides with \`edge-train approve ${workflowId} --reason …\` or \`edge-train reject ${workflowId} --reason …\`.`,
+    ];
+  if (state !== 'running') return [];
+  return [
+    `Nothing to do. Cancelling (\`edge-train cancel ${workflowId}\`, or here) stops the training and removes what it made.`,
+  ];
+}
+
+function artifacts({ release, artifacts }: NonNullable<RunStatus['approval']>): string {
+  const rows = artifacts.map(({ path, bytes, sha256 }) => `| ${cell(path)} | ${bytes} | \`${sha256.slice(0, 16)}\` |`);
+  return [
+    `Would leave the site (release \`${release.slice(0, 16)}\`):\n`,
+    '| file | bytes | sha256 |',
+    '|---|---:|---|',
+    ...rows,
+  ].join('\n');
+}
+
+const MARKS: Record<Step['state'], string> = { waiting: '·', running: '▶', done: '✓', failed: '✗', skipped: '–' };
+
+const row = ({ name, where, state, startedAt, endedAt, detail }: Step): string =>
+  `| ${MARKS[state]} | ${name} | ${where} | ${seconds(startedAt, endedAt)} | ${cell(detail ?? '')} |`;
+
+const cell = (text: string): string => text.replace(/[|\r\n]+/g, ' ');
+const seconds = (from?: string, to?: string): string =>
+  from && to ? ((Date.parse(to) - Date.parse(from)) / 1000).toFixed(1) : '';
