@@ -1,4 +1,5 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { bytesText, count } from '../domain/amount-text.ts';
 import type { CompletedJob, PreparedEnvironment, StagedInputs } from '../domain/completed-job.ts';
 import type { Inspection, Release } from '../domain/release.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
@@ -32,7 +33,8 @@ export class JobOnMachine {
     return this.#progress.step(
       'environment',
       () => this.#machine.do((edge) => edge.prepareEnvironment({ plan })),
-      ({ python, packages, cached }) => `Python ${python}, ${packages.length} packages${cached ? ', as before' : ''}`,
+      ({ python, packages, cached }) =>
+        `Python ${python}, ${count(packages.length, 'package')}${cached ? ', as before' : ''}`,
     );
   }
 
@@ -45,7 +47,8 @@ export class JobOnMachine {
     return this.#progress.step(
       'stage',
       () => this.#access.do((grants) => this.#machine.do((edge) => edge.stageInputs({ plan, grants }))),
-      ({ data: { files, bytes }, cached }) => `${files} files, ${bytes} bytes${cached ? ', as before' : ''}`,
+      ({ data: { files, bytes }, cached }) =>
+        `${count(files, 'file')} of data, ${bytesText(bytes)}${cached ? ', as before' : ''}`,
     );
   }
 
@@ -54,7 +57,8 @@ export class JobOnMachine {
     return this.#progress.step(
       'train',
       () => this.#access.do((grants) => this.#machine.do((edge) => edge.runTrainingJob({ plan, environment, grants }))),
-      ({ metrics, starts }) => `exit code 0, ${metrics.length} metrics${starts > 1 ? `, ${starts} starts` : ''}`,
+      ({ metrics, starts }) =>
+        `exit code 0, ${count(metrics.length, 'metric')}${starts > 1 ? `, ${starts} starts` : ''}`,
     );
   }
 
@@ -69,12 +73,12 @@ export class JobOnMachine {
     const inspection = await this.#progress.step(
       'inspect',
       () => this.#machine.do((edge) => edge.inspectOutputs({ plan })),
-      ({ modelType, artifacts }) => `${modelType}, ${artifacts.length} files`,
+      ({ modelType, artifacts }) => `${modelType}, ${count(artifacts.length, 'file')}`,
     );
     return this.#progress.step(
       'release',
       () => this.#release(inspection),
-      ({ artifacts, bytes }) => `${artifacts.length} files, ${bytes} bytes`,
+      ({ artifacts, bytes }) => `${count(artifacts.length, 'file')}, ${bytesText(bytes)}`,
     );
   }
 

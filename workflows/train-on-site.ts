@@ -1,4 +1,5 @@
 import { workflowInfo } from '@temporalio/workflow';
+import { count, memoryText } from '../domain/amount-text.ts';
 import type { Evidence, RecordedRun } from '../domain/model-version.ts';
 import type { TrainModelInput } from '../domain/train-model-input.ts';
 import type { TrainModelResult } from '../domain/train-model-result.ts';
@@ -73,7 +74,7 @@ async function planTraining(input: TrainModelInput, progress: Progress): Promise
 
 function describeMachine({ name, size, computeTarget }: VirtualMachine): string {
   const target = computeTarget.state === 'attached' ? `, compute target ${computeTarget.name}` : '';
-  return `${name}: ${size.cores} cores, ${size.memoryMiB} MiB${target}`;
+  return `${name}: ${count(size.cores, 'core')}, ${memoryText(size.memoryMiB)}${target}`;
 }
 
 function summary(
