@@ -1,3 +1,4 @@
+import { bytesText, count } from '../domain/amount-text.ts';
 import type { ClientFile } from '../domain/client-file.ts';
 import type { TrainModelInput } from '../domain/train-model-input.ts';
 import { listFiles } from './code/list-files.ts';
@@ -11,7 +12,6 @@ import { readTraining, type Training } from './files/read-training.ts';
 import type { RunFlags } from './files/wishes.ts';
 import { watchToEnd, type RunEnd } from './run/watch-to-end.ts';
 import { openProgress, silentProgress, type Progress } from './show/progress.ts';
-import { bytesText, count } from './show/text.ts';
 
 export interface RunOptions extends RunFlags {
   readonly config?: string;

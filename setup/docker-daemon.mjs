@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { daemonAnswers } from './docker.mjs';
+import { holdsWithin } from './holds-within.mjs';
 import { programEnvironment } from './paths.mjs';
 import { SetupProblem } from './problem.mjs';
 import { endingWithUs } from './process.mjs';
@@ -64,16 +64,12 @@ async function answering(folder, host, child) {
   let failure;
   child.once('error', (error) => (failure = error));
   child.once('exit', (code) => (failure ??= new Error(`it ended with ${code}`)));
-  const deadline = Date.now() + startLimit;
-  while (!(await daemonAnswers({ ...process.env, DOCKER_HOST: host }))) {
-    if (Date.now() > deadline) failure ??= new Error(`it did not answer in ${startLimit / 1000} s`);
-    if (failure) {
-      child.kill('SIGTERM');
-      const log = await readFile(path.join(folder, 'dockerd.log'), 'utf8').catch(() => '');
-      throw new Error(`dockerd could not be started: ${failure.message}\n${log.trim().slice(-2000)}`);
-    }
-    await pause(100);
-  }
+  const decided = async () => failure !== undefined || (await daemonAnswers({ ...process.env, DOCKER_HOST: host }));
+  if (!(await holdsWithin(startLimit, decided))) failure ??= new Error(`it did not answer in ${startLimit / 1000} s`);
+  if (!failure) return;
+  child.kill('SIGTERM');
+  const log = await readFile(path.join(folder, 'dockerd.log'), 'utf8').catch(() => '');
+  throw new Error(`dockerd could not be started: ${failure.message}\n${log.trim().slice(-2000)}`);
 }
 
 /**
@@ -92,11 +88,10 @@ async function endStale(folder) {
 
 /** @param {number} pid @param {string} folder which a process must name to be ours */
 async function endOurs(pid, folder) {
-  const isOurs = async () => (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).includes(`${folder}/`);
-  const begun = Date.now();
-  if (await isOurs()) process.kill(pid, 'SIGTERM');
-  while (await isOurs()) {
-    if (Date.now() - begun > stopLimit) process.kill(pid, 'SIGKILL');
-    await pause(100);
-  }
+  const isGone = async () => !(await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).includes(`${folder}/`);
+  if (await isGone()) return;
+  process.kill(pid, 'SIGTERM');
+  if (await holdsWithin(stopLimit, isGone)) return;
+  process.kill(pid, 'SIGKILL');
+  await holdsWithin(stopLimit, isGone);
 }

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { setTimeout as pause } from 'node:timers/promises';
+import { holdsWithin } from './holds-within.mjs';
 
 /**
  * Does `work` while no other process does the same for `name`. The lock is an abstract socket name: the kernel gives it
@@ -12,15 +12,14 @@ import { setTimeout as pause } from 'node:timers/promises';
  */
 export async function withLock(name, work, waiting) {
   let release = await tryLock(name);
-  if (!release) waiting?.();
-  while (!release) {
-    await pause(200);
-    release = await tryLock(name);
+  if (!release) {
+    waiting?.();
+    await holdsWithin(Infinity, async () => (release = await tryLock(name)) !== undefined);
   }
   try {
     return await work();
   } finally {
-    await release();
+    await release?.();
   }
 }
 

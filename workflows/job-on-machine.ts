@@ -1,4 +1,5 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { bytesText, count } from '../domain/amount-text.ts';
 import type { CompletedJob, PreparedEnvironment, StagedInputs } from '../domain/completed-job.ts';
 import type { Inspection, Release } from '../domain/release.ts';
 import type { Envelope } from '../domain/statement.ts';
@@ -35,7 +36,8 @@ export class JobOnMachine {
     return this.#progress.step(
       'environment',
       () => this.#machine.do((edge) => edge.prepareEnvironment({ plan })),
-      ({ python, packages, cached }) => `Python ${python}, ${packages.length} packages${cached ? ', as before' : ''}`,
+      ({ python, packages, cached }) =>
+        `Python ${python}, ${count(packages.length, 'package')}${cached ? ', as before' : ''}`,
     );
   }
 
@@ -48,7 +50,8 @@ export class JobOnMachine {
     return this.#progress.step(
       'stage',
       () => this.#access.do((grants) => this.#machine.do((edge) => edge.stageInputs({ plan, grants }))),
-      ({ data: { files, bytes }, cached }) => `${files} files, ${bytes} bytes${cached ? ', as before' : ''}`,
+      ({ data: { files, bytes }, cached }) =>
+        `${count(files, 'file')} of data, ${bytesText(bytes)}${cached ? ', as before' : ''}`,
     );
   }
 
@@ -57,7 +60,8 @@ export class JobOnMachine {
     return this.#progress.step(
       'train',
       () => this.#access.do((grants) => this.#machine.do((edge) => edge.runTrainingJob({ plan, environment, grants }))),
-      ({ metrics, starts }) => `exit code 0, ${metrics.length} metrics${starts > 1 ? `, ${starts} starts` : ''}`,
+      ({ metrics, starts }) =>
+        `exit code 0, ${count(metrics.length, 'metric')}${starts > 1 ? `, ${starts} starts` : ''}`,
     );
   }
 
@@ -72,7 +76,7 @@ export class JobOnMachine {
     return this.#progress.step(
       'inspect',
       () => this.#machine.do((edge) => edge.inspectOutputs({ plan })),
-      ({ modelType, artifacts }) => `${modelType}, ${artifacts.length} files`,
+      ({ modelType, artifacts }) => `${modelType}, ${count(artifacts.length, 'file')}`,
     );
   }
 
@@ -80,7 +84,7 @@ export class JobOnMachine {
     return this.#progress.step(
       'release',
       () => this.#release(inspection, approval),
-      ({ artifacts, bytes }) => `${artifacts.length} files, ${bytes} bytes`,
+      ({ artifacts, bytes }) => `${count(artifacts.length, 'file')}, ${bytesText(bytes)}`,
     );
   }
 

@@ -1,4 +1,5 @@
 import { isCancellation, workflowInfo } from '@temporalio/workflow';
+import { count, memoryText } from '../domain/amount-text.ts';
 import { SIGNAL } from '../domain/signals.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
 import { parse } from '../domain/validation.ts';
@@ -80,5 +81,5 @@ export class Lease {
 
 export function describeMachine({ name, size, computeTarget }: VirtualMachine): string {
   const target = computeTarget.state === 'attached' ? `, compute target ${computeTarget.name}` : '';
-  return `${name}: ${size.cores} cores, ${size.memoryMiB} MiB${target}`;
+  return `${name}: ${count(size.cores, 'core')}, ${memoryText(size.memoryMiB)}${target}`;
 }

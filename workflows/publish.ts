@@ -1,3 +1,4 @@
+import { bytesText } from '../domain/amount-text.ts';
 import type { ContainerImage, ModelVersion, RegistrationRequest } from '../domain/model-version.ts';
 import { RegistrationAnswer } from '../domain/model-version.ts';
 import { SIGNAL } from '../domain/signals.ts';
@@ -37,7 +38,7 @@ export async function publish(
   const image = await progress.step(
     'image',
     () => cloudSteps().buildImage({ evidence, version, repository }),
-    ({ repository, tag, digest, uploadedBytes }) => `${repository}:${tag}@${digest}, ${uploadedBytes} bytes sent`,
+    ({ repository, tag, digest, uploadedBytes }) => `${repository}:${tag}@${digest}, ${bytesText(uploadedBytes)} sent`,
   );
   return { receipt, version, image };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { ContainerImage } from '../../domain/model-version.ts';
 import { failed } from '../command-error.ts';
+import { holdsWithin } from '../holds-within.ts';
 import type { Docker } from './docker.ts';
 import { imageReference } from './pull-image.ts';
 
@@ -28,22 +28,15 @@ export async function serve(
   await docker.run(['run', '--detach', ...labels, ...published, ...HARDENED, imageReference(image)]);
   const bound = await docker.run(['port', containerName(folder), `${PORT}/tcp`]);
   const address = `http://${bound.split('\n')[0]}`;
-  const deadline = Date.now() + PATIENCE_MS;
-  while (!(await answers(address))) {
-    signal.throwIfAborted();
-    const state = await docker.run([
-      'inspect',
-      '--format',
-      '{{.State.Status}} {{.State.ExitCode}}',
-      containerName(folder),
-    ]);
-    if (!state.startsWith('running'))
-      throw notServing(`the container ended (${state})`, await lastWords(docker, folder));
-    if (Date.now() > deadline)
-      throw notServing(`no answer within ${PATIENCE_MS / 1000} s`, await lastWords(docker, folder));
-    await wait(200, undefined, { signal }).catch(() => undefined);
-  }
-  return address;
+  const serves = async () => {
+    if (await answers(address)) return true;
+    const state = ['inspect', '--format', '{{.State.Status}} {{.State.ExitCode}}', containerName(folder)];
+    const stands = await docker.run(state);
+    if (stands.startsWith('running')) return false;
+    throw notServing(`the container ended (${stands})`, await lastWords(docker, folder));
+  };
+  if (await holdsWithin(PATIENCE_MS, serves, signal)) return address;
+  throw notServing(`no answer within ${PATIENCE_MS / 1000} s`, await lastWords(docker, folder));
 }
 
 /** Removes what this demo runs, or a killed one left. */

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { bytesText, count, printable } from '../show/text.ts';
+import { bytesText, count } from '../../domain/amount-text.ts';
+import { printable } from '../show/text.ts';
 
 export interface Destination {
   readonly target: string;

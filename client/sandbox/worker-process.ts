@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { failed } from '../command-error.ts';
+import { holdsWithin } from '../holds-within.ts';
 import { workerCommand } from '../worker-command.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 import type { StatePaths } from './state-paths.ts';
@@ -56,10 +56,11 @@ export function withoutTemporal(environment: NodeJS.ProcessEnv): NodeJS.ProcessE
 export async function stopWorker(paths: StatePaths, patience = 20_000): Promise<boolean> {
   const worker = findWorker(paths);
   if (worker) {
+    const isGone = () => !isAlive(worker);
     send(worker, 'SIGTERM');
-    if (!(await goneWithin(worker, patience))) {
+    if (!(await holdsWithin(patience, isGone))) {
       send(worker, 'SIGKILL');
-      await goneWithin(worker, 10_000);
+      await holdsWithin(10_000, isGone);
     }
   }
   rmSync(paths.worker.pid, { force: true });
@@ -91,15 +92,6 @@ function send(worker: ProcessIdentity, signal: NodeJS.Signals): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
-}
-
-async function goneWithin(worker: ProcessIdentity, patience: number): Promise<boolean> {
-  const deadline = Date.now() + patience;
-  while (isAlive(worker)) {
-    if (Date.now() > deadline) return false;
-    await wait(50);
-  }
-  return true;
 }
 
 function commandLine(pid: string): string {

@@ -1,7 +1,7 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { CLOUD_QUEUE, SITE_QUEUE } from '../../domain/resource-names.ts';
 import { failed } from '../command-error.ts';
+import { holdsWithin } from '../holds-within.ts';
 import { isAlive, type ProcessIdentity } from './process-identity.ts';
 import type { SandboxInfo } from './sandbox-info.ts';
 import type { StatePaths } from './state-paths.ts';
@@ -25,11 +25,11 @@ export async function waitForWorker(worker: ProcessIdentity, info: SandboxInfo, 
   try {
     const deadline = Date.now() + PATIENCE_MS;
     for (const queue of EXPECTED) {
-      while (!(await isPolled(connection, namespace, queue, worker.pid))) {
+      const polled = async () => {
         if (!isAlive(worker)) throw workerFailed(paths);
-        if (Date.now() > deadline) throw notReady(paths);
-        await wait(100);
-      }
+        return isPolled(connection, namespace, queue, worker.pid);
+      };
+      if (!(await holdsWithin(deadline - Date.now(), polled))) throw notReady(paths);
     }
   } finally {
     await connection.close();

@@ -1,5 +1,6 @@
+import { bytesText, count } from '../../domain/amount-text.ts';
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
-import { bytesText, count, durationText, printable } from './text.ts';
+import { durationText, printable } from './text.ts';
 
 export interface RunLinks {
   readonly workflowId: string;

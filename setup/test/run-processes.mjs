@@ -1,8 +1,9 @@
 import { readFileSync, readdirSync } from 'node:fs';
-import { setTimeout as pause } from 'node:timers/promises';
+import { holdsWithin } from '../holds-within.mjs';
 
-/** How long a process may take to end by itself before it is killed. */
+/** How long a process may take to end by itself before it is killed, and how long killing is tried. */
 const grace = 10_000;
+const killLimit = 5_000;
 
 /**
  * Ends the processes that inherited a variable with this value, however far they have moved from the one that started
@@ -15,14 +16,13 @@ export async function endProcesses(variable, value) {
   const found = carriers(variable, value);
   const told = found.map(({ pid, command }) => `ended process ${pid}: ${command}`);
   for (const { pid } of found) signal(pid, 'SIGTERM');
-  const deadline = Date.now() + grace;
-  while (carriers(variable, value).length > 0 && Date.now() < deadline) await pause(50);
-  for (let round = 0; round < 100; round += 1) {
-    const left = carriers(variable, value);
-    if (left.length === 0) break;
-    for (const { pid } of left) signal(pid, 'SIGKILL');
-    await pause(50);
-  }
+  const areGone = () => carriers(variable, value).length === 0;
+  if (await holdsWithin(grace, areGone)) return told;
+  // One that is killed may have started another in between.
+  await holdsWithin(killLimit, () => {
+    for (const { pid } of carriers(variable, value)) signal(pid, 'SIGKILL');
+    return areGone();
+  });
   return told;
 }
 

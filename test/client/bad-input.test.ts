@@ -294,9 +294,8 @@ test('usage errors are exit 2: an unknown option, an extra argument, an unknown 
 });
 
 test('a byte order mark is accepted', async (t) => {
-  const wire = await tripwire(t);
-  const place = folder(t, { ...training(wire.port), 'training.yml': `\ufeff${TRAINING}` });
-  const { exitCode } = await command(['run', 'training.yml', '--config', 'config'], {
+  const place = folder(t, { ...training(1), 'training.yml': `\ufeff${TRAINING}` });
+  const { exitCode } = await command(['run', 'training.yml', '--config', 'config', '--print-input'], {
     cwd: place,
     env: { CODE_SAS: 's' },
   });

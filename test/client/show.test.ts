@@ -6,7 +6,7 @@ import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import { plainProgress } from '../../client/show/progress.ts';
 import { stepLines } from '../../client/show/step-lines.ts';
 import { summary } from '../../client/show/summary.ts';
-import { bytesText, cut, durationText, printable } from '../../client/show/text.ts';
+import { cut, durationText, printable } from '../../client/show/text.ts';
 import { uplinkLines } from '../../client/demo/uplink-log.ts';
 
 const NOW = Date.parse('2026-01-01T00:01:00Z');
@@ -119,15 +119,7 @@ test('the summary tells what was made, where the data stayed and what left', () 
     assert.match(text, part);
 });
 
-test('sizes, times and texts are short and safe', () => {
-  assert.deepEqual([0, 999, 1000, 1536, 125_516, 5e9].map(bytesText), [
-    '0 B',
-    '999 B',
-    '1.0 kB',
-    '1.5 kB',
-    '126 kB',
-    '5.0 GB',
-  ]);
+test('times and texts are short and safe', () => {
   assert.deepEqual([0, 9_940, 59_400, 61_000, 3_725_000].map(durationText), [
     '0.0 s',
     '9.9 s',

@@ -8,6 +8,7 @@ import { findManifest, putManifest } from '../../services/container-registry/man
 import { ServiceError } from '../../services/errors.ts';
 import { pushBaseImage, readBaseImage } from '../../services/oci-image/base-image.ts';
 import type { ImageManifest } from '../../services/oci-image/image.ts';
+import { until } from '../support/until.ts';
 import { evidenceOf, modelFiles, startCloud, type TestCloud } from './cloud.ts';
 
 const docker = async (...args: string[]) =>
@@ -327,15 +328,14 @@ async function pull(image: string, refreshToken: string): Promise<void> {
 
 const ACR_TOKEN_USER = '00000000-0000-0000-0000-000000000000';
 
+/** The container's last words are told where it does not answer. */
 async function answering(url: string, container: string): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  for (;;) {
-    try {
-      if ((await fetch(url)).ok) return;
-    } catch {
-      // not listening yet
-    }
-    if (Date.now() > deadline) throw new Error(`no answer from the container:\n${await docker('logs', container)}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  const answers = () =>
+    fetch(url).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  await until('the container answers', answers).catch(async (error: Error) => {
+    throw new Error(`${error.message}:\n${await docker('logs', container)}`);
+  });
 }

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
+import { until } from '../support/until.ts';
 import { auditor } from './auditor.ts';
-import { docker, EXAMPLE, ROOT, startProduct, until, vmContainer, type Product } from './product.ts';
+import { docker, EXAMPLE, ROOT, startProduct, vmContainer, type Product } from './product.ts';
 
 const training = join(EXAMPLE, 'training.yml');
 const slowJob = join(ROOT, 'test', 'e2e', 'slow-job', 'job.yml');
@@ -78,13 +79,7 @@ test('a container from the pulled image predicts for held-out rows what the mode
     local,
   );
   try {
-    await until('the service answers', 90, async () => {
-      try {
-        return (await fetch(`http://127.0.0.1:${port}/`)).ok;
-      } catch {
-        return false;
-      }
-    });
+    await until('the service answers', () => isOk(`http://127.0.0.1:${port}/`), 90);
     const runs = audit.siteAccount().container('edge-train-runs');
     const kept = await text(runs, `runs/${first.job}/outputs/predictions/held-out.csv`);
     const rows = new Map(
@@ -147,9 +142,8 @@ test('killed workers: the run completes with no human act, and no second of trai
   ending.catch(() => undefined); // awaited below; a failure before that must not end the process
   const vm = await vmContainer(product);
   const log = `for f in /var/lib/edge-train/jobs/*/logs/job.log; do cat "$f"; done 2>/dev/null || true`;
-  await until('the job has written five lines', 120, async () =>
-    (await docker(product.info, 'exec', vm, 'sh', '-c', log)).includes('second 5'),
-  );
+  const five = async () => (await docker(product.info, 'exec', vm, 'sh', '-c', log)).includes('second 5');
+  await until('the job has written five lines', five, 120);
   await docker(product.info, 'exec', vm, 'pkill', '-9', '-u', 'edge-train', '-f', 'worker');
   const worker = JSON.parse(readFileSync(join(product.folder, 'worker.json'), 'utf8')) as { pid: number };
   process.kill(worker.pid, 'SIGKILL');
@@ -192,6 +186,13 @@ async function text(
   path: string,
 ): Promise<string> {
   return (await container.getBlobClient(path).downloadToBuffer()).toString();
+}
+
+async function isOk(url: string): Promise<boolean> {
+  return fetch(url).then(
+    ({ ok }) => ok,
+    () => false,
+  );
 }
 
 function freePort(): Promise<number> {

@@ -62,15 +62,6 @@ export async function vmContainer({ info, folder }: Product): Promise<string> {
   return names[0] ?? '';
 }
 
-export async function until(what: string, seconds: number, condition: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = Date.now() + seconds * 1000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
-    await promisify(execFile)('sleep', ['0.3']);
-  }
-}
-
 function command(args: string[], folder: string): Promise<Ended> {
   const env: NodeJS.ProcessEnv = { ...process.env, EDGE_TRAIN_CONFIG: folder };
   for (const name of Object.keys(env)) if (name.startsWith('TEMPORAL_')) delete env[name];

@@ -11,6 +11,7 @@ import type { Hello } from '../../domain/virtual-machine.ts';
 import { ensureContainer, readText } from '../../services/blob-storage.ts';
 import { seal } from '../../services/signing.ts';
 import { startTemporal, type TemporalServer } from '../support/temporal.ts';
+import { until } from '../support/until.ts';
 import { bootMachine, type TestMachine } from '../vm/vm.ts';
 import type { callEdge } from './call-edge.ts';
 import { environment, planFor } from './plan.ts';
@@ -74,13 +75,6 @@ describe('the edge worker on a VM', () => {
     });
   const log = async (job: string): Promise<string> =>
     (await readText(site.account.container('runs'), `runs/${job}/job.log`)) ?? '';
-  const worksUntil = async (what: string, condition: () => Promise<boolean>): Promise<void> => {
-    const deadline = Date.now() + 120_000;
-    while (!(await condition())) {
-      if (Date.now() > deadline) throw new Error(`${what} did not come true within 120 s`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  };
   const unitState = async (job: string) =>
     (await machine.exec(['systemctl', 'show', '-p', 'ActiveState', '--value', `edge-train-job@${job}`])).stdout.trim();
   const failureOf = async (handle: Awaited<ReturnType<typeof train>>): Promise<ApplicationFailure> => {
@@ -148,9 +142,9 @@ describe('the edge worker on a VM', () => {
       const job = 'b'.repeat(20);
       const handle = await train(job, 'for i in $(seq 20); do echo "line $i"; sleep 1; done');
       const unit = `edge-train-worker@${machine.bundle.digest.slice(0, 12)}`;
-      await worksUntil('line 3 on site', async () => (await log(job)).includes('line 3\n'));
+      await until('line 3 on site', async () => (await log(job)).includes('line 3\n'), 120);
       await machine.sh(`systemctl kill -s KILL ${unit}`);
-      await worksUntil('line 8 on site', async () => (await log(job)).includes('line 8\n'));
+      await until('line 8 on site', async () => (await log(job)).includes('line 8\n'), 120);
       await machine.sh(`systemctl restart ${unit}`);
       const completed = (await handle.result()) as CompletedJob;
       assert.equal(completed.starts, 1);
@@ -161,7 +155,7 @@ describe('the edge worker on a VM', () => {
   it('stops the script when the run is cancelled, and keeps what it said', async () => {
     const job = 'c'.repeat(20);
     const handle = await train(job, 'echo begun; sleep 600');
-    await worksUntil('the first line on site', async () => (await log(job)) === 'begun\n');
+    await until('the first line on site', async () => (await log(job)) === 'begun\n', 120);
     await handle.cancel();
     await assert.rejects(
       handle.result(),

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { serverCertificate } from '../../sandbox/server/certificate-authority.ts';
 import { openAccount, STACK_HUB_VERSION, type BlobAccount } from '../../services/blob-storage.ts';
+import { until } from '../support/until.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const ACCOUNT = 'siteaccount';
@@ -105,14 +106,13 @@ async function freePort(host: string): Promise<number> {
 }
 
 async function listening(host: string, port: number, child: ChildProcess): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  for (;;) {
-    const open = await new Promise<boolean>((resolve) => {
+  const open = () =>
+    new Promise<boolean>((resolve) => {
       const socket = connect({ host, port }, () => resolve(true)).on('error', () => resolve(false));
       socket.on('connect', () => socket.destroy());
     });
-    if (open) return;
-    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`Azurite does not listen on ${host}:${port}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await until(`Azurite listens on ${host}:${port}`, () => {
+    if (child.exitCode !== null) throw new Error('Azurite ended at once');
+    return open();
+  });
 }

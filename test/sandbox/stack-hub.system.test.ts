@@ -7,6 +7,7 @@ import { StorageManagementClient } from '@azure/arm-storage-profile-2020-09-01-h
 import type { PipelinePolicy } from '@azure/core-rest-pipeline';
 import { ClientSecretCredential } from '@azure/identity';
 import ssh2 from 'ssh2';
+import { until } from '../support/until.ts';
 import { hubAudience, startFixture, trust, type Fixture } from './fixture.ts';
 import { machinesDouble } from './machines-double.ts';
 
@@ -132,12 +133,11 @@ describe('Stack Hub by the official clients', () => {
       (vm) => vm.provisioningState,
       (error: unknown) => error,
     );
-    while (
-      (await sandbox.admin<{ id: string; held: string[] }[]>('GET', '/faults')).find(({ id }) => id === hold)!.held
-        .length === 0
-    ) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    const isHeld = async () =>
+      (await sandbox.admin<{ id: string; held: string[] }[]>('GET', '/faults')).some(
+        ({ id, held }) => id === hold && held.length > 0,
+      );
+    await until('the operation stands still', isHeld);
     await sandbox.restart();
     assert.equal(await settled, 'Succeeded');
   });

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '../support/until.ts';
 import { freePort } from './fixture.ts';
 
 /** A program behind a front, on a free loopback port, with its own folder. */
@@ -54,14 +55,19 @@ async function started(
 ): Promise<Upstream> {
   const child = spawn(program, args, { stdio: 'ignore', env: { ...process.env, ...environment } });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
-  const deadline = Date.now() + 20_000;
-  for (let up = false; !up;) {
-    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`${program} did not start`);
-    up = await fetch(url).then(
+  const answers = () =>
+    fetch(url).then(
       () => true,
-      () => new Promise((resolve) => setTimeout(resolve, 50, false)),
+      () => false,
     );
-  }
+  await until(
+    `${program} answers`,
+    () => {
+      if (child.exitCode !== null) throw new Error(`${program} ended at once`);
+      return answers();
+    },
+    20,
+  );
   return {
     url,
     [Symbol.asyncDispose]: async () => {

@@ -22,6 +22,7 @@ import { readStorageKey } from '../../services/stack-hub/storage-key.ts';
 import { machineBody } from '../../services/stack-hub/virtual-machine.ts';
 import { startFixture, type Fixture } from '../sandbox/fixture.ts';
 import { machinesDouble } from '../sandbox/machines-double.ts';
+import { until } from '../support/until.ts';
 
 let fixture: Fixture;
 let options: StackHubOptions;
@@ -58,14 +59,6 @@ const puts = async (path: string, since = 0) => {
   );
   return all.filter((each) => each.method === 'PUT' && each.path.split('?')[0]!.endsWith(path)).length;
 };
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('what was waited for did not come within 30 s');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 describe('signing in', () => {
   it('finds the token service by the endpoint alone', async () => {
@@ -129,6 +122,7 @@ describe('a resource', () => {
       const target = resourceId(hub, group('slow'));
       const polled = () => heartbeats.find((each) => each?.target === target && each.poll);
       await until(
+        'the operation stands still, and is polled',
         async () =>
           polled() !== undefined && (await fixture.admin<{ held: string[] }[]>('GET', '/faults'))[0]!.held.length > 0,
       );

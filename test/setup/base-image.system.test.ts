@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { until } from './program.ts';
+import { until } from '../support/until.ts';
 import { root } from './scratch.ts';
 
 const mark = `edge-train-setup-${process.pid}`;
@@ -41,7 +41,7 @@ after(() => {
 
 test('the VM boots to running, with sshd that takes keys only', async () => {
   const vm = bootVm('one');
-  await until('the VM to boot', () => /^(running|degraded)$/.test(state(vm)), 60_000);
+  await until('the VM to boot', () => /^(running|degraded)$/.test(state(vm)), 60);
   assert.equal(state(vm), 'running', inside(vm, 'systemctl', '--failed', '--no-pager'));
   assert.equal(inside(vm, 'systemctl', 'is-active', 'ssh.service'), 'active');
   const settings = inside(vm, '/usr/sbin/sshd', '-T').split('\n');
@@ -52,13 +52,13 @@ test('the VM boots to running, with sshd that takes keys only', async () => {
 test('no two VMs share a host key or a machine id, and a restart keeps both', async () => {
   const identity = (vm: string): string => inside(vm, 'cat', '/etc/machine-id', '/etc/ssh/ssh_host_ed25519_key.pub');
   const other = bootVm('two');
-  await until('the other VM to boot', () => state(other) === 'running', 60_000);
+  await until('the other VM to boot', () => state(other) === 'running', 60);
   const first = identity(`${mark}-one`);
   assert.match(first, /^[0-9a-f]{32}\nssh-ed25519 /);
   assert.notEqual(first.split('\n')[0], identity(other).split('\n')[0]);
   assert.notEqual(first.split('\n')[1], identity(other).split('\n')[1]);
   docker('restart', `${mark}-one`);
-  await until('the VM to boot again', () => state(`${mark}-one`) === 'running', 60_000);
+  await until('the VM to boot again', () => state(`${mark}-one`) === 'running', 60);
   assert.equal(identity(`${mark}-one`), first);
 });
 

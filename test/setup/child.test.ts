@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { isAlive, start, startNode, until } from './program.ts';
+import { until } from '../support/until.ts';
+import { isAlive, start, startNode } from './program.ts';
 import { root, scratchFolder } from './scratch.ts';
 
 /** A process that runs `script` in the foreground, as `start` and `test` run their programs. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { isAlive, start, until } from './program.ts';
+import { until } from '../support/until.ts';
+import { isAlive, start } from './program.ts';
 import { root, scratchFolder } from './scratch.ts';
 
 /**
@@ -33,7 +34,7 @@ test('a daemon starts over what a killed one left, ends when told, and leaves no
   writeFileSync(path.join(folder, 'dockerd.pid'), String(process.pid)); // a process that is alive, and no daemon
 
   const first = daemonIn(folder);
-  await until('the first daemon', () => /answers: true|could not/.test(first.output()), 90_000);
+  await until('the first daemon', () => /answers: true|could not/.test(first.output()), 90);
   assert.match(first.output(), /answers: true/);
   const killedPid = pidOf(folder);
   process.kill(killedPid, 'SIGKILL');
@@ -42,7 +43,7 @@ test('a daemon starts over what a killed one left, ends when told, and leaves no
   await first.ended;
 
   const second = daemonIn(folder);
-  await until('the second daemon', () => /answers: true|could not/.test(second.output()), 90_000);
+  await until('the second daemon', () => /answers: true|could not/.test(second.output()), 90);
   assert.match(second.output(), /answers: true/);
   const pid = pidOf(folder);
   second.child.kill('SIGTERM');
@@ -55,8 +56,8 @@ test('a daemon starts over what a killed one left, ends when told, and leaves no
 test('a daemon ends with the process that started it, also when that is killed', async () => {
   const folder = path.join(scratchFolder(), 'd');
   const program = daemonIn(folder);
-  await until('the daemon', () => /answers: true|could not/.test(program.output()), 90_000);
+  await until('the daemon', () => /answers: true|could not/.test(program.output()), 90);
   const pid = pidOf(folder);
   program.child.kill('SIGKILL');
-  await until('the daemon to be gone', () => !isAlive(pid), 60_000);
+  await until('the daemon to be gone', () => !isAlive(pid));
 });

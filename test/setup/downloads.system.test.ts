@@ -10,7 +10,8 @@ import { install, isInstalled } from '../../setup/part.mjs';
 import { node24 } from '../../setup/node.mjs';
 import { temporal } from '../../setup/temporal.mjs';
 import { programFromWheel } from '../../setup/wheel.mjs';
-import { isAlive, startNode, until } from './program.ts';
+import { until } from '../support/until.ts';
+import { isAlive, startNode } from './program.ts';
 import { root, scratchFolder } from './scratch.ts';
 
 /** A stand-in for the npm registry: it has one package, and can stop in the middle of its tarball. */

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import path from 'node:path';
 import { test } from 'node:test';
 import { install, isInstalled, replace, type Part } from '../../setup/part.mjs';
-import { until, startNode } from './program.ts';
+import { until } from '../support/until.ts';
+import { startNode } from './program.ts';
 import { root, scratchFolder } from './scratch.ts';
 
 /** A part that writes a file, and counts how often it did. */

@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { setTimeout as pause } from 'node:timers/promises';
 
 /** A program under test: what it wrote so far, and its end. */
 export interface Program {
@@ -23,15 +22,6 @@ export function start(file: string, args: string[], options: { cwd?: string; env
     child.on('error', reject).on('close', (code, signal) => resolve({ code, signal, output }));
   });
   return { child, output: () => output, ended };
-}
-
-/** Waits until `condition` holds. */
-export async function until(what: string, condition: () => boolean, limit = 20_000): Promise<void> {
-  const deadline = Date.now() + limit;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`waited ${limit / 1000} s for ${what}`);
-    await pause(20);
-  }
 }
 
 /** Whether a process is there and not a zombie. */

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { cp } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { isAlive, startNode, until } from './program.ts';
+import { until } from '../support/until.ts';
+import { isAlive, startNode } from './program.ts';
 import { root, scratchFolder } from './scratch.ts';
 
 /** A clone with our runner and these test files; its temporary folder is `tmp` in it. No Docker is asked. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTE } from '../../domain/search-attributes.ts';
+import { until } from './until.ts';
 
 const CLI = path.join(import.meta.dirname, '../../.tools/temporal');
 
@@ -44,21 +45,23 @@ export async function startTemporal(): Promise<TemporalServer> {
 }
 
 async function answering(address: string, server: ChildProcess, complaints: () => string): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  for (;;) {
-    if (server.exitCode !== null) throw new Error(`the Temporal server ended at once: ${complaints()}`);
-    try {
-      const connection = await Connection.connect({ address, connectTimeout: 1000 });
-      try {
-        await connection.workflowService.describeNamespace({ namespace: 'default' });
-        return;
-      } finally {
-        await connection.close();
-      }
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+  await until(
+    'the Temporal server answers',
+    async () => {
+      if (server.exitCode !== null) throw new Error(`the Temporal server ended at once: ${complaints()}`);
+      return describesNamespace(address).catch(() => false);
+    },
+    30,
+  );
+}
+
+async function describesNamespace(address: string): Promise<boolean> {
+  const connection = await Connection.connect({ address, connectTimeout: 1000 });
+  try {
+    await connection.workflowService.describeNamespace({ namespace: 'default' });
+    return true;
+  } finally {
+    await connection.close();
   }
 }
 

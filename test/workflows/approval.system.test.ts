@@ -6,7 +6,8 @@ import { SEARCH_ATTRIBUTE } from '../../domain/search-attributes.ts';
 import { UPDATE } from '../../domain/signals.ts';
 import { TrainModelResult } from '../../domain/train-model-result.ts';
 import { ServiceError } from '../../services/errors.ts';
-import { startHarness, status, until, type Harness } from './support/harness.ts';
+import { until } from '../support/until.ts';
+import { startHarness, status, type Harness } from './support/harness.ts';
 import { decision, inspection, request } from './support/samples.ts';
 
 let harness: Harness;

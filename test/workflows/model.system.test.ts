@@ -4,7 +4,8 @@ import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import { modelWorkflowId } from '../../domain/resource-names.ts';
 import { TrainModelResult } from '../../domain/train-model-result.ts';
 import { ServiceError } from '../../services/errors.ts';
-import { startHarness, until, type Harness } from './support/harness.ts';
+import { until } from '../support/until.ts';
+import { startHarness, type Harness } from './support/harness.ts';
 import { request } from './support/samples.ts';
 
 let harness: Harness;

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { activityInfo } from '@temporalio/activity';
 import { ApplicationFailure, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
-import { startHarness, until, type Harness } from './support/harness.ts';
+import { until } from '../support/until.ts';
+import { startHarness, type Harness } from './support/harness.ts';
 import { request } from './support/samples.ts';
 
 /** A VM falls silent under a run: its worker takes no step for a minute. All these tests wait for that minute at once. */

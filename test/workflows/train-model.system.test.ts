@@ -6,7 +6,8 @@ import { TrainModelResult } from '../../domain/train-model-result.ts';
 import { Failure } from '../../domain/failure.ts';
 import { STEPS } from '../../domain/run-status.ts';
 import { ServiceError } from '../../services/errors.ts';
-import { startHarness, status, until, type Harness } from './support/harness.ts';
+import { until } from '../support/until.ts';
+import { startHarness, status, type Harness } from './support/harness.ts';
 import { publicKey, request } from './support/samples.ts';
 import type { Verb } from './support/world.ts';
 

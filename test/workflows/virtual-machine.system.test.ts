@@ -5,7 +5,8 @@ import { ApplicationFailure, WorkflowFailedError, type WorkflowHandle } from '@t
 import { CLOUD_QUEUE, virtualMachineWorkflowId } from '../../domain/resource-names.ts';
 import { SIGNAL, WORKFLOW_TYPE } from '../../domain/signals.ts';
 import { ServiceError } from '../../services/errors.ts';
-import { startHarness, status, until, type Harness } from './support/harness.ts';
+import { until } from '../support/until.ts';
+import { startHarness, status, type Harness } from './support/harness.ts';
 import { request } from './support/samples.ts';
 
 let harness: Harness;

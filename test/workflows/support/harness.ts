@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
@@ -69,15 +68,6 @@ export async function startHarness(): Promise<Harness> {
       await server.stop();
     },
   };
-}
-
-/** Waits by condition, with a deadline. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 60): Promise<void> {
-  const deadline = Date.now() + seconds * 1000;
-  while (!(await holds())) {
-    assert.ok(Date.now() < deadline, `not within ${seconds} s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 export const status = (run: WorkflowHandle): Promise<RunStatus> => run.query<RunStatus>('status');

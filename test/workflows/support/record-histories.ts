@@ -5,7 +5,8 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { modelWorkflowId, virtualMachineWorkflowId } from '../../../domain/resource-names.ts';
 import { ServiceError } from '../../../services/errors.ts';
-import { startHarness, until } from './harness.ts';
+import { until } from '../../support/until.ts';
+import { startHarness } from './harness.ts';
 import { request } from './samples.ts';
 
 /**
