@@ -65,6 +65,9 @@ async function serve(
   let status: number | undefined;
   try {
     let reply = await answer(front, call, meet);
+    // A refused request may carry a leak too, and what nobody has read by the answer's end Node throws away.
+    if (!call.stream.readableDidRead) await drain(call.stream);
+    if (call.stream.errored instanceof Dropped) throw call.stream.errored;
     reply = { ...reply, headers: { ...front.headers(call), ...reply.headers } };
     status = reply.status;
     await send(response, request.method === 'HEAD', reply, async () => {
@@ -76,7 +79,7 @@ async function serve(
     status = undefined;
     request.socket.destroy();
   }
-  // What a handler did not read is still recorded: a refused request may carry a leak too.
+  // Of what was read in part, the rest.
   await drain(call.stream);
   recording.end(status);
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { send } from './fixture.ts';
 import { assertRefused, hub, location, sandbox, startHub, stopHub } from './hub-client.ts';
 
 before(startHub);
@@ -48,6 +49,14 @@ describe('faults at a front', () => {
     await sandbox.admin('POST', `/faults/${id}/release`);
     assert.equal((await pending).status, 200);
     await sandbox.admin('DELETE', '/faults');
+  });
+
+  it('a body that nobody read, since the request was refused, is on record', async () => {
+    const leak = JSON.stringify({ leak: 'x'.repeat(100_000) });
+    const answer = await send(sandbox.ca, 'PUT', `${sandbox.azure}/leak`, { body: leak });
+    assert.equal(answer.status, 401);
+    const [entry] = (await sandbox.admin<{ path: string; body?: string }[]>('GET', '/requests')).slice(-1);
+    assert.deepEqual([entry?.path, entry?.body], ['/leak', leak]);
   });
 
   it('every request is on record when its answer is there', async () => {
