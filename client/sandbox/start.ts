@@ -1,5 +1,6 @@
 import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SEARCH_ATTRIBUTE } from '../../domain/search-attributes.ts';
 import { sha256 } from '../../services/signing.ts';
 import { failed } from '../command-error.ts';
 import { clientYml, temporalToml } from './client-yml.ts';
@@ -30,7 +31,8 @@ export async function startSandbox(paths: StatePaths, say: (text: string) => voi
 async function startPrograms(paths: StatePaths, say: (text: string) => void): Promise<SandboxInfo> {
   const { data, runs } = seeds(paths);
   const seeded = ['--seed', `hospital=${data}`, '--seed', `edge-train-runs=${runs}`];
-  const printed = await sandboxProgram(['start', '--state', paths.sandbox, ...seeded], say);
+  const attributes = Object.values(SEARCH_ATTRIBUTE).flatMap((name) => ['--search-attribute', `${name}=Keyword`]);
+  const printed = await sandboxProgram(['start', '--state', paths.sandbox, ...seeded, ...attributes], say);
   return SandboxInfo.parse(JSON.parse(printed));
 }
 

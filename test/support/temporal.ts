@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Connection } from '@temporalio/client';
+import { SEARCH_ATTRIBUTE } from '../../domain/search-attributes.ts';
 
 const CLI = path.join(import.meta.dirname, '../../.tools/temporal');
 
@@ -13,8 +14,10 @@ export interface TemporalServer {
   stop(): Promise<void>;
 }
 
-/** A real Temporal server of the test's own, in a temporary folder, ready to be connected to. */
-export async function startTemporal(): Promise<TemporalServer> {
+/** A real Temporal server of the test's own, in a temporary folder, ready to be connected to; it knows `searchAttributes`. */
+export async function startTemporal(
+  searchAttributes: readonly string[] = Object.values(SEARCH_ATTRIBUTE),
+): Promise<TemporalServer> {
   const folder = await mkdtemp(path.join(tmpdir(), 'edge-train-temporal-'));
   const port = await freePort();
   const server = spawn(CLI, [
@@ -23,6 +26,7 @@ export async function startTemporal(): Promise<TemporalServer> {
     ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=2000'],
     ...['--dynamic-config-value', 'history.timerProcessorMaxPollRPS=2000'],
     ...['--dynamic-config-value', 'history.visibilityProcessorMaxPollRPS=2000'],
+    ...searchAttributes.flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
   ]);
   server.stdout.resume();
   let complaints = '';
