@@ -1,4 +1,5 @@
 import type { SiteActivities } from '../contract.ts';
+import { checkSite } from './check-site.ts';
 import { closeAttachRule } from './close-attach-rule.ts';
 import { currentStep } from './current-step.ts';
 import { deleteVirtualMachine } from './delete-virtual-machine.ts';
@@ -26,6 +27,7 @@ export function createSiteActivities(dependencies: SiteDependencies): SiteActivi
     deallocateVirtualMachine: (machine) => at((session, step) => deallocateVirtualMachine(session, step, machine)),
     deleteVirtualMachine: (machine) => at((session, step) => deleteVirtualMachine(session, step, machine)),
     grantData: (request) => at((session, step) => grantData(session, step, dependencies, request)),
+    checkSite: (request) => checkSite(() => openSite(dependencies), dependencies, request),
     issueReceipt: (evidence) => at((session) => issueReceipt(session, dependencies, evidence)),
   };
 }
