@@ -1,3 +1,4 @@
+import type { CheckRequest, CloudChecks, SiteChecks } from '../domain/check.ts';
 import type { CompletedJob, PreparedEnvironment, StagedInputs } from '../domain/completed-job.ts';
 import type { SealedGrant } from '../domain/grant.ts';
 import type {
@@ -61,6 +62,8 @@ export interface SiteActivities {
     inspection: Inspection;
     envelope: Envelope;
   }): Promise<DecisionPredicate>;
+  /** For `doctor`: a fault is a Check, never a failure. `release`: HOST:PORT that the uplink is asked for. */
+  checkSite(request: CheckRequest & { release?: string }): Promise<SiteChecks>;
   /** Signs over the evidence and keeps the envelope in the site's run container. The same job has one receipt. */
   issueReceipt(evidence: Evidence): Promise<Receipt>;
 }
@@ -99,6 +102,8 @@ export interface CloudActivities {
    * reaches, finds the version by its `job` tag or makes the next one, and reads it back.
    */
   registerModel(request: RegistrationRequest): Promise<ModelVersion>;
+  /** For `doctor`: a fault is a Check, never a failure. Changes nothing. */
+  checkCloud(request: CheckRequest): Promise<CloudChecks>;
   /** The same content has the same digest; what the registry has is not sent again. */
   buildImage(request: { evidence: Evidence; version: ModelVersion; repository: string }): Promise<ContainerImage>;
 }

@@ -61,6 +61,14 @@ function edgeTrain(done: (exitCode: number) => void): Command {
     .action(async (run: string, options) => done(await (await import('./status.ts')).status(run, options)));
 
   program
+    .command('doctor')
+    .description('look at endpoints, credentials, clocks, workers and versions of a site, and say what to do')
+    .option('--site <name>', 'which one; may be left out where client.yml names only one')
+    .option('--json', 'one JSON object')
+    .addOption(config())
+    .action(async (options) => done(await (await import('./doctor.ts')).doctor(options)));
+
+  program
     .command('worker')
     .description('run workers on this machine until they are stopped')
     .requiredOption('--role <roles>', 'cloud, site, or cloud,site')

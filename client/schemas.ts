@@ -6,6 +6,7 @@ import { CloudFile } from '../domain/cloud-file.ts';
 import { SiteFile } from '../domain/site-file.ts';
 import { TrainModelInput } from '../domain/train-model-input.ts';
 import { TrainingFile } from '../domain/training-file.ts';
+import { DoctorReport } from './doctor.ts';
 
 /**
  * JSON Schemas for editors, from the schemas that decide: `node client/schemas.ts` writes `schemas/`, and with `--check`
@@ -17,6 +18,7 @@ const SCHEMAS = {
   'cloud.schema.json': ['cloud.yml of edge-train', CloudFile],
   'client.schema.json': ['client.yml of edge-train', ClientFile],
   'train-model-input.schema.json': ['Input of edge-train’s trainModel workflow', TrainModelInput],
+  'doctor.schema.json': ['What edge-train doctor --json prints', DoctorReport],
 } as const;
 
 const FOLDER = join(import.meta.dirname, '..', 'schemas');

@@ -4,7 +4,13 @@
  */
 
 /** Workflow types. `virtualMachine` starts with `[{ name: VM's name }]`, `model` with `[{ name: model's name }]`. */
-export const WORKFLOW_TYPE = { trainModel: 'trainModel', virtualMachine: 'virtualMachine', model: 'model' } as const;
+export const WORKFLOW_TYPE = {
+  trainModel: 'trainModel',
+  virtualMachine: 'virtualMachine',
+  model: 'model',
+  /** With a CheckRequest; its result is a SiteReport. */
+  checkSite: 'checkSite',
+} as const;
 
 export const SIGNAL = {
   /** To `virtualMachine`, with a LeaseRequest. Asking twice for one holder is one request. */

@@ -187,6 +187,17 @@ export async function readText(
   }
 }
 
+/** Whether a container is there; also whether the credential may look. @throws ServiceError */
+export async function hasContainer(container: ContainerClient): Promise<boolean> {
+  try {
+    await container.getProperties();
+    return true;
+  } catch (error) {
+    if (statusOf(error) === 404) return false;
+    throw blobError(error, container.url, `reading the container ${place(container.url)}`);
+  }
+}
+
 /** Makes a container; one that is there is fine. @throws ServiceError */
 export async function ensureContainer(container: ContainerClient): Promise<void> {
   try {

@@ -55,6 +55,15 @@ export function publicKeyOf(privateKey: string): string {
     .toString();
 }
 
+/** SHA-256 of a P-256 key's public half (SPKI DER), from a private or a public PEM. @throws ServiceError `KeyRefused` */
+export function signingKeyId(pem: string): string {
+  try {
+    return keyId(p256(createPublicKey(pem)));
+  } catch (error) {
+    throw error instanceof ServiceError ? error : keyRefused('The signing key is no key in PEM.');
+  }
+}
+
 /** An in-toto statement in a DSSE envelope, ECDSA P-256 over SHA-256 in DER, as sigstore's verifiers read it. */
 export function signStatement(statement: object, privateKey: string): Envelope {
   const key = p256(createPrivateKey(privateKey));
@@ -131,10 +140,14 @@ function keyId(key: KeyObject): string {
 
 function p256(key: KeyObject): KeyObject {
   if (key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return key;
-  throw new ServiceError({
+  throw keyRefused('The signing key is no P-256 key.');
+}
+
+function keyRefused(cause: string): ServiceError {
+  return new ServiceError({
     class: 'policy',
     type: 'KeyRefused',
-    cause: 'The signing key is no P-256 key.',
+    cause,
     nextStep: 'Make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256',
     retryable: false,
   });

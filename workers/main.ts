@@ -2,6 +2,7 @@ import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporal
 import { ServiceError } from '../services/errors.ts';
 import { createCloudWorker } from './cloud.ts';
 import { readConfig, type Role, type WorkerConfig } from './config.ts';
+import { refuseAnonymousServer, requireSearchAttributes } from './server-check.ts';
 import { createSiteWorker } from './site.ts';
 import { StartError } from './start-error.ts';
 
@@ -26,11 +27,15 @@ const CREATE: Record<Role, (config: WorkerConfig, connection: NativeConnection) 
   site: createSiteWorker,
 };
 
-async function connect({ temporal: { options } }: WorkerConfig): Promise<NativeConnection> {
+async function connect({ temporal }: WorkerConfig): Promise<NativeConnection> {
   try {
-    return await NativeConnection.connect(options);
+    const connection = await NativeConnection.connect(temporal.options);
+    await refuseAnonymousServer(temporal, connection);
+    await requireSearchAttributes(temporal, connection);
+    return connection;
   } catch (error) {
-    throw new Unreachable(`Temporal at ${options.address} cannot be reached: ${(error as Error).message}`);
+    if (error instanceof StartError) throw error;
+    throw new Unreachable(`Temporal at ${temporal.options.address} cannot be reached: ${(error as Error).message}`);
   }
 }
 

@@ -1,3 +1,4 @@
+export { checkSite } from './check-site.ts';
 export { model } from './model.ts';
 export { trainModel } from './train-model.ts';
 export { virtualMachine } from './virtual-machine.ts';

@@ -23,6 +23,8 @@ export const GRANT_RENEWALS = 3;
 export const LONG_SILENCE: Duration = '10 minutes';
 /** A VM that ran a moment ago takes a step at once, or is not there. */
 export const WARM_SILENCE: Duration = '5 seconds';
+/** A worker that is there takes a step of `doctor` within this. */
+export const CHECK_SILENCE: Duration = '5 seconds';
 /** A new VM's worker starts after its extension; a started VM boots. */
 export const BOOT_SILENCE: Duration = '15 minutes';
 /** An answer that has not come by then is asked for again: a signal may have gone to a workflow that was terminated. */
@@ -56,6 +58,7 @@ const siteVerbs: Table<SiteActivities> = {
   grantData: { attempt: '2 minutes', summary: 'Grant the VM its inputs and the run container' },
   acceptDecision: { attempt: '2 minutes', summary: 'Verify the approver’s decision' },
   issueReceipt: { attempt: '2 minutes', summary: 'Sign the receipt' },
+  checkSite: { attempt: '45 seconds', summary: 'Look at what the site worker and its VMs need' },
 };
 
 const cloudVerbs: Table<CloudActivities> = {
@@ -72,6 +75,7 @@ const cloudVerbs: Table<CloudActivities> = {
   requestRegistration: { attempt: '1 minute', summary: 'Ask for the model version' },
   registerModel: { attempt: '6 hours', summary: 'Verify the receipt and the artifacts; register the version' },
   buildImage: { attempt: '6 hours', summary: 'Build the image and push it' },
+  checkCloud: { attempt: '45 seconds', summary: 'Look at what the cloud worker needs' },
 };
 
 const edgeVerbs: Table<Omit<EdgeActivities, 'runTrainingJob'>> = {
@@ -91,6 +95,15 @@ const HEARTBEAT: Duration = '15 seconds';
 /** The site worker's steps; `within` bounds all attempts together. */
 export const siteSteps = (within: Duration = OFFLINE_TOLERANCE): SiteActivities =>
   stepsOf(siteVerbs, { taskQueue: SITE_QUEUE, scheduleToCloseTimeout: within });
+
+/** For `doctor`: a worker that is not there is a finding, which must not take long. */
+export const checkSteps = (): Pick<SiteActivities & CloudActivities, 'checkSite' | 'checkCloud'> => {
+  const patience = { scheduleToStartTimeout: CHECK_SILENCE, scheduleToCloseTimeout: '1 minute' } as const;
+  return {
+    ...stepsOf({ checkSite: siteVerbs.checkSite }, { taskQueue: SITE_QUEUE, ...patience }),
+    ...stepsOf({ checkCloud: cloudVerbs.checkCloud }, { taskQueue: CLOUD_QUEUE, ...patience }),
+  } as Pick<SiteActivities & CloudActivities, 'checkSite' | 'checkCloud'>;
+};
 
 /** The cloud worker's steps. */
 export const cloudSteps = (within: Duration = OFFLINE_TOLERANCE): CloudActivities =>

@@ -32,6 +32,9 @@ export interface Cloud {
   readonly file: CloudFile;
   readonly secrets: Secrets;
   readonly step: Step;
+  /** PEM of the certificate authority that the file names. */
+  readonly ca?: string;
+  credential(): Promise<Credential>;
   workspace(): Promise<Workspace>;
   tracking(workspace: Workspace): Promise<TrackingConnection>;
   release(): Promise<BlobAccount>;
@@ -52,6 +55,8 @@ export function cloudOpener(configuration: CloudConfiguration): () => Promise<Cl
       file,
       secrets: configuration.secrets,
       step,
+      ...trust,
+      credential: () => credentialOf(azure, ca),
       workspace: async () => openWorkspace({ ...azure, credential: await credentialOf(azure, ca), ...trust }),
       tracking: async (workspace) => ({
         uri: await trackingUri(workspace),

@@ -1,5 +1,6 @@
 import type { CloudActivities } from '../contract.ts';
 import { buildImage } from './build-image.ts';
+import { checkCloud } from './check-cloud.ts';
 import { cloudOpener, type CloudConfiguration } from './cloud.ts';
 import { attachComputeTarget, detachComputeTarget, findComputeTarget } from './compute-target.ts';
 import { describeHolder } from './describe-holder.ts';
@@ -35,6 +36,7 @@ export function createCloudActivities(dependencies: CloudDependencies): CloudAct
     grantArtifacts: async (request) => grantArtifacts(await open(), request),
     requestRegistration: (request) => requestRegistration(workflows, request),
     registerModel: async (request) => registerModel(await open(), request),
+    checkCloud: (request) => checkCloud(open, workflows, request),
     buildImage: async (request) => buildImage(await open(), request),
   };
 }

@@ -3,7 +3,10 @@ import { CLOUD_QUEUE, modelWorkflowId, virtualMachineWorkflowId } from '../../do
 import { SIGNAL, WORKFLOW_TYPE } from '../../domain/signals.ts';
 
 /** The namespace that the worker itself is in. */
-export type Workflows = Pick<WorkflowClient, 'signalWithStart' | 'workflowService' | 'options' | 'withDeadline'>;
+export type Workflows = Pick<
+  WorkflowClient,
+  'signalWithStart' | 'connection' | 'workflowService' | 'options' | 'withDeadline'
+>;
 
 /** Revives the VM's workflow if it has completed. */
 export async function signalVirtualMachine(

@@ -1,5 +1,6 @@
 import type { SiteActivities } from '../contract.ts';
 import { acceptDecision } from './accept-decision.ts';
+import { checkSite } from './check-site.ts';
 import { closeAttachRule } from './close-attach-rule.ts';
 import { currentStep } from './current-step.ts';
 import { deleteVirtualMachine } from './delete-virtual-machine.ts';
@@ -28,6 +29,7 @@ export function createSiteActivities(dependencies: SiteDependencies): SiteActivi
     deleteVirtualMachine: (machine) => at((session, step) => deleteVirtualMachine(session, step, machine)),
     grantData: (request) => at((session, step) => grantData(session, step, dependencies, request)),
     acceptDecision: (request) => at((session) => acceptDecision(session, dependencies, request)),
+    checkSite: (request) => checkSite(() => openSite(dependencies), dependencies, request),
     issueReceipt: (evidence) => at((session) => issueReceipt(session, dependencies, evidence)),
   };
 }

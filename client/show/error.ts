@@ -29,7 +29,7 @@ export function describeFault({ file, line, path, rule, value }: Fault): string 
 }
 
 /** Errors of services bring their own cause and next step; anything else is a fault of ours. */
-function toCommandError(error: unknown): CommandError {
+export function toCommandError(error: unknown): CommandError {
   if (error instanceof CommandError) return error;
   const known = error as { class?: unknown; type?: unknown; nextStep?: unknown; message?: unknown };
   if (error instanceof Error && typeof known.class === 'string' && typeof known.nextStep === 'string') {

@@ -6,6 +6,7 @@ import { virtualMachine } from './compute-bodies.ts';
 import { diskRoutes } from './disks.ts';
 import { extensionRoutes } from './extensions.ts';
 import { findResource, listResources, requireGroup, type Hub } from './hub.ts';
+import { imageVersions } from './images.ts';
 import { defineMachineOperations, deleteMachine, putMachine } from './machine-life.ts';
 import { powerRoutes } from './power.ts';
 import { offeredSizes, usages } from './sizes.ts';
@@ -71,6 +72,12 @@ export function computeRoutes(hub: Hub): ArmRoute[] {
       path: `${locations}/usages`,
       versions,
       handle: ({ params }) => inLocation(hub, params, usages(hub)),
+    },
+    {
+      method: 'GET',
+      path: `${locations}/publishers/{publisher}/artifacttypes/vmimage/offers/{offer}/skus/{sku}/versions`,
+      versions,
+      handle: ({ params }) => json(200, imageVersions(hub, params as never)),
     },
     operationRoute(hub, 'operations'),
     operationRoute(hub, 'operationResults'),

@@ -36,6 +36,19 @@ export function exactVersion(hub: Hub, { publisher, offer, sku, version }: Image
   );
 }
 
+/** `GET …/skus/{sku}/versions`: a bare array. @throws Failure 404 for a publisher, offer or SKU that is not offered */
+export function imageVersions(hub: Hub, asked: Omit<ImageReference, 'version'> & { location: string }): object[] {
+  const { publisher, offer, sku, location } = asked;
+  const same = (one: string, other: string) => one.toLowerCase() === other.toLowerCase();
+  const offered = hub.config.vmImages
+    .map(parseImage)
+    .filter((each) => same(each.publisher, publisher) && same(each.offer, offer) && same(each.sku, sku));
+  if (offered.length === 0 || !same(location, hub.config.location))
+    throw new Failure(404, 'NotFound', `Artifact: VMImage was not found. ${publisher}:${offer}:${sku} in ${location}.`);
+  const collection = `/Subscriptions/${hub.config.subscription}/Providers/Microsoft.Compute/Locations/${location}/Publishers/${publisher}/ArtifactTypes/VMImage/Offers/${offer}/Skus/${sku}/Versions`;
+  return offered.map(({ version }) => ({ location, name: version, id: `${collection}/${version}` }));
+}
+
 export function parseImage(text: string): ImageReference {
   const [publisher, offer, sku, version] = text.split(':') as [string, string, string, string];
   // An operator's list may say `latest`; a real version stands behind it.

@@ -4,7 +4,7 @@ import type { PowerState } from '../../domain/virtual-machine.ts';
 import { ServiceError } from '../errors.ts';
 import type { Progress } from './long-running.ts';
 import { sendArm } from './request.ts';
-import { act, resourceId, type Address } from './resource.ts';
+import { act, resourceId, type Address, type Resource } from './resource.ts';
 import type { StackHub } from './session.ts';
 
 /** Microsoft.Compute of Stack Hub's profile 2020-09-01-hybrid. */
@@ -20,6 +20,7 @@ const Sizes = z.object({ value: z.array(z.object({ name: z.string(), numberOfCor
 const Usages = z.object({
   value: z.array(z.object({ currentValue: z.number(), limit: z.number(), name: z.object({ value: z.string() }) })),
 });
+const Machines = z.object({ value: z.array(z.looseObject({ name: z.string() })) });
 const InstanceView = z.object({ statuses: z.array(z.object({ code: z.string().optional() })).default([]) });
 
 /** `GET …/locations/{l}/vmSizes`. @throws ServiceError */
@@ -30,6 +31,19 @@ export async function listSizes(hub: StackHub, signal?: AbortSignal): Promise<Ma
     cores: numberOfCores,
     memoryMiB: memoryInMB,
   }));
+}
+
+/** The VMs of the site's resource group; none where there is no such group. @throws ServiceError */
+export async function listMachines(hub: StackHub, signal?: AbortSignal): Promise<Resource[]> {
+  const path = resourceId(hub, { path: 'Microsoft.Compute/virtualMachines', apiVersion: COMPUTE_VERSION });
+  try {
+    const doing = `listing the VMs of ${hub.resourceGroup}`;
+    const { body } = await sendArm(hub, { method: 'GET', path, apiVersion: COMPUTE_VERSION, signal }, doing);
+    return Machines.parse(body).value as unknown as Resource[];
+  } catch (error) {
+    if (error instanceof ServiceError && error.type === 'NotFound') return [];
+    throw error;
+  }
 }
 
 /** What is left of the quotas that a VM counts in. @throws ServiceError */

@@ -8,17 +8,23 @@ const GROUP_VERSION = '2019-10-01';
 
 /** Makes the site's resource group where it is absent; it may be the operator's own, and is never deleted. @throws ServiceError */
 export async function ensureGroup(hub: StackHub, signal?: AbortSignal): Promise<void> {
-  const path = `/subscriptions/${hub.subscription}/resourcegroups/${hub.resourceGroup}`;
+  if (await hasGroup(hub, signal)) return;
   const doing = `creating the resource group ${hub.resourceGroup} on ${hub.endpoint}`;
+  const body = { location: hub.location, tags: { [OWNER_TAG]: 'site' } };
+  await sendArm(hub, { method: 'PUT', path: groupPath(hub), apiVersion: GROUP_VERSION, body, signal }, doing);
+}
+
+/** @throws ServiceError */
+export async function hasGroup(hub: StackHub, signal?: AbortSignal): Promise<boolean> {
+  const doing = `reading the resource group ${hub.resourceGroup}`;
   try {
-    await sendArm(
-      hub,
-      { method: 'GET', path, apiVersion: GROUP_VERSION, signal },
-      `reading the resource group ${hub.resourceGroup}`,
-    );
+    await sendArm(hub, { method: 'GET', path: groupPath(hub), apiVersion: GROUP_VERSION, signal }, doing);
+    return true;
   } catch (error) {
-    if (!(error instanceof ServiceError) || error.type !== 'NotFound') throw error;
-    const body = { location: hub.location, tags: { [OWNER_TAG]: 'site' } };
-    await sendArm(hub, { method: 'PUT', path, apiVersion: GROUP_VERSION, body, signal }, doing);
+    if (error instanceof ServiceError && error.type === 'NotFound') return false;
+    throw error;
   }
 }
+
+const groupPath = ({ subscription, resourceGroup }: StackHub): string =>
+  `/subscriptions/${subscription}/resourcegroups/${resourceGroup}`;

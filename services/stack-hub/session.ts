@@ -36,8 +36,7 @@ export interface StackHub {
  */
 export async function openStackHub(options: StackHubOptions): Promise<StackHub> {
   const endpoint = options.endpoint.replace(/\/+$/, '');
-  const tlsOptions =
-    options.ca === undefined ? {} : { tlsOptions: { ca: [...rootCertificates, options.ca].join('\n') } };
+  const tlsOptions = trusting(options.ca);
   const { authority, audience } = await discover(endpoint, tlsOptions);
   const credential = attributed(
     new ClientSecretCredential(options.tenant, options.clientId, options.clientSecret, {
@@ -64,6 +63,10 @@ export async function openStackHub(options: StackHubOptions): Promise<StackHub> 
     storage: new StorageManagementClient(credential, options.subscription, client),
   };
 }
+
+/** The system's certificate authorities, and the site's own. */
+export const trusting = (ca: string | undefined) =>
+  ca === undefined ? {} : { tlsOptions: { ca: [...rootCertificates, ca].join('\n') } };
 
 /** A refused credential says which one and where, and never the secret, which MSAL's errors do not hold either. */
 function attributed(credential: TokenCredential, doing: string): TokenCredential {

@@ -15,17 +15,19 @@ export interface TemporalServer {
   stop(): Promise<void>;
 }
 
-/** A real Temporal server of the test's own, in a temporary folder, ready to be connected to. */
-export async function startTemporal(): Promise<TemporalServer> {
+/** A real Temporal server of the test's own, in a temporary folder, ready to be connected to; it knows `searchAttributes`. */
+export async function startTemporal(
+  searchAttributes: readonly string[] = Object.values(SEARCH_ATTRIBUTE),
+): Promise<TemporalServer> {
   const folder = await mkdtemp(path.join(tmpdir(), 'edge-train-temporal-'));
   const port = await freePort();
   const server = spawn(CLI, [
     ...['server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--port', String(port), '--log-level', 'error'],
     ...['--db-filename', path.join(folder, 'temporal.db'), '--sqlite-pragma', 'journal_mode=WAL'],
-    ...Object.values(SEARCH_ATTRIBUTE).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
     ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=2000'],
     ...['--dynamic-config-value', 'history.timerProcessorMaxPollRPS=2000'],
     ...['--dynamic-config-value', 'history.visibilityProcessorMaxPollRPS=2000'],
+    ...searchAttributes.flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
   ]);
   server.stdout.resume();
   let complaints = '';

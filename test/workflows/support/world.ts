@@ -95,6 +95,7 @@ export class World {
       deleteVirtualMachine: async (name) => void this.power.set(name, 'absent'),
       grantData: async () => ({ kind: 'site', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
       acceptDecision: async ({ envelope }) => samples.decisionIn(envelope),
+      checkSite: async () => ({ checks: [], machines: [] }),
       issueReceipt: async ({ plan }) => samples.receipt(plan.job),
     });
   }
@@ -133,6 +134,7 @@ export class World {
         const modelUri = `models:/${name}/${version}`;
         return { name, version, resourceId: `/models/${name}/${version}`, modelUri, type: 'mlflow_model', tags: {} };
       },
+      checkCloud: async () => ({ checks: [] }),
       buildImage: async ({ version: { version }, repository }) => ({
         registry: '127.0.0.1:5000',
         repository,
