@@ -45,10 +45,13 @@ export interface SiteActivities {
    * asks `hello` on `queue`, and has an EnrolledMachine when bundle and public key are the same.
    */
   enrolVirtualMachine(machine: ProvisionedMachine): Promise<InstalledMachine>;
+  /** The same for an existing host, over SSH: it must show the host key that `site.yml` states, or nothing is sent to it. */
+  adoptHost(machine: MachinePlan): Promise<InstalledMachine>;
   /** Adds the public address and the one rule for TCP 22. Returns the address to dial. */
   openAttachRule(machine: MachinePlan): Promise<{ address: string }>;
   /** Removes that rule and that address; absent is fine. */
   closeAttachRule(machine: MachinePlan): Promise<void>;
+  /** Of an existing host: whether it answers over SSH. */
   inspectVirtualMachine(machine: string): Promise<PowerState>;
   /** Absent or already deallocated is fine. */
   deallocateVirtualMachine(machine: string): Promise<void>;

@@ -58,3 +58,11 @@ export const InstalledWorker = z.strictObject({
   config: Sha256,
 });
 export type InstalledWorker = z.infer<typeof InstalledWorker>;
+
+/** The same on an existing host, in a file of root's: for whom it was adopted, and the worker once it is installed whole. */
+export const HostClaim = z.strictObject({
+  site: SiteName,
+  host: VirtualMachineName,
+  worker: InstalledWorker.optional(),
+});
+export type HostClaim = z.infer<typeof HostClaim>;

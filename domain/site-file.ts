@@ -3,6 +3,7 @@ import { SiteEnvironment } from './environment.ts';
 import { ReleasePolicy } from './release.ts';
 import { Identifier, SiteName, VirtualMachineName, VirtualMachineSizeName } from './resource-names.ts';
 import { DataReference } from './data-reference.ts';
+import { Host } from './host.ts';
 import { HttpsUrl, SecretReference } from './secret.ts';
 
 const Text = z.string().min(1).max(1000);
@@ -34,6 +35,8 @@ export const SiteFile = z.strictObject({
       .regex(/^[\d.]+\/\d+$/)
       .default('10.20.0.0/16'),
   }),
+  /** Machines that are there already, by the name that a training asks for. No plan can name another. */
+  hosts: z.record(VirtualMachineName, Host).default({}),
   /** Blob storage on the Stack Hub. The account's key comes from `key`, else from the Stack Hub (listKeys). */
   storageAccounts: z.record(
     z.string().regex(/^[a-z0-9]{3,24}$/, 'a storage account is 3 to 24 of a-z and 0-9'),

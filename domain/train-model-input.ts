@@ -23,9 +23,13 @@ export const ModelTags = z.record(
 export const MachineRequest = z.strictObject({
   size: VirtualMachineSizeName.optional(),
   name: VirtualMachineName.optional(),
+  /** An existing host, by its name in `site.yml`, instead of a VM. */
+  host: VirtualMachineName.optional(),
   /** What becomes of the VM after the run. `keep`: the next run uses it; it is deallocated when idle. */
   after: z.enum(['keep', 'deallocate', 'delete']).default('keep'),
 });
+
+export type MachineRequest = z.infer<typeof MachineRequest>;
 
 /** The one JSON object that starts `trainModel`, from the command, the Temporal UI or a schedule. */
 export const TrainModelInput = z
@@ -62,6 +66,7 @@ function contradictions(input: {
   job: CommandJob;
   code?: unknown;
   data: Record<string, DataReference>;
+  virtualMachine: MachineRequest;
 }): Contradiction[] {
   const { job } = input;
   const inputs = job.inputs ?? {};
@@ -96,5 +101,11 @@ function contradictions(input: {
   }
   if (job.code !== undefined && input.code === undefined)
     fault(['code'], 'is required, since the job names a code folder; edge-train run uploads it and puts its digest in');
+  const { host, size, name, after } = input.virtualMachine;
+  if (host === undefined) return faults;
+  if (size !== undefined) fault(['virtualMachine', 'size'], 'is for a VM: the host is as large as it is');
+  if (name !== undefined) fault(['virtualMachine', 'name'], 'is for a VM: the host has its name');
+  if (after !== 'keep')
+    fault(['virtualMachine', 'after'], `must be keep: the host ${host} is not edge-train’s to switch off or delete`);
   return faults;
 }

@@ -30,6 +30,8 @@ export type PlannedOutput = z.infer<typeof PlannedOutput>;
 export const MachinePlan = z.strictObject({
   site: SiteName,
   name: VirtualMachineName,
+  /** An existing host of the site: adopted as it is, never made, started, stopped or deleted. Absent: a VM of the Stack Hub. */
+  host: z.literal(true).optional(),
   size: MachineSize,
   after: z.enum(['keep', 'deallocate', 'delete']),
   attach: z.enum(['never', 'try', 'require']),

@@ -13,9 +13,10 @@ export const MachineKey = z.strictObject({
 });
 export type MachineKey = z.infer<typeof MachineKey>;
 
-/** A VM that runs, on Stack Hub. */
+/** A VM that runs, on Stack Hub; or an existing host. */
 export const ProvisionedMachine = z.strictObject({
   name: VirtualMachineName,
+  /** Azure's id; of a host `hosts/NAME`, as `site.yml` has it. */
   resourceId: z.string(),
   size: MachineSize,
   privateAddress: z.string(),
@@ -76,6 +77,9 @@ export const LeaseAnswer = z.discriminatedUnion('kind', [
 ]);
 export type LeaseAnswer = z.infer<typeof LeaseAnswer>;
 
-/** What Azure says of a VM that has gone silent. */
-export const PowerState = z.enum(['running', 'stopped', 'deallocated', 'starting', 'absent']);
+/**
+ * What Azure says of a VM that has gone silent. Of a host nobody can say more than whether it answers: it is `running` or
+ * `unreachable`.
+ */
+export const PowerState = z.enum(['running', 'stopped', 'deallocated', 'starting', 'absent', 'unreachable']);
 export type PowerState = z.infer<typeof PowerState>;

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { parseDocument } from 'yaml';
+import { virtualMachineName } from '../domain/resource-names.ts';
 import { SiteFile } from '../domain/site-file.ts';
 import { describeIssues, parse } from '../domain/validation.ts';
 import { ServiceError } from './errors.ts';
@@ -21,8 +22,8 @@ export async function readSiteFile(path: string): Promise<SiteReading> {
   const bytes = await readRegularFile(path);
   const parsed = parse(SiteFile, yamlValue(path, bytes));
   if (!parsed.ok) throw invalid(path, describeIssues(parsed.issues));
-  const dangling = danglingReferences(parsed.value);
-  if (dangling.length > 0) throw invalid(path, dangling.join('\n'));
+  const faults = [...danglingReferences(parsed.value), ...hostFaults(parsed.value)];
+  if (faults.length > 0) throw invalid(path, faults.join('\n'));
   return { site: parsed.value, digest: sha256(bytes) };
 }
 
@@ -96,6 +97,23 @@ function danglingReferences(site: SiteFile): string[] {
       Object.hasOwn(site.dataStores, store) ? [] : [`dataAssets.${name}.store: dataStores has no ${store}`],
     ),
   ];
+}
+
+/** A host is leased by its name: a VM's name, or a second name, would let two runs on it at once. */
+function hostFaults({ name: site, hosts, virtualMachines }: SiteFile): string[] {
+  const ofVirtualMachines = [
+    ...virtualMachines.sizes.map((size) => virtualMachineName(site, size)),
+    virtualMachines.default,
+  ];
+  const place = (name: string) => `${hosts[name]?.address.toLowerCase()} port ${hosts[name]?.port}`;
+  const names = Object.keys(hosts);
+  return names.flatMap((name, i) => {
+    const twin = names.slice(0, i).find((other) => place(other) === place(name));
+    return [
+      ...(ofVirtualMachines.includes(name) ? [`hosts.${name}: is the name of a VM of this site`] : []),
+      ...(twin === undefined ? [] : [`hosts.${name}: is ${place(name)}, as is hosts.${twin}`]),
+    ];
+  });
 }
 
 function invalid(path: string, why: string): ServiceError {

@@ -16,6 +16,7 @@ export async function attach(
   undo: Compensation,
 ): Promise<ComputeTarget> {
   const name = plan.computeTarget;
+  if (plan.host) return { state: 'unattached', name, reason: 'an existing host is not attached to Azure ML' };
   if (plan.attach === 'never') return { state: 'unattached', name, reason: 'the site attaches no VM' };
   if (!machine.created && known?.state === 'attached' && known.name === name) return known;
   const cloud = cloudSteps(ATTACH_PATIENCE[plan.attach]);

@@ -49,6 +49,7 @@ export class LeasedMachine {
         throw failWith(gone(name), silence);
       case 'running':
       case 'starting':
+      case 'unreachable': // a host's power is not ours: it may be off, or cut off, and comes back by itself
         if (Date.now() - silentSince > OFFLINE_TOLERANCE) throw failWith(silent(name), silence);
         return;
       case 'stopped':
@@ -75,7 +76,7 @@ const gone = (name: string): Failure => ({
 const silent = (name: string): Failure => ({
   class: 'host',
   type: 'MachineSilent',
-  cause: `the VM ${name} runs, but has not been heard of for ${OFFLINE_TOLERANCE / 3_600_000} hours`,
+  cause: `the VM ${name} is there, but has not been heard of for ${OFFLINE_TOLERANCE / 3_600_000} hours`,
   nextStep: 'Check its way to Temporal: the uplink, its allow-list, and the worker’s service on the VM.',
 });
 

@@ -31,15 +31,23 @@ async function stillThere(known: VirtualMachine): Promise<EnrolledMachine | unde
   }
 }
 
-/** Whatever there is of it already is used. What this run makes, this run's failure takes away again. */
+/** An existing host is the operator's: nothing of it is undone. */
 async function bringUp(plan: MachinePlan, undo: Compensation): Promise<EnrolledMachine> {
+  return plan.host ? await greet(await siteSteps().adoptHost(plan)) : await makeMachine(plan, undo);
+}
+
+/** Whatever there is of it already is used. What this run makes, this run's failure takes away again. */
+async function makeMachine(plan: MachinePlan, undo: Compensation): Promise<EnrolledMachine> {
   const absent = (await siteSteps().inspectVirtualMachine(plan.name)) === 'absent';
   if (absent) undo.register('delete the VM', () => siteSteps(UNDO_PATIENCE).deleteVirtualMachine(plan.name));
   const provisioned = await siteSteps().provisionVirtualMachine(plan);
-  const installed = await siteSteps().enrolVirtualMachine({ ...provisioned, created: absent });
+  return await greet(await siteSteps().enrolVirtualMachine({ ...provisioned, created: absent }));
+}
+
+async function greet(installed: InstalledMachine): Promise<EnrolledMachine> {
   const hello = await edgeSteps(installed.queue, { silence: BOOT_SILENCE }).hello();
-  if (!isSame(installed, hello)) throw failWith(mismatch(plan.name));
-  return { ...installed, created: absent, bootId: hello.bootId };
+  if (!isSame(installed, hello)) throw failWith(mismatch(installed.name));
+  return { ...installed, bootId: hello.bootId };
 }
 
 const isSame = (machine: InstalledMachine, { bundle, publicKey }: Hello): boolean =>

@@ -50,6 +50,7 @@ const siteVerbs: Table<SiteActivities> = {
   planTraining: { attempt: '5 minutes', summary: 'Read policy, sizes, quotas and inputs; freeze the plan' },
   provisionVirtualMachine: { attempt: '2 hours', summary: 'Make the VM run on the Stack Hub' },
   enrolVirtualMachine: { attempt: '1 hour', summary: 'Put the worker on the VM' },
+  adoptHost: { attempt: '1 hour', summary: 'Put the worker on the existing host, over SSH' },
   openAttachRule: { attempt: '15 minutes', summary: 'Open port 22 to Azure ML' },
   closeAttachRule: { attempt: '15 minutes', summary: 'Close port 22 again' },
   inspectVirtualMachine: { attempt: '2 minutes', summary: 'Ask the Stack Hub for the VM’s power state' },

@@ -101,7 +101,12 @@ async function cleaned(desk: LeaseDesk, known: VirtualMachine): Promise<VirtualM
 }
 
 /** A VM that cannot be put to rest costs room, not correctness: the next request finds it as it is. */
-async function rest(desk: LeaseDesk, { name, after, attach, computeTarget }: MachinePlan): Promise<undefined> {
+async function rest(desk: LeaseDesk, plan: MachinePlan): Promise<undefined> {
+  const { name, after, attach, computeTarget } = plan;
+  if (plan.host) {
+    desk.atRest(false); // its power is the operator's
+    return;
+  }
   const gone = after === 'delete';
   try {
     if (gone && attach !== 'never') await cloudSteps(ATTACH_PATIENCE.require).detachComputeTarget(computeTarget);

@@ -8,6 +8,7 @@ import { machineAddress } from '../../services/stack-hub/compute.ts';
 import { extensionAddress, extensionBody, installedWorker } from '../../services/stack-hub/extension.ts';
 import { getResource, putResource, requireOurs, settledResource } from '../../services/stack-hub/resource.ts';
 import type { SiteDependencies, Step } from './dependencies.ts';
+import { machineSettings } from './machine-settings.ts';
 import { runContainer } from './plan-file.ts';
 import type { SiteSession } from './site-session.ts';
 
@@ -26,7 +27,10 @@ export async function enrolVirtualMachine(
   await requireOurMachine(session, step, machine.name);
   const { digest } = dependencies.bundle;
   const queue = edgeQueue(machine.name, digest);
-  const settings = await machineSettings(session, dependencies, machine.name, queue);
+  const settings = {
+    ...(await machineSettings(session, dependencies, machine.name, queue)),
+    ...attachAccount(session),
+  };
   const config = sha256(canonicalJson(settings));
 
   const address = extensionAddress(machine.name);
@@ -47,29 +51,9 @@ export async function enrolVirtualMachine(
   return { ...machine, publicKey, bundle: digest, queue };
 }
 
-/** All of the MachineConfig but the key, from the site's file alone. */
-async function machineSettings(
-  { site, ca }: SiteSession,
-  { secrets, bundle }: SiteDependencies,
-  machine: string,
-  queue: string,
-): Promise<Omit<MachineConfig, 'privateKey'>> {
-  const { apiKey, ...temporal } = site.temporal;
-  return {
-    machine,
-    bundle: bundle.digest,
-    queue,
-    temporal: { ...temporal, ...(apiKey ? { apiKey: await secrets.resolve(apiKey) } : {}) },
-    uplink: site.uplink,
-    packageIndex: site.packageIndex,
-    policy: { site: site.name, ...site.limits, release: site.release },
-    ...(site.attach.mode === 'never'
-      ? {}
-      : { attachAccount: { username: site.attach.username, publicKey: site.attach.publicKey } }),
-    ...(ca === undefined ? {} : { caBundle: ca }),
-    siteBlobEndpoints: Object.values(site.storageAccounts).map(({ blobEndpoint }) => blobEndpoint),
-  };
-}
+/** The powerless account that Azure ML logs in to. */
+const attachAccount = ({ site: { attach } }: SiteSession): Pick<MachineConfig, 'attachAccount'> =>
+  attach.mode === 'never' ? {} : { attachAccount: { username: attach.username, publicKey: attach.publicKey } };
 
 /** Once a bundle, whoever needs it; the script checks the digest again where it is unpacked. Returns a URL to read it. */
 async function uploadBundle(session: SiteSession, { bundle, now }: SiteDependencies): Promise<string> {

@@ -1,17 +1,19 @@
 import type { SealedGrant, SiteGrant } from '../../domain/grant.ts';
-import type { TrainingPlan } from '../../domain/training-plan.ts';
+import type { MachinePlan, TrainingPlan } from '../../domain/training-plan.ts';
 import type { MachineKey } from '../../domain/virtual-machine.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { seal } from '../../services/signing.ts';
 import { findInstalledWorker } from '../../services/stack-hub/extension.ts';
 import type { SiteDependencies, Step } from './dependencies.ts';
+import { requireHost } from './host/connect.ts';
+import { readHostKey } from './host/key.ts';
 import { planPath, requirePlanFile } from './plan-file.ts';
 import type { SiteSession } from './site-session.ts';
 
 /**
  * Permission to read the plan's stores and to write to the run container, for an hour, sealed to the VM. Nothing is granted on
  * a workflow's word: the plan is the one that this worker signed, its stores are in `site.yml` now, and the key is the one
- * that ARM knows of the VM. No permission to list: what a run reads is in the plan's file. @throws ServiceError
+ * that ARM knows of the VM, or that this worker signed for a host. No permission to list: what a run reads is in the plan's file. @throws ServiceError
  */
 export async function grantData(
   session: SiteSession,
@@ -20,7 +22,7 @@ export async function grantData(
   request: { plan: TrainingPlan; machineKey: MachineKey },
 ): Promise<SealedGrant> {
   const { plan } = await requirePlanFile(session, dependencies, request.plan);
-  const key = await requireMachineKey(session, step, plan.virtualMachine.name, request.machineKey);
+  const key = await requireMachineKey(session, step, dependencies, plan.virtualMachine, request.machineKey);
   const now = dependencies.now?.() ?? new Date();
   const names = [...new Set(plan.inputs.map(({ data }) => data.store))].sort();
   const stores = await Promise.all(names.map(async (name) => [name, await grantStore(session, name, now)] as const));
@@ -44,17 +46,21 @@ async function grantStore(session: SiteSession, name: string, now: Date): Promis
 async function requireMachineKey(
   session: SiteSession,
   step: Step,
-  machine: string,
+  dependencies: SiteDependencies,
+  { name, host }: MachinePlan,
   claimed: MachineKey,
 ): Promise<MachineKey> {
-  const worker = await findInstalledWorker(await session.stackHub(), machine, step.signal);
-  if (worker && worker.publicKey.x === claimed.x && worker.publicKey.y === claimed.y) return worker.publicKey;
+  if (host) requireHost(session, name);
+  const known = host
+    ? await readHostKey(session, dependencies, name)
+    : (await findInstalledWorker(await session.stackHub(), name, step.signal))?.publicKey;
+  if (known && known.x === claimed.x && known.y === claimed.y) return known;
   throw new ServiceError({
     class: 'policy',
     type: 'KeyMismatch',
-    cause: `The key that the workflow names is not the one with which ${machine} was enrolled${worker ? '' : '; it has no worker of ours'}.`,
+    cause: `The key that the workflow names is not the one with which ${name} was enrolled${known ? '' : '; it has no worker of ours'}.`,
     nextStep:
-      'Start the run again: the VM is enrolled anew. If this comes back, find out who changed the workflow’s state.',
+      'Start the run again: its machine is enrolled anew. If this comes back, find out who changed the workflow’s state.',
     retryable: false,
   });
 }

@@ -1,6 +1,7 @@
 import type { SiteActivities } from '../contract.ts';
 import { acceptDecision } from './accept-decision.ts';
 import { checkSite } from './check-site.ts';
+import { adoptHost } from './adopt-host.ts';
 import { closeAttachRule } from './close-attach-rule.ts';
 import { currentStep } from './current-step.ts';
 import { deleteVirtualMachine } from './delete-virtual-machine.ts';
@@ -22,9 +23,11 @@ export function createSiteActivities(dependencies: SiteDependencies): SiteActivi
     planTraining: (request) => at((session, step) => planTraining(session, step, dependencies, request)),
     provisionVirtualMachine: (machine) => at((session, step) => provisionVirtualMachine(session, step, machine)),
     enrolVirtualMachine: (machine) => at((session, step) => enrolVirtualMachine(session, step, dependencies, machine)),
+    adoptHost: (machine) => at((session, step) => adoptHost(session, step, dependencies, machine)),
     openAttachRule: (machine) => at((session, step) => openAttachRule(session, step, machine)),
     closeAttachRule: (machine) => at((session, step) => closeAttachRule(session, step, machine)),
-    inspectVirtualMachine: (machine) => at((session, step) => inspectVirtualMachine(session, step, machine)),
+    inspectVirtualMachine: (machine) =>
+      at((session, step) => inspectVirtualMachine(session, step, dependencies, machine)),
     deallocateVirtualMachine: (machine) => at((session, step) => deallocateVirtualMachine(session, step, machine)),
     deleteVirtualMachine: (machine) => at((session, step) => deleteVirtualMachine(session, step, machine)),
     grantData: (request) => at((session, step) => grantData(session, step, dependencies, request)),

@@ -51,6 +51,16 @@ test('what makes no sense on a site is refused with its reason', () => {
   assert.match(text, /^job\.resources\.instance_count: one VM trains one job here/m);
 });
 
+test('an existing host has its own size and name, and is not switched off', () => {
+  const on = (virtualMachine: object) => ({ ...validInput(), virtualMachine: { host: 'lab', ...virtualMachine } });
+  assert.equal(parse(TrainModelInput, on({ after: 'keep' })).ok, true);
+  const text = faults(TrainModelInput, on({ size: 'Standard_DS1_v2', name: 'demo', after: 'delete' }));
+  assert.match(text, /^virtualMachine\.size: is for a VM/m);
+  assert.match(text, /^virtualMachine\.name: is for a VM/m);
+  assert.match(text, /^virtualMachine\.after: must be keep: the host lab is not edge-train’s to switch off or delete/m);
+  assert.match(faults(TrainModelInput, on({ after: 'deallocate' })), /^virtualMachine\.after/m);
+});
+
 test('a command may name only declared inputs and outputs', () => {
   const input = validInput();
   const job = { ...input.job, command: 'python t.py ${{inputs.nope}} ${{ outputs.gone }} ${{secrets.x}}' };

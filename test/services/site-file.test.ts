@@ -32,6 +32,15 @@ const right = {
   receiptKey: 'file:/etc/edge-train/receipt.key',
 };
 
+const lab = {
+  address: 'lab.local',
+  username: 'root',
+  hostKeys: [`ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${'A'.repeat(43)} root@lab`],
+  password: 'env:LAB_PASSWORD',
+  cores: 4,
+  memoryMiB: 8000,
+};
+
 async function read(content: string | Buffer, mode = 0o644) {
   const path = join(directory, 'site.yml');
   await rm(path, { force: true });
@@ -48,6 +57,12 @@ describe('site.yml', () => {
     assert.equal(site.virtualMachines.idleMinutes, 30);
     assert.equal(site.release.pickle, 'deny');
     assert.equal(digest, sha256(text));
+  });
+
+  it('has existing hosts by name, none by itself', async () => {
+    assert.deepEqual((await read(stringify(right))).site.hosts, {});
+    const { site } = await read(stringify({ ...right, hosts: { lab } }));
+    assert.deepEqual(site.hosts, { lab: { ...lab, port: 22 } });
   });
 
   const wrong: [string, string | Buffer, RegExp][] = [
@@ -78,6 +93,31 @@ describe('site.yml', () => {
       'an asset of a store that is not there',
       stringify({ ...right, dataAssets: { a: { store: 'nowhere', path: 'x' } } }),
       /dataAssets\.a\.store/,
+    ],
+    [
+      'a host key of another kind',
+      stringify({ ...right, hosts: { lab: { ...lab, hostKeys: ['ecdsa-sha2-nistp256 AAAAE2VjZHNh'] } } }),
+      /hosts\.lab\.hostKeys\[0\]: a host key is the line of .*ssh_host_ed25519_key\.pub/,
+    ],
+    [
+      'a host without a way to log in',
+      stringify({ ...right, hosts: { lab: { ...lab, password: undefined } } }),
+      /hosts\.lab\.privateKey: is required \(give either privateKey or password, each by reference\)/,
+    ],
+    [
+      'a host with a plain password',
+      stringify({ ...right, hosts: { lab: { ...lab, password: 'hunter2' } } }),
+      /hosts\.lab\.password: a secret is given by reference/,
+    ],
+    [
+      'a host that has the name of a VM',
+      stringify({ ...right, hosts: { 'demo-ds1-v2': lab } }),
+      /hosts\.demo-ds1-v2: is the name of a VM of this site/,
+    ],
+    [
+      'a host under two names',
+      stringify({ ...right, hosts: { lab, other: { ...lab, address: 'LAB.local' } } }),
+      /hosts\.other: is lab\.local port 22, as is hosts\.lab/,
     ],
     ['too large', 'x'.repeat(2 ** 20 + 1), /larger than/],
   ];

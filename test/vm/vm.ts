@@ -14,12 +14,11 @@ const run = promisify(execFile);
 const root = join(import.meta.dirname, '..', '..');
 export const NO_ENVIRONMENT = '0'.repeat(64);
 
-/** A VM of a test's own: a container that systemd boots, on a network without a way out. */
-export interface TestMachine {
+/** A Linux machine of a test's own: a container that systemd boots, with sshd, on a network without a way out. */
+export interface TestHost {
   readonly gateway: string;
+  readonly address: string;
   readonly container: string;
-  readonly bundle: Bundle;
-  readonly config: MachineConfig;
   /** Runs a program as root, with `input` on its standard input. */
   exec(
     command: string[],
@@ -27,17 +26,47 @@ export interface TestMachine {
   ): Promise<{ code: number; stdout: string; stderr: string }>;
   /** As `exec`, and a failure throws. */
   sh(script: string, options?: { user?: string }): Promise<string>;
-  /** Installs (again), with this configuration. */
-  install(config: MachineConfig): Promise<{ code: number; stdout: string; stderr: string }>;
   stop(): Promise<void>;
   start(): Promise<void>;
   remove(): Promise<void>;
+}
+
+/** The same with our worker on it. */
+export interface TestMachine extends TestHost {
+  readonly bundle: Bundle;
+  readonly config: MachineConfig;
+  /** Installs (again), with this configuration. */
+  install(config: MachineConfig): Promise<{ code: number; stdout: string; stderr: string }>;
 }
 
 /** Boots a VM and puts the bundle on it. `change` may put other endpoints into its configuration. */
 export async function bootMachine(
   change: (config: MachineConfig, gateway: string) => MachineConfig | Promise<MachineConfig> = (config) => config,
 ): Promise<TestMachine> {
+  const building = buildBundle({ outDir: join(root, '.tools', 'bundles') });
+  const [built, booted] = await Promise.allSettled([building, bootHost()]);
+  if (booted.status === 'rejected') throw booted.reason;
+  const host = booted.value;
+  try {
+    if (built.status === 'rejected') throw built.reason;
+    const bundle = built.value;
+    const config = await change(configFor(bundle), host.gateway);
+    const machine: TestMachine = {
+      ...{ ...host, bundle, config },
+      install: (next) => host.exec(['sh', '-c', `cd /root && sh -s`], { input: installCommand(next) }),
+    };
+    await run('docker', ['cp', bundle.path, `${host.container}:/root/${bundle.digest}.tar.gz`]);
+    const installed = await machine.install(config);
+    if (installed.code !== 0) throw new Error(`install failed: ${installed.stdout}${installed.stderr}`);
+    return machine;
+  } catch (error) {
+    await host.remove();
+    throw error;
+  }
+}
+
+/** Boots a machine whose account `edgeadmin` logs in with a key, or with a password that sudo asks for, too. */
+export async function bootHost(login: { sshPublicKey?: string; password?: string } = {}): Promise<TestHost> {
   const id = `t${randomBytes(3).toString('hex')}`;
   const stateDirectory = await mkdtemp(join(tmpdir(), 'edge-train-vm-'));
   const network = `edge-train-${id}`;
@@ -75,35 +104,27 @@ export async function bootMachine(
     await rm(stateDirectory, { recursive: true, force: true });
   };
   try {
-    const [bundle] = await Promise.all([
-      buildBundle({ outDir: join(root, '.tools', 'bundles') }),
-      machines.boot({
-        name: 'vm',
-        memoryMiB: 2048,
-        cores: 2,
-        hostName: 'vm',
-        adminUsername: 'edgeadmin',
-        sshPublicKeys: [],
-        disablePassword: true,
-      }),
-    ]);
-    const config = await change(configFor(bundle), gateway);
-    const exec: TestMachine['exec'] = (command, options) => inContainer(container, command, options);
-    const machine: TestMachine = {
-      ...{ gateway, container, bundle, config, exec, remove },
+    const { privateAddress: address } = await machines.boot({
+      name: 'vm',
+      memoryMiB: 2048,
+      cores: 2,
+      hostName: 'vm',
+      adminUsername: 'edgeadmin',
+      sshPublicKeys: login.sshPublicKey === undefined ? [] : [login.sshPublicKey],
+      disablePassword: login.password === undefined,
+      ...(login.password === undefined ? {} : { adminPassword: login.password }),
+    });
+    const exec: TestHost['exec'] = (command, options) => inContainer(container, command, options);
+    return {
+      ...{ gateway, address, container, exec, remove },
       async sh(script, options) {
         const { code, stdout, stderr } = await exec(['sh', '-c', script], options);
         if (code !== 0) throw new Error(`${script.slice(0, 200)}\nexit code ${code}\n${stdout}${stderr}`);
         return stdout;
       },
-      install: (next) => exec(['sh', '-c', `cd /root && sh -s`], { input: installCommand(next) }),
       stop: () => machines.stop('vm'),
       start: async () => void (await machines.start('vm')),
     };
-    await run('docker', ['cp', bundle.path, `${container}:/root/${bundle.digest}.tar.gz`]);
-    const installed = await machine.install(config);
-    if (installed.code !== 0) throw new Error(`install failed: ${installed.stdout}${installed.stderr}`);
-    return machine;
   } catch (error) {
     await remove();
     throw error;

@@ -32,9 +32,10 @@ export function composePlan(chosen: {
     virtualMachine: {
       site: site.name,
       name: machine.name,
+      ...(machine.host ? { host: machine.host } : {}),
       size: machine.size,
       after: input.virtualMachine.after,
-      attach: site.attach.mode,
+      attach: machine.host ? 'never' : site.attach.mode,
       idleSeconds: Math.round(site.virtualMachines.idleMinutes * 60),
       computeTarget: computeTargetName(sha256, machine.name),
     },

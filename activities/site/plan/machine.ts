@@ -1,17 +1,21 @@
 import { chooseSize, type MachineSize } from '../../../domain/machine-size.ts';
 import { virtualMachineName } from '../../../domain/resource-names.ts';
 import type { TrainModelInput } from '../../../domain/train-model-input.ts';
-import type { Issue } from '../../../domain/validation.ts';
+import { shown, type Issue } from '../../../domain/validation.ts';
 import { ServiceError } from '../../../services/errors.ts';
 import { listSizes, machineAddress, readQuota } from '../../../services/stack-hub/compute.ts';
 import { getResource, requireOurs } from '../../../services/stack-hub/resource.ts';
 import type { Step } from '../dependencies.ts';
+import { findHost } from '../host/connect.ts';
 import type { Choice } from '../plan-training.ts';
 import type { SiteSession } from '../site-session.ts';
 import type { PlannedData } from './data.ts';
+import { chooseHost } from './host.ts';
 
 export interface MachineChoice {
   readonly name: string;
+  /** An existing host. */
+  readonly host?: true;
   readonly size: MachineSize;
   /** Set where the VM would have to be made and the site's quota has no room for it. */
   readonly shortage?: ServiceError;
@@ -31,6 +35,12 @@ export async function chooseMachine(
   data: readonly PlannedData[],
 ): Promise<Choice<MachineChoice>> {
   const { site } = session;
+  const need = {
+    dataBytes: data.reduce((sum, { input: { bytes } }) => sum + bytes, 0),
+    sharedMemoryMiB: requestedSharedMemory(input) ?? 0,
+  };
+  if (input.virtualMachine.host !== undefined) return chooseHost(session, step, input.virtualMachine.host, need);
+  if (findHost(site.hosts, input.virtualMachine.name ?? '')) return { issues: [hostAsMachine(input)] };
   const hub = await session.stackHub();
   const allowed = site.virtualMachines.sizes.map((size) => size.toLowerCase());
   const offered = (await listSizes(hub, step.signal)).filter(({ name }) => allowed.includes(name.toLowerCase()));
@@ -48,11 +58,7 @@ export async function chooseMachine(
       ],
     };
   }
-  const choice = chooseSize(offered, {
-    dataBytes: data.reduce((sum, { input: { bytes } }) => sum + bytes, 0),
-    sharedMemoryMiB: requestedSharedMemory(input) ?? 0,
-    ...definedSize(existing ?? requested),
-  });
+  const choice = chooseSize(offered, { ...need, ...definedSize(existing ?? requested) });
   if (!choice.ok) return { issues: [at(choice, input)] };
   const name = stated ?? virtualMachineName(site.name, choice.size.name);
   const isThere = existing !== undefined || (await existingSize(session, step, name)) !== undefined;
@@ -81,6 +87,12 @@ function requestedSharedMemory({ job }: TrainModelInput): number | undefined {
   const unit = { b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }[match[2]?.toLowerCase() ?? 'b'] ?? 1;
   return Math.ceil((Number(match[1]) * unit) / 2 ** 20);
 }
+
+const hostAsMachine = ({ virtualMachine: { name } }: TrainModelInput): Issue => ({
+  path: 'virtualMachine.name',
+  rule: 'is an existing host of this site: ask for it as virtualMachine.host',
+  value: shown(name),
+});
 
 /** The issue stands where the user wrote the size. */
 function at(choice: Issue, input: TrainModelInput): Issue {

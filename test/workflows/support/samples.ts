@@ -7,6 +7,7 @@ import { PAYLOAD_TYPE, type DecisionPredicate, type Envelope, type Receipt } fro
 export const hex = (digit: string, length = 64): string => digit.repeat(length);
 
 export const size = { name: 'Standard_DS2_v2', cores: 2, memoryMiB: 7168 };
+export const hostSize = { name: 'host', cores: 8, memoryMiB: 32_000 };
 export const publicKey = { kty: 'EC', crv: 'P-256', x: 'x'.repeat(43), y: 'y'.repeat(43) } as const;
 export const bundle = hex('b');
 export const bootId = '0b8f0f6e-5d3c-4a7e-9d1b-8f3a2c1d0e9f';
@@ -25,6 +26,12 @@ export function request(machine: string, model = 'cancer'): TrainModelRequest {
   };
 }
 
+/** The same on an existing host. */
+export const hostRequest = (host: string, model = 'cancer'): TrainModelRequest => ({
+  ...request(host, model),
+  virtualMachine: { host },
+});
+
 export function plan(of: {
   job: string;
   workflowId: string;
@@ -32,6 +39,7 @@ export function plan(of: {
   model: string;
   after: 'keep' | 'deallocate' | 'delete';
   approval: boolean;
+  host?: boolean;
 }): TrainingPlan {
   return {
     job: of.job,
@@ -41,9 +49,10 @@ export function plan(of: {
     virtualMachine: {
       site: 'demo',
       name: of.machine,
-      size,
+      ...(of.host ? { host: true } : {}),
+      size: of.host ? hostSize : size,
       after: of.after,
-      attach: 'require',
+      attach: of.host ? 'never' : 'require',
       idleSeconds: 3600,
       computeTarget: of.machine.slice(0, 16),
     },

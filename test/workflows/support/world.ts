@@ -10,7 +10,7 @@ import {
   virtualMachineWorkflowId,
 } from '../../../domain/resource-names.ts';
 import { SIGNAL, WORKFLOW_TYPE } from '../../../domain/signals.ts';
-import type { LeaseRequest, ProvisionedMachine } from '../../../domain/virtual-machine.ts';
+import type { LeaseRequest, PowerState, ProvisionedMachine } from '../../../domain/virtual-machine.ts';
 import * as samples from './samples.ts';
 
 type Activities = SiteActivities & CloudActivities & EdgeActivities;
@@ -28,7 +28,7 @@ export class World {
   readonly calls: { readonly verb: Verb; readonly value: unknown }[] = [];
   readonly #instead = new Map<Verb, Hook>();
   readonly #versions = new Map<string, string[]>();
-  readonly power = new Map<string, 'running' | 'stopped' | 'deallocated' | 'starting' | 'absent'>();
+  readonly power = new Map<string, PowerState>();
   after: 'keep' | 'deallocate' | 'delete' = 'keep';
   /** Whether the site asks for approval before anything leaves. */
   approval = false;
@@ -73,7 +73,8 @@ export class World {
         samples.plan({
           job: jobId(hash, workflowId, originalExecutionRunId),
           workflowId,
-          machine: input.virtualMachine.name ?? 'demo-ds2-v2',
+          machine: input.virtualMachine.host ?? input.virtualMachine.name ?? 'demo-ds2-v2',
+          host: input.virtualMachine.host !== undefined,
           model: input.model.name,
           after: this.after,
           approval: this.approval,
@@ -85,6 +86,11 @@ export class World {
       },
       enrolVirtualMachine: async (machine) => ({
         ...machine,
+        ...this.installed,
+        queue: this.queue,
+      }),
+      adoptHost: async ({ name, size }) => ({
+        ...{ name, resourceId: `hosts/${name}`, size, privateAddress: '192.0.2.7', created: false },
         ...this.installed,
         queue: this.queue,
       }),

@@ -1,0 +1,64 @@
+import { createReadStream } from 'node:fs';
+import type { HostClaim, MachineConfig } from '../../../domain/machine-config.ts';
+import { ServiceError } from '../../../services/errors.ts';
+import type { SshEnd } from '../../../services/ssh.ts';
+import type { SiteDependencies } from '../dependencies.ts';
+import { writeClaim } from './claim.ts';
+import type { RootShell } from './root-shell.ts';
+
+/** Root's own; a bundle is there whole, under its digest, or not at all. */
+const FOLDER = '/opt/edge-train/incoming';
+const UPLOAD_SECONDS = 1800;
+const INSTALL_SECONDS = 1800;
+
+/**
+ * Sends the bundle and runs the extension's own installer, which gets its configuration by standard input. One at a time:
+ * an attempt whose line was cut may still be at work there. @throws ServiceError `InstallFailed` (host)
+ */
+export async function installOnHost(
+  root: RootShell,
+  { bundle }: SiteDependencies,
+  config: MachineConfig,
+  claim: Required<HostClaim>,
+): Promise<void> {
+  const { digest, path } = bundle;
+  const archive = `${FOLDER}/${digest}.tar.gz`;
+  const prepared = await root(`sh -c 'umask 022; mkdir -p ${FOLDER}; chmod 0700 ${FOLDER}; test -f ${archive}'`, {
+    seconds: 60,
+  });
+  if (prepared.code !== 0) {
+    const part = `${archive}.$$`;
+    const command = `cat >${part} && echo "${digest}  ${part}" | sha256sum --check --quiet - && mv ${part} ${archive}`;
+    const input = createReadStream(path, { highWaterMark: 2 ** 20 });
+    requireDone(claim.host, await root(`sh -c '${command}'`, { input, seconds: UPLOAD_SECONDS }));
+  }
+  // Read to its end before the first line runs, so that nothing that runs can read the rest.
+  const script = `{\n${installation(bundle.install(config), claim)}\n} </dev/null\n`;
+  const command = `flock -w ${INSTALL_SECONDS} ${FOLDER}/lock sh -s`;
+  requireDone(claim.host, await root(command, { input: [script], seconds: 2 * INSTALL_SECONDS }));
+}
+
+/** The claim names no worker until one is installed whole. */
+function installation(install: string, { site, host, worker }: Required<HostClaim>): string {
+  return [
+    'set -eu',
+    'umask 022',
+    `cd ${FOLDER}`,
+    writeClaim({ site, host }),
+    `(\n${install}\n)`,
+    `(umask 077\n${writeClaim({ site, host, worker })}\n)`,
+    `rm -f ${FOLDER}/*.tar.gz*`,
+  ].join('\n');
+}
+
+function requireDone(host: string, { code, stderr }: SshEnd): void {
+  if (code === 0) return;
+  const words = stderr.trim().slice(-500).trim();
+  throw new ServiceError({
+    class: 'host',
+    type: 'InstallFailed',
+    cause: `Installing the worker on the host ${host} ended with exit code ${code}${words ? `: ${words}` : ''}`,
+    nextStep: 'The cause has the installer’s last words: correct the host or the site file, then start the run again.',
+    retryable: false,
+  });
+}

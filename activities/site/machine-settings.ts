@@ -1,0 +1,24 @@
+import type { MachineConfig } from '../../domain/machine-config.ts';
+import type { SiteDependencies } from './dependencies.ts';
+import type { SiteSession } from './site-session.ts';
+
+/** All of the MachineConfig but the key and the account for Azure ML, from the site's file alone. */
+export async function machineSettings(
+  { site, ca }: SiteSession,
+  { secrets, bundle }: SiteDependencies,
+  machine: string,
+  queue: string,
+): Promise<Omit<MachineConfig, 'privateKey' | 'attachAccount'>> {
+  const { apiKey, ...temporal } = site.temporal;
+  return {
+    machine,
+    bundle: bundle.digest,
+    queue,
+    temporal: { ...temporal, ...(apiKey ? { apiKey: await secrets.resolve(apiKey) } : {}) },
+    uplink: site.uplink,
+    packageIndex: site.packageIndex,
+    policy: { site: site.name, ...site.limits, release: site.release },
+    ...(ca === undefined ? {} : { caBundle: ca }),
+    siteBlobEndpoints: Object.values(site.storageAccounts).map(({ blobEndpoint }) => blobEndpoint),
+  };
+}
