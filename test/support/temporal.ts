@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Connection } from '@temporalio/client';
+import { SEARCH_ATTRIBUTE } from '../../domain/search-attributes.ts';
 
 const CLI = path.join(import.meta.dirname, '../../.tools/temporal');
 
@@ -20,6 +21,7 @@ export async function startTemporal(): Promise<TemporalServer> {
   const server = spawn(CLI, [
     ...['server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--port', String(port), '--log-level', 'error'],
     ...['--db-filename', path.join(folder, 'temporal.db'), '--sqlite-pragma', 'journal_mode=WAL'],
+    ...Object.values(SEARCH_ATTRIBUTE).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
     ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=2000'],
     ...['--dynamic-config-value', 'history.timerProcessorMaxPollRPS=2000'],
     ...['--dynamic-config-value', 'history.visibilityProcessorMaxPollRPS=2000'],
