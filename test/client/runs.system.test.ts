@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
-import { z } from 'zod';
 import { canonicalArtifacts } from '../../domain/release.ts';
 import type { Failure } from '../../domain/failure.ts';
 import { jobId, siteRunPath } from '../../domain/resource-names.ts';
@@ -15,7 +14,8 @@ import { secret, startFixture, type Fixture } from '../sandbox/fixture.ts';
 import { machinesDouble } from '../sandbox/machines-double.ts';
 import { startAzurite, type Upstream } from '../sandbox/upstream.ts';
 import { command, folder, startCommand, type Ended } from './command.ts';
-import { published, startStub, type Stub } from './stub/start.ts';
+import { startStub, type Stub } from './stub/start.ts';
+import { told } from './stub/told.ts';
 
 const account = { name: 'sitedata', key: secret() };
 let stub: Stub;
@@ -63,14 +63,6 @@ sites:
   execFileSync('sed', ['-i', `s#PLACE#${place}#`, join(place, 'client.yml')]);
   const env = { EDGE_TRAIN_CONFIG: place, CODE_SAS: 'x', RUNS_SAS: sas, APPROVAL_KEY: key.privateKey };
   return { env, place, run: (...args) => command(args, { env }) };
-}
-
-/** What `--json` printed, after it was held against the published schema. */
-function told<T>(schema: string, { stdout, stderr }: Ended): T {
-  const printed: unknown = JSON.parse(stdout);
-  const checked = z.fromJSONSchema(published(schema) as never).safeParse(printed);
-  assert.ok(checked.success, `${schema}: ${String(checked.error?.message)}\n${stdout}\n${stderr}`);
-  return printed as T;
 }
 
 const failure: Failure = { class: 'script', type: 'ScriptFailed', cause: 'It ended with 7.', nextStep: 'Look.' };
@@ -267,7 +259,7 @@ test('a SAS that was taken back is said to be, and is not shown', async (t) => {
   const bad = sas.replace(/sig=[^&]*/, 'sig=c2VjcmV0');
   const { exitCode, stdout, stderr } = await command(['logs', 'logs-3', '--json'], { env: { ...env, RUNS_SAS: bad } });
   assert.equal(exitCode, 1, stdout);
-  assert.equal(told<{ failure: Failure }>('output-error', { exitCode, stdout, stderr }).failure.class, 'policy');
+  assert.equal(told<{ failure: Failure }>('output-error', { stdout, stderr }).failure.class, 'policy');
   assert.doesNotMatch(stdout + stderr, /c2VjcmV0/);
   await handle.terminate();
 });

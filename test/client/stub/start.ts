@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, Connection, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
@@ -49,9 +48,3 @@ export async function startStub(): Promise<Stub> {
     },
   };
 }
-
-const SCHEMAS = join(import.meta.dirname, '..', '..', '..', 'schemas');
-
-/** A published JSON Schema. */
-export const published = (name: string): object =>
-  JSON.parse(readFileSync(join(SCHEMAS, `${name}.schema.json`), 'utf8')) as object;
