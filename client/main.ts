@@ -1,9 +1,6 @@
-import { Command, CommanderError, Option } from 'commander';
+import { CommanderError } from 'commander';
+import { program } from './commands/program.ts';
 import { EXIT_CODE } from './exit-code.ts';
-
-const EXIT_CODES = `
-Exit codes: 0 done, 1 failed or cancelled, 2 refused input, 3 cannot reach a service,
-130 interrupted (interrupting never stops a run).`;
 
 process.exitCode = await main(process.argv.slice(2));
 await Promise.all(
@@ -15,86 +12,17 @@ process.exit();
 async function main(argv: string[]): Promise<number> {
   quietWhenReaderLeaves();
   let exitCode: number = EXIT_CODE.done;
-  const program = edgeTrain((code) => (exitCode = code));
+  const json = argv.includes('--json');
+  const edgeTrain = program((code) => (exitCode = code), { quiet: json });
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    await edgeTrain.parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODE.done : EXIT_CODE.refused;
+    if (error instanceof CommanderError && (error.exitCode === 0 || !json))
+      return error.exitCode === 0 ? EXIT_CODE.done : EXIT_CODE.refused;
     const { reportError } = await import('./show/error.ts');
-    return reportError(error, argv.includes('--json'));
+    return reportError(error, json);
   }
-}
-
-function edgeTrain(done: (exitCode: number) => void): Command {
-  const program = new Command('edge-train')
-    .description('Train Azure Machine Learning jobs where the data lives.')
-    .exitOverride()
-    .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ outputError: (text, write) => write(`edge-train: ${text.replace(/^error: /, '')}`) })
-    .showSuggestionAfterError()
-    .addHelpText('after', EXIT_CODES);
-  const config = () => new Option('--config <dir>', 'folder that holds client.yml').env('EDGE_TRAIN_CONFIG');
-
-  program
-    .command('run')
-    .description('train: FILE is a training.yml, or an Azure ML command job with --site and --model')
-    .argument('<file>', 'training.yml or an Azure ML CLI v2 command job')
-    .option('--site <name>', 'where to train (job files only)')
-    .option('--model <name>', 'what the model is called (job files only)')
-    .option('--model-path <output>', 'the output that is the model, or a folder below it (job files only)')
-    .option('--input <name=store/path>', 'what an input is on site; may be given again', collect, [])
-    .addOption(new Option('--after <what>', 'what becomes of the VM').choices(['keep', 'deallocate', 'delete']))
-    .option('--print-input', 'upload the code, print the JSON that starts the run in the Temporal UI, and stop')
-    .option('--detach', 'start, and do not watch')
-    .option('--json', 'one JSON object at the end instead of progress')
-    .addOption(config())
-    .action(async (file: string, options) => done(await (await import('./run.ts')).run(file, options)));
-
-  program
-    .command('status')
-    .description('how a run stands')
-    .argument('<run>', 'workflow id, as `run` prints it')
-    .option('--site <name>', 'the site’s Temporal profile, where it has one of its own')
-    .option('--json', 'one JSON object')
-    .addOption(config())
-    .action(async (run: string, options) => done(await (await import('./status.ts')).status(run, options)));
-
-  program
-    .command('doctor')
-    .description('look at endpoints, credentials, clocks, workers and versions of a site, and say what to do')
-    .option('--site <name>', 'which one; may be left out where client.yml names only one')
-    .option('--json', 'one JSON object')
-    .addOption(config())
-    .action(async (options) => done(await (await import('./doctor.ts')).doctor(options)));
-
-  program
-    .command('worker')
-    .description('run workers on this machine until they are stopped')
-    .requiredOption('--role <roles>', 'cloud, site, or cloud,site')
-    .option('--config <dir>', 'folder that holds cloud.yml and site.yml')
-    .action(async (options) => done(await (await import('./worker.ts')).worker(options)));
-
-  program
-    .command('sandbox')
-    .description('Azure, Temporal and a worker on this machine: start, stop, status or reset')
-    .argument('<action>', 'start, stop, status or reset')
-    .option('--state <dir>', 'where its state is; default: .edge-train in the clone')
-    .option('--json', 'one JSON object')
-    .action(async (action: string, options) => done(await (await import('./sandbox.ts')).sandbox(action, options)));
-
-  program
-    .command('demo')
-    .description('what `npm start` runs: sandbox, example, image, prediction')
-    .option('--keep', 'leave everything up until Ctrl-C')
-    .option('--state <dir>', 'where the state is; default: .edge-train in the clone')
-    .action(async (options) => done(await (await import('./demo.ts')).demo(options)));
-
-  return program;
-}
-
-function collect(value: string, all: string[]): string[] {
-  return [...all, value];
 }
 
 /** `edge-train status … | head` is no error. */

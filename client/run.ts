@@ -1,16 +1,14 @@
-import { bytesText, count } from '../domain/amount-text.ts';
 import type { ClientFile } from '../domain/client-file.ts';
 import type { TrainModelInput } from '../domain/train-model-input.ts';
-import { listFiles } from './code/list-files.ts';
-import { packCode, type PackedCode } from './code/pack.ts';
-import { uploadCode } from './code/upload.ts';
-import { refused } from './command-error.ts';
+import { packFolder, sendCode } from './code/send.ts';
 import { readClientFile } from './config/client-file.ts';
 import { findConfig } from './config/find-config.ts';
 import { EXIT_CODE } from './exit-code.ts';
-import { readTraining, type Training } from './files/read-training.ts';
+import { readTraining } from './files/read-training.ts';
 import type { RunFlags } from './files/wishes.ts';
 import { watchToEnd, type RunEnd } from './run/watch-to-end.ts';
+import type { StartedOutput } from './output.ts';
+import { printJson } from './show/json.ts';
 import { openProgress, silentProgress, type Progress } from './show/progress.ts';
 
 export interface RunOptions extends RunFlags {
@@ -45,22 +43,6 @@ export async function train(file: string, options: RunOptions): Promise<RunEnd> 
   return await startAndWatch({ temporal, input, clientFile, progress, options });
 }
 
-async function packFolder({ codeFolder, jobFile }: Training): Promise<PackedCode | undefined> {
-  if (codeFolder === undefined) return undefined;
-  const { files, faults } = await listFiles(codeFolder);
-  if (faults.length === 0) return packCode(files);
-  const named = faults.map((fault) => ({ file: jobFile, ...fault }));
-  throw refused('The code folder is refused; nothing was started.', named, 'Correct it, or list files in .amlignore.');
-}
-
-async function sendCode(code: PackedCode, clientFile: ClientFile, progress: Progress): Promise<void> {
-  const { asset, unpackedBytes } = code;
-  const size = `${count(asset.files, 'file')}, ${bytesText(unpackedBytes)}, packed ${bytesText(asset.bytes)}`;
-  progress.say(`Code: ${size} (sha256 ${asset.digest.slice(0, 12)})`);
-  const sent = await uploadCode(code, clientFile);
-  progress.say(sent ? 'Code: sent' : 'Code: is there already, not sent again');
-}
-
 interface Start {
   readonly temporal: import('./temporal/connect.ts').TemporalClient;
   readonly input: TrainModelInput;
@@ -79,8 +61,8 @@ async function startAndWatch({ temporal, input, clientFile, progress, options }:
   };
   progress.say(`Run:  ${started.workflowId}${started.joined ? ' (it runs already; watching it)' : ''}`);
   if (options.detach) {
-    if (options.json) process.stdout.write(`${JSON.stringify({ ok: true, ...started, ...links })}\n`);
-    else progress.say(`Look on with: edge-train status ${started.workflowId}`);
+    if (options.json) printJson<StartedOutput>({ ok: true, ...started, ...links });
+    else progress.say(`Look on with: edge-train watch ${started.workflowId}`);
     progress.end();
     return { exitCode: EXIT_CODE.done };
   }

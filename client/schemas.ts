@@ -7,35 +7,62 @@ import { SiteFile } from '../domain/site-file.ts';
 import { TrainModelInput } from '../domain/train-model-input.ts';
 import { TrainingFile } from '../domain/training-file.ts';
 import { DoctorReport } from './doctor.ts';
+import * as output from './output.ts';
 
 /**
- * JSON Schemas for editors, from the schemas that decide: `node client/schemas.ts` writes `schemas/`, and with `--check`
- * says whether they are up to date (exit 1 when not).
+ * JSON Schemas from the schemas that decide, for editors and for scripts that read `--json`: `node client/schemas.ts`
+ * writes `schemas/`, and with `--check` says whether they are up to date (exit 1 when not).
  */
-const SCHEMAS = {
-  'training.schema.json': ['training.yml of edge-train', TrainingFile],
-  'site.schema.json': ['site.yml of edge-train', SiteFile],
-  'cloud.schema.json': ['cloud.yml of edge-train', CloudFile],
-  'client.schema.json': ['client.yml of edge-train', ClientFile],
-  'train-model-input.schema.json': ['Input of edge-train’s trainModel workflow', TrainModelInput],
-  'doctor.schema.json': ['What edge-train doctor --json prints', DoctorReport],
+const FILES = {
+  training: ['training.yml of edge-train', TrainingFile],
+  site: ['site.yml of edge-train', SiteFile],
+  cloud: ['cloud.yml of edge-train', CloudFile],
+  client: ['client.yml of edge-train', ClientFile],
+  'train-model-input': ['Input of edge-train’s trainModel workflow', TrainModelInput],
+} as const;
+
+const RUN = z.union([output.EndedOutput, output.StartedOutput, output.InterruptedOutput]);
+
+/** By command. An error of any command is `output-error`. */
+const OUTPUTS = {
+  error: ['any command that fails', output.ErrorOutput],
+  run: ['run, watch', RUN],
+  status: ['status', output.StatusOutput],
+  list: ['list', output.ListOutput],
+  cancel: ['cancel', z.union([output.CancelOutput, output.InterruptedOutput])],
+  logs: ['logs', output.LogsOutput],
+  decision: ['approve, reject', output.DecisionOutput],
+  schedule: ['schedule create, schedule describe', output.ScheduleOutput],
+  'schedule-list': ['schedule list', output.ScheduleListOutput],
+  doctor: ['doctor', DoctorReport],
+  'schedule-change': ['schedule pause, resume, trigger, delete', output.ScheduleChangeOutput],
 } as const;
 
 const FOLDER = join(import.meta.dirname, '..', 'schemas');
 
 /** File name to content. */
-export function editorSchemas(): Map<string, string> {
-  return new Map(
-    Object.entries(SCHEMAS).map(([file, [title, schema]]) => {
-      const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', target: 'draft-7' });
-      return [file, `${JSON.stringify({ $schema: json.$schema, title, ...json }, null, 2)}\n`];
-    }),
-  );
+export function publishedSchemas(): Map<string, string> {
+  const text = (title: string, schema: z.ZodType, io: 'input' | 'output') => {
+    const json = z.toJSONSchema(schema, { io, unrepresentable: 'any', target: 'draft-7' });
+    return `${JSON.stringify({ $schema: json.$schema, title, ...json }, null, 2)}\n`;
+  };
+  return new Map([
+    ...Object.entries(FILES).map(([name, [title, schema]]): [string, string] => [
+      `${name}.schema.json`,
+      text(title, schema, 'input'),
+    ]),
+    ...Object.entries(OUTPUTS).map(([name, [commands, schema]]): [string, string] => [
+      `output-${name}.schema.json`,
+      text(`What edge-train prints with --json: ${commands}`, schema, 'output'),
+    ]),
+  ]);
 }
 
 /** The files that are not as the domain has them. */
 export function outdatedSchemas(folder = FOLDER): string[] {
-  return [...editorSchemas()].filter(([file, content]) => read(join(folder, file)) !== content).map(([file]) => file);
+  return [...publishedSchemas()]
+    .filter(([file, content]) => read(join(folder, file)) !== content)
+    .map(([file]) => file);
 }
 
 function read(file: string): string | undefined {
@@ -52,6 +79,6 @@ if (import.meta.main) {
     if (outdated.length > 0) console.error(`Not up to date: ${outdated.join(', ')}. Run: node client/schemas.ts`);
     process.exitCode = outdated.length > 0 ? 1 : 0;
   } else {
-    for (const [file, content] of editorSchemas()) writeFileSync(join(FOLDER, file), content);
+    for (const [file, content] of publishedSchemas()) writeFileSync(join(FOLDER, file), content);
   }
 }

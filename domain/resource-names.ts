@@ -44,6 +44,11 @@ export function trainWorkflowId(site: string, model: string, inputDigest: string
   return `train-${site}-${model}-${inputDigest.slice(0, 12)}`;
 }
 
+/** Of the runs that a schedule starts; Temporal appends the time: `train-demo-heart-nightly-2026-01-01T03:00:00Z`. */
+export function scheduledWorkflowId(site: string, model: string, schedule: string): string {
+  return `train-${site}-${model}-${schedule}`;
+}
+
 export const virtualMachineWorkflowId = (machine: string): string => `vm-${machine}`;
 export const modelWorkflowId = (model: string): string => `model-${model}`;
 

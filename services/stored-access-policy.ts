@@ -42,7 +42,11 @@ export async function sasOnPolicy(account: BlobAccountOptions, policy: AccessPol
   }
   const { accountName: user } = container;
   return generateBlobSASQueryParameters(
-    { containerName: name, identifier: id },
+    {
+      containerName: name,
+      identifier: id,
+      ...(account.apiVersion === undefined ? {} : { version: account.apiVersion }),
+    },
     new StorageSharedKeyCredential(user, account.key),
   ).toString();
 }

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import type { ClientFile } from '../../domain/client-file.ts';
 import { codePath } from '../../domain/resource-names.ts';
 import { findBlob, openContainer, putFileIfAbsent } from '../../services/blob-storage.ts';
 import { createSecrets } from '../../services/secrets.ts';
-import { refused, unreachable } from '../command-error.ts';
+import { unreachable } from '../command-error.ts';
+import { readCa } from '../config/read-ca.ts';
 import type { PackedCode } from './pack.ts';
 
 /**
@@ -12,7 +12,7 @@ import type { PackedCode } from './pack.ts';
  */
 export async function uploadCode(code: PackedCode, { code: target }: ClientFile): Promise<boolean> {
   const sas = await createSecrets({ environment: process.env }).resolve(target.sas);
-  const ca = target.caFile === undefined ? undefined : await readCa(target.caFile);
+  const ca = target.caFile === undefined ? undefined : await readCa(target.caFile, 'code.caFile');
   const container = openContainer(`${target.container}?${sas.replace(/^\?/, '')}`, { ca });
   const path = codePath(code.asset.digest);
   try {
@@ -25,11 +25,4 @@ export async function uploadCode(code: PackedCode, { code: target }: ClientFile)
       'Check code.container in client.yml and the way to it, and run the command again.',
     );
   }
-}
-
-async function readCa(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch(() => {
-    const fault = { path: 'code.caFile', rule: `${file} cannot be read` };
-    throw refused('client.yml is not right.', [fault], 'Correct client.yml and run the command again.');
-  });
 }

@@ -6,6 +6,7 @@ import { TrainModelInput, type TrainModelRequest } from '../../domain/train-mode
 import { parse, shown, type Issue } from '../../domain/validation.ts';
 import { refused, type Fault } from '../command-error.ts';
 import { inlineCondaFile } from './conda-file.ts';
+import { readOverrides } from './overrides.ts';
 import { keepPythonLiterals } from './python-literals.ts';
 import { readYaml, type YamlFile } from './read-yaml.ts';
 import { fromFlags, fromTrainingFile, type RunFlags, type Wishes } from './wishes.ts';
@@ -26,14 +27,19 @@ export interface Training {
  */
 export async function readTraining(file: string, flags: RunFlags): Promise<Training> {
   let isJob = false;
+  const overrides = readOverrides(flags.set ?? []);
+  const prepareJob = (document: Document) => {
+    overrides.apply(document);
+    keepPythonLiterals(document);
+  };
   const top = await readYaml(file, (document) => {
     isJob = isJobFile(document);
-    if (isJob) keepPythonLiterals(document);
+    if (isJob) prepareJob(document);
   });
   const wishes = isJob ? fromFlags(flags, file) : fromTrainingFile(top, flags);
   const jobFile = wishes.jobFile;
   if (jobFile === undefined) throw incorrect(wishes.faults);
-  const yaml = jobFile === file ? top : await readYaml(jobFile, keepPythonLiterals);
+  const yaml = overrides.located(jobFile === file ? top : await readYaml(jobFile, prepareJob));
   const job = parse(CommandJob, yaml.value);
   if (!job.ok) throw incorrect([...wishes.faults, ...yaml.faults(job.issues)]);
   const inlined = await inlineCondaFile(job.value, yaml);

@@ -14,6 +14,8 @@ export interface RunFlags {
   readonly model?: string;
   readonly modelPath?: string;
   readonly input: readonly string[];
+  /** `path=value` each: fields of the job file. */
+  readonly set?: readonly string[];
   readonly after?: 'keep' | 'deallocate' | 'delete';
 }
 

@@ -1,12 +1,15 @@
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import { CommandError } from '../command-error.ts';
 import { EXIT_CODE } from '../exit-code.ts';
+import type { EndedOutput, InterruptedOutput } from '../output.ts';
+import { printJson } from '../show/json.ts';
 import type { Progress } from '../show/progress.ts';
 import { summary, type RunLinks } from '../show/summary.ts';
 import type { TemporalClient } from '../temporal/connect.ts';
 import type { Outcome } from '../temporal/outcome.ts';
 import type { StartedRun } from '../temporal/start-training.ts';
 import { watch } from '../temporal/watch.ts';
+import { untilInterrupted } from './until-interrupted.ts';
 
 export interface Watching {
   readonly temporal: TemporalClient;
@@ -25,28 +28,16 @@ export interface RunEnd {
 /** Watches a run to its end and says what came of it. Ctrl-C ends the watching, never the run. */
 export async function watchToEnd(watching: Watching): Promise<RunEnd> {
   const { temporal, started, progress } = watching;
-  const interrupt = new AbortController();
-  const onSignal = () => interrupt.abort(new Error('interrupted'));
-  for (const signal of SIGNALS) process.on(signal, onSignal);
-  try {
-    const outcome = await watch(temporal, started, progress, interrupt.signal);
-    progress.end();
-    return tellOutcome(watching, outcome);
-  } catch (error) {
-    progress.end();
-    if (!interrupt.signal.aborted) throw error;
-    return tellInterrupted(watching);
-  } finally {
-    for (const signal of SIGNALS) process.off(signal, onSignal);
-  }
+  const outcome = await untilInterrupted((signal) => watch(temporal, started, progress, signal)).finally(() =>
+    progress.end(),
+  );
+  return outcome === 'interrupted' ? tellInterrupted(watching) : tellOutcome(watching, outcome);
 }
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 function tellOutcome({ started, links, progress, json }: Watching, outcome: Outcome): RunEnd {
   if (outcome.state !== 'succeeded') throw new CommandError(exitCodeOf(outcome), outcome.failure);
   if (json) {
-    process.stdout.write(`${JSON.stringify({ ok: true, runId: started.runId, ...links, result: outcome.result })}\n`);
+    printJson<EndedOutput>({ ok: true, runId: started.runId, ...links, result: outcome.result });
   } else {
     progress.say('');
     for (const line of summary(outcome.result, links)) progress.say(line);
@@ -61,10 +52,10 @@ export function exitCodeOf(outcome: Exclude<Outcome, { state: 'succeeded' }>): 1
 
 function tellInterrupted({ started, json }: Watching): RunEnd {
   const { workflowId, runId } = started;
-  if (json) process.stdout.write(`${JSON.stringify({ ok: false, exitCode: 130, workflowId, runId, running: true })}\n`);
+  if (json) printJson<InterruptedOutput>({ ok: false, exitCode: 130, workflowId, runId, running: true });
   else
     process.stderr.write(
-      `\nInterrupted. The run goes on: ${workflowId}\nLook on with: edge-train status ${workflowId}\n`,
+      `\nInterrupted. The run goes on: ${workflowId}\nLook on with: edge-train watch ${workflowId}\n`,
     );
   return { exitCode: EXIT_CODE.interrupted };
 }

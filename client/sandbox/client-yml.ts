@@ -1,9 +1,17 @@
+import type { DemoKeys } from './keys.ts';
 import type { SandboxInfo } from './sandbox-info.ts';
 
 const text = JSON.stringify;
 
+export interface ClientYmlFacts {
+  readonly info: SandboxInfo;
+  readonly keys: Pick<DemoKeys, 'approvalFile'>;
+  readonly sasFiles: { readonly code: string; readonly runs: string };
+  readonly schema: string;
+}
+
 /** The user's file. */
-export function clientYml(info: SandboxInfo, sasFile: string, schema: string): string {
+export function clientYml({ info, keys, sasFiles, schema }: ClientYmlFacts): string {
   return `# yaml-language-server: $schema=${schema}
 # The user's file: what \`edge-train run\` needs besides the job. It holds no key of the site or of Azure.
 
@@ -11,13 +19,24 @@ export function clientYml(info: SandboxInfo, sasFile: string, schema: string): s
 # operator can take it back at once.
 code:
   container: ${text(`${info.release.blobEndpoint}/edge-train-code`)}
-  sas: ${text(`file:${sasFile}`)}
+  sas: ${text(`file:${sasFiles.code}`)}
   caFile: ${text(info.caFile)}
 
 temporalUi: ${text(info.temporal.ui)}
 
+# Whom \`approve\` and \`reject\` sign as. The demo's site.yml asks for no approval; where one does, it knows this name and
+# the public half of this key.
+approval:
+  name: demo
+  key: ${text(`file:${keys.approvalFile}`)}
+
+# How \`logs\` reads what scripts said: from the site's own storage, where it stays. The SAS may read and do nothing else.
 sites:
-  demo: {}
+  demo:
+    runs:
+      container: ${text(`${info.stackHub.blobEndpoint}/edge-train-runs`)}
+      sas: ${text(`file:${sasFiles.runs}`)}
+    caFile: ${text(info.caFile)}
 `;
 }
 

@@ -11,6 +11,8 @@ export interface DemoKeys {
   readonly receiptFile: string;
   /** SPKI PEM. */
   readonly receiptPublicKey: string;
+  /** PKCS#8 PEM of the P-256 key that the demo's user signs decisions with. */
+  readonly approvalFile: string;
   /** OpenSSH private key of the powerless account that Azure ML logs in to. */
   readonly attachFile: string;
   /** `ssh-ed25519 …`. */
@@ -19,8 +21,9 @@ export interface DemoKeys {
 
 export function ensureKeys({ keys }: StatePaths): DemoKeys {
   mkdirSync(keys, { recursive: true, mode: 0o700 });
-  const receiptFile = join(keys, 'receipt.pem');
-  if (!existsSync(receiptFile)) writePrivate(receiptFile, generateSigningKey().privateKey);
+  const [receiptFile, approvalFile] = [join(keys, 'receipt.pem'), join(keys, 'approval.pem')];
+  for (const file of [receiptFile, approvalFile])
+    if (!existsSync(file)) writePrivate(file, generateSigningKey().privateKey);
 
   const attachFile = join(keys, 'attach');
   if (!existsSync(attachFile) || !existsSync(`${attachFile}.pub`)) {
@@ -31,6 +34,7 @@ export function ensureKeys({ keys }: StatePaths): DemoKeys {
   return {
     receiptFile,
     receiptPublicKey: publicKeyOf(readFileSync(receiptFile, 'utf8')),
+    approvalFile,
     attachFile,
     attachPublicKey: readFileSync(`${attachFile}.pub`, 'utf8').trim(),
   };

@@ -12,6 +12,7 @@ import { SandboxInfo } from './sandbox-info.ts';
 import { sandboxProgram } from './sandbox-program.ts';
 import { siteYml } from './site-yml.ts';
 import { ROOT, type StatePaths } from './state-paths.ts';
+import { logSas } from './prepare-site.ts';
 import { findWorker, startWorker, stopWorker } from './worker-process.ts';
 import { waitForWorker } from './worker-ready.ts';
 import { writePrivate } from './write-private.ts';
@@ -31,8 +32,8 @@ export async function startSandbox(paths: StatePaths, say: (text: string) => voi
 async function startPrograms(paths: StatePaths, say: (text: string) => void): Promise<SandboxInfo> {
   const { data, runs } = seeds(paths);
   const seeded = ['--seed', `hospital=${data}`, '--seed', `edge-train-runs=${runs}`];
-  const attributes = Object.values(SEARCH_ATTRIBUTE).flatMap((name) => ['--search-attribute', `${name}=Keyword`]);
-  const printed = await sandboxProgram(['start', '--state', paths.sandbox, ...seeded, ...attributes], say);
+  const known = Object.values(SEARCH_ATTRIBUTE).flatMap((name) => ['--search-attribute', `${name}=Keyword`]);
+  const printed = await sandboxProgram(['start', '--state', paths.sandbox, ...seeded, ...known], say);
   return SandboxInfo.parse(JSON.parse(printed));
 }
 
@@ -57,14 +58,15 @@ async function writeFiles(paths: StatePaths, info: SandboxInfo, say: (text: stri
     });
   }
   const keys = ensureKeys(paths);
-  const { codeSas, base } = await prepareCloud(info);
-  const sasFile = join(paths.keys, 'code-sas');
-  writePrivate(sasFile, codeSas);
+  const [{ codeSas, base }, runsSas] = await Promise.all([prepareCloud(info), logSas(info)]);
+  const sasFiles = { code: join(paths.keys, 'code-sas'), runs: join(paths.keys, 'runs-sas') };
+  writePrivate(sasFiles.code, codeSas);
+  writePrivate(sasFiles.runs, runsSas);
   const schema = (name: string) => join(ROOT, 'schemas', `${name}.schema.json`);
   const files = new Map([
     [paths.site, siteYml(info, keys, packageIndex, schema('site'))],
     [paths.cloud, cloudYml({ info, keys, base, packageIndex, schema: schema('cloud') })],
-    [paths.client, clientYml(info, sasFile, schema('client'))],
+    [paths.client, clientYml({ info, keys, sasFiles, schema: schema('client') })],
     [paths.temporal, temporalToml(info)],
   ]);
   writeConfiguration(files, paths.written, say);

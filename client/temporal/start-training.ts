@@ -1,4 +1,6 @@
+import type { WorkflowStartOptions } from '@temporalio/client';
 import { CLOUD_QUEUE, trainWorkflowId } from '../../domain/resource-names.ts';
+import { SEARCH_ATTRIBUTE } from '../../domain/search-attributes.ts';
 import { WORKFLOW_TYPE } from '../../domain/signals.ts';
 import type { TrainModelInput } from '../../domain/train-model-input.ts';
 import { canonicalJson, sha256 } from '../../services/signing.ts';
@@ -7,11 +9,21 @@ import { CommandError } from '../command-error.ts';
 import type { TemporalClient } from './connect.ts';
 import { serviceTrouble } from './trouble.ts';
 
+type SearchAttributes = NonNullable<WorkflowStartOptions['typedSearchAttributes']>;
+
 export interface StartedRun {
   readonly workflowId: string;
   readonly runId: string;
   /** True when the same training ran already: this command watches that one. */
   readonly joined: boolean;
+}
+
+/** So that a run is found before a worker has seen it. */
+export function searchAttributes({ site, model }: TrainModelInput): SearchAttributes {
+  return [
+    { key: { name: SEARCH_ATTRIBUTE.site, type: 'KEYWORD' }, value: site },
+    { key: { name: SEARCH_ATTRIBUTE.model, type: 'KEYWORD' }, value: model.name },
+  ];
 }
 
 /** The same training on the same site has the same id, so what is running is returned and never started twice. */
@@ -31,6 +43,7 @@ export async function startTraining(temporal: TemporalClient, input: TrainModelI
       workflowIdConflictPolicy: 'USE_EXISTING',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       staticSummary: `Train ${input.model.name} at ${input.site}`,
+      typedSearchAttributes: searchAttributes(input),
     });
     const runId = handle.firstExecutionRunId;
     return { workflowId, runId, joined: runId === running };

@@ -35,7 +35,7 @@ export const importTable = {
     packages: ['*'],
   },
   client: {
-    rooms: ['client', 'domain', 'services/blob-storage', 'services/secrets', 'services/signing'],
+    rooms: ['client', 'domain', 'services/blob-range', 'services/blob-storage', 'services/secrets', 'services/signing'],
     typeRooms: ['workflows'],
     node: true,
     packages: ['*', '!@azure/*', '!@temporalio/*', '@temporalio/client', '@temporalio/envconfig'],

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,27 +11,53 @@ export interface Ended {
   readonly stderr: string;
 }
 
-const MAIN = join(import.meta.dirname, '..', '..', 'client', 'main.ts');
+const ROOT = join(import.meta.dirname, '..', '..');
+const MAIN = join(ROOT, 'client', 'main.ts');
+/** As bin/edge-train has it. */
+const CACHE = join(ROOT, '.tools', 'compile-cache');
 
 /** Runs the real command. Nothing of the tester's own Temporal or configuration reaches it. */
-export async function command(
-  args: readonly string[],
-  { cwd, env = {} }: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
-): Promise<Ended> {
+export function command(args: readonly string[], options: Surroundings = {}): Promise<Ended> {
+  return startCommand(args, options).ended;
+}
+
+interface Surroundings {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+export interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** Waits until it has said something like this, on either stream. */
+  says(text: RegExp): Promise<void>;
+}
+
+/** The same, while it goes on. */
+export function startCommand(args: readonly string[], { cwd, env = {} }: Surroundings = {}): Running {
   const clean = Object.fromEntries(
     Object.entries(process.env).filter(
       ([name]) => !/^(TEMPORAL_|EDGE_TRAIN_|NO_COLOR|FORCE_COLOR|NODE_TEST)/.test(name),
     ),
   );
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { ...clean, HOME: '/nonexistent', ...env } });
+  const own = { HOME: '/nonexistent', NODE_COMPILE_CACHE: CACHE };
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { ...clean, ...own, ...env } });
   child.stdin.end();
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<Ended>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (exitCode) => resolve({ exitCode, stdout, stderr }));
   });
+  const says = async (text: RegExp) => {
+    const deadline = Date.now() + 30_000;
+    while (!text.test(stdout) && !text.test(stderr)) {
+      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`never said ${text}: ${stdout}${stderr}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  return { child, ended, says };
 }
 
 /** A folder of files that goes with the test. */

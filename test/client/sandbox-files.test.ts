@@ -45,7 +45,9 @@ test('the files that the sandbox writes are what the domain takes, and name secr
   const cloud = CloudFile.parse(
     parse(cloudYml({ info, keys, base, packageIndex: 'https://index.example/simple', schema: '/x' })),
   );
-  ClientFile.parse(parse(clientYml(info, '/s/sas', '/x')));
+  const sasFiles = { code: '/s/sas', runs: '/s/runs' };
+  const client = ClientFile.parse(parse(clientYml({ info, keys, sasFiles, schema: '/x' })));
+  assert.deepEqual(client.sites['demo']?.runs?.sas, 'file:/s/runs');
   assert.equal(site.attach.mode, 'require');
   assert.equal(cloud.sites['demo']?.receiptPublicKey.trim(), keys.receiptPublicKey.trim());
   assert.deepEqual(

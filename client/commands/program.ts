@@ -1,0 +1,31 @@
+import { Command } from 'commander';
+import type { Done } from './options.ts';
+import { addLocalCommands } from './local.ts';
+import { addRunCommands } from './runs.ts';
+import { addScheduleCommands } from './schedules.ts';
+
+const EXIT_CODES = `
+Exit codes: 0 done, 1 failed, cancelled or rejected, 2 refused input, 3 cannot reach a service,
+130 interrupted (interrupting never stops a run). With --json, an error is one object on standard
+output: {"ok": false, "exitCode", "failure": {"class", "type", "cause", "nextStep"}, "faults": […]}.`;
+
+/**
+ * Everything that `edge-train` can be asked. `done` gets the exit code; `quiet` keeps usage errors from being written,
+ * for a caller that tells them in another form.
+ */
+export function program(done: Done, { quiet = false } = {}): Command {
+  const edgeTrain = new Command('edge-train')
+    .description('Train Azure Machine Learning jobs where the data lives.')
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      outputError: (text, write) => (quiet ? undefined : write(`edge-train: ${text.replace(/^error: /, '')}`)),
+    })
+    .showSuggestionAfterError()
+    .addHelpText('after', EXIT_CODES);
+  // A further group of commands is a file beside this one and a line here.
+  addRunCommands(edgeTrain, done);
+  addScheduleCommands(edgeTrain, done);
+  addLocalCommands(edgeTrain, done);
+  return edgeTrain;
+}

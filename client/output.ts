@@ -1,0 +1,148 @@
+import { z } from 'zod';
+import { Failure } from '../domain/failure.ts';
+import { Artifact } from '../domain/release.ts';
+import { JobId, Sha256 } from '../domain/resource-names.ts';
+import { RunStatus } from '../domain/run-status.ts';
+import { ScheduleSettings } from '../domain/schedule.ts';
+import { JOB_STATUSES } from '../domain/search-attributes.ts';
+import { TrainModelResult } from '../domain/train-model-result.ts';
+
+/** What commands print with `--json`. `schemas/` has these as JSON Schemas (client/schemas.ts). */
+
+const ok = z.literal(true);
+const run = {
+  workflowId: z.string(),
+  runId: z.string(),
+  /** The run's page in the Temporal UI, where client.yml says where that is. */
+  ui: z.string().optional(),
+};
+
+/** Any command that did not do what it was asked, for one cause; `faults` says what is wrong with an input, and where. */
+export const ErrorOutput = z.strictObject({
+  ok: z.literal(false),
+  exitCode: z.union([z.literal(1), z.literal(2), z.literal(3)]),
+  failure: Failure,
+  faults: z.array(
+    z.strictObject({
+      file: z.string().optional(),
+      line: z.int().optional(),
+      path: z.string(),
+      rule: z.string(),
+      value: z.string().optional(),
+    }),
+  ),
+});
+export type ErrorOutput = z.infer<typeof ErrorOutput>;
+
+/** Ctrl-C ended the watching; the run goes on. */
+export const InterruptedOutput = z.strictObject({
+  ok: z.literal(false),
+  exitCode: z.literal(130),
+  workflowId: z.string(),
+  runId: z.string(),
+  running: ok,
+});
+export type InterruptedOutput = z.infer<typeof InterruptedOutput>;
+
+export const StartedOutput = z.strictObject({ ok, ...run, joined: z.boolean() });
+export type StartedOutput = z.infer<typeof StartedOutput>;
+export const EndedOutput = z.strictObject({ ok, ...run, result: TrainModelResult });
+export type EndedOutput = z.infer<typeof EndedOutput>;
+
+/** `ok` is false where the run failed or was cancelled. `steps` are absent where no worker answers. */
+export const StatusOutput = z.strictObject({
+  ok: z.boolean(),
+  ...run,
+  ...RunStatus.shape,
+  steps: RunStatus.shape.steps.optional(),
+});
+export type StatusOutput = z.infer<typeof StatusOutput>;
+
+export const ListOutput = z.strictObject({
+  ok,
+  runs: z.array(
+    z.strictObject({
+      ...run,
+      site: z.string().optional(),
+      model: z.string().optional(),
+      virtualMachine: z.string().optional(),
+      jobStatus: z.enum(JOB_STATUSES),
+      startedAt: z.iso.datetime(),
+      endedAt: z.iso.datetime().optional(),
+      seconds: z.number(),
+    }),
+  ),
+  /** Whether there are more than `--limit`. */
+  more: z.boolean(),
+});
+export type ListOutput = z.infer<typeof ListOutput>;
+
+/** `cancelling` with `--detach`, else `cancelled`, with what is left in the failure's words. */
+export const CancelOutput = z.strictObject({
+  ok,
+  ...run,
+  state: z.enum(['cancelling', 'cancelled']),
+  failure: Failure.optional(),
+});
+export type CancelOutput = z.infer<typeof CancelOutput>;
+
+/** Where a run's log is, instead of its text. */
+export const LogsOutput = z.strictObject({
+  ok,
+  workflowId: z.string(),
+  runId: z.string(),
+  site: z.string(),
+  job: JobId,
+  path: z.string(),
+  bytes: z.int(),
+});
+export type LogsOutput = z.infer<typeof LogsOutput>;
+
+export const DecisionOutput = z.strictObject({
+  ok,
+  ...run,
+  decision: z.enum(['approve', 'reject']),
+  by: z.string(),
+  release: Sha256,
+  artifacts: z.array(Artifact),
+});
+export type DecisionOutput = z.infer<typeof DecisionOutput>;
+
+const scheduled = {
+  name: z.string(),
+  site: z.string().optional(),
+  model: z.string().optional(),
+  /** `cron 0 3 * * *` or `every 1d`. */
+  when: z.string().optional(),
+  paused: z.boolean(),
+  note: z.string().optional(),
+  next: z.array(z.iso.datetime()),
+};
+export const ScheduleListOutput = z.strictObject({ ok, schedules: z.array(z.strictObject(scheduled)) });
+export type ScheduleListOutput = z.infer<typeof ScheduleListOutput>;
+
+/** `create` and `describe`. */
+export const ScheduleOutput = z.strictObject({
+  ok,
+  ...scheduled,
+  /** Temporal appends the time: `<this>-2026-01-01T03:00:00Z`. */
+  workflowId: z.string(),
+  timeZone: z.string(),
+  overlap: ScheduleSettings.shape.overlap,
+  catchupSeconds: z.number(),
+  pauseOnFailure: z.boolean(),
+  recent: z.array(z.strictObject({ workflowId: z.string(), scheduledAt: z.iso.datetime(), takenAt: z.iso.datetime() })),
+  skippedByOverlap: z.int(),
+  missedCatchup: z.int(),
+});
+export type ScheduleOutput = z.infer<typeof ScheduleOutput>;
+
+/** `pause`, `resume`, `trigger`, `delete`. */
+export const ScheduleChangeOutput = z.strictObject({
+  ok,
+  name: z.string(),
+  state: z.enum(['paused', 'resumed', 'started', 'waiting', 'deleted']),
+  /** What `trigger` has started. */
+  workflowId: z.string().optional(),
+});
+export type ScheduleChangeOutput = z.infer<typeof ScheduleChangeOutput>;
