@@ -10,7 +10,7 @@ import { findConfig } from './config/find-config.ts';
 import { EXIT_CODE } from './exit-code.ts';
 import { readTraining, type Training } from './files/read-training.ts';
 import type { RunFlags } from './files/wishes.ts';
-import { watchToEnd, type RunEnd } from './run/watch-to-end.ts';
+import { watchToEnd, watchUntil, type RunEnd } from './run/watch-to-end.ts';
 import { openProgress, silentProgress, type Progress } from './show/progress.ts';
 
 export interface RunOptions extends RunFlags {
@@ -25,8 +25,11 @@ export async function run(file: string, options: RunOptions): Promise<number> {
   return (await train(file, options)).exitCode;
 }
 
-/** As `run`, for callers that go on with what was made. */
-export async function train(file: string, options: RunOptions): Promise<RunEnd> {
+/**
+ * As `run`, for callers that go on with what was made. With a signal, the caller minds interruptions, and `train` throws
+ * its reason; the run goes on all the same.
+ */
+export async function train(file: string, options: RunOptions, signal?: AbortSignal): Promise<RunEnd> {
   const training = await readTraining(file, options);
   await using code = await packFolder(training);
   const input = training.toInput(code?.asset);
@@ -42,7 +45,7 @@ export async function train(file: string, options: RunOptions): Promise<RunEnd> 
   const { connectTemporal } = await import('./temporal/connect.ts');
   const temporal = await connectTemporal(folder, input.site);
   if (code) await sendCode(code, clientFile, progress);
-  return await startAndWatch({ temporal, input, clientFile, progress, options });
+  return await startAndWatch({ temporal, input, clientFile, progress, options, ...(signal ? { signal } : {}) });
 }
 
 async function packFolder({ codeFolder, jobFile }: Training): Promise<PackedCode | undefined> {
@@ -67,9 +70,10 @@ interface Start {
   readonly clientFile: ClientFile;
   readonly progress: Progress;
   readonly options: RunOptions;
+  readonly signal?: AbortSignal;
 }
 
-async function startAndWatch({ temporal, input, clientFile, progress, options }: Start): Promise<RunEnd> {
+async function startAndWatch({ temporal, input, clientFile, progress, options, signal }: Start): Promise<RunEnd> {
   const { startTraining } = await import('./temporal/start-training.ts');
   const { uiLink } = await import('./temporal/ui-link.ts');
   const started = await startTraining(temporal, input);
@@ -84,5 +88,6 @@ async function startAndWatch({ temporal, input, clientFile, progress, options }:
     progress.end();
     return { exitCode: EXIT_CODE.done };
   }
-  return watchToEnd({ temporal, started, links, progress, json: options.json ?? false });
+  const watching = { temporal, started, links, progress, json: options.json ?? false };
+  return signal ? watchUntil(watching, signal) : watchToEnd(watching);
 }

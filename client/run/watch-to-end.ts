@@ -24,16 +24,12 @@ export interface RunEnd {
 
 /** Watches a run to its end and says what came of it. Ctrl-C ends the watching, never the run. */
 export async function watchToEnd(watching: Watching): Promise<RunEnd> {
-  const { temporal, started, progress } = watching;
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort(new Error('interrupted'));
   for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
-    const outcome = await watch(temporal, started, progress, interrupt.signal);
-    progress.end();
-    return tellOutcome(watching, outcome);
+    return await watchUntil(watching, interrupt.signal);
   } catch (error) {
-    progress.end();
     if (!interrupt.signal.aborted) throw error;
     return tellInterrupted(watching);
   } finally {
@@ -42,6 +38,13 @@ export async function watchToEnd(watching: Watching): Promise<RunEnd> {
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** The same for a caller that has an interruption of its own: the signal's reason is thrown. */
+export async function watchUntil(watching: Watching, signal: AbortSignal): Promise<RunEnd> {
+  const { temporal, started, progress } = watching;
+  const outcome = await watch(temporal, started, progress, signal).finally(() => progress.end());
+  return tellOutcome(watching, outcome);
+}
 
 function tellOutcome({ started, links, progress, json }: Watching, outcome: Outcome): RunEnd {
   if (outcome.state !== 'succeeded') throw new CommandError(exitCodeOf(outcome), outcome.failure);
