@@ -25,12 +25,15 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-/** `edge-train status … | head` is no error. */
+/** `edge-train status … | head` is no error. Whoever has something to end in order hears of it as of a hang-up. */
 function quietWhenReaderLeaves(): void {
+  let left = false;
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      process.exit(process.exitCode ?? EXIT_CODE.done);
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error; // EIO: the terminal is gone
+      if (left) return;
+      left = true;
+      if (!process.emit('SIGHUP', 'SIGHUP')) process.exit(process.exitCode ?? EXIT_CODE.done);
     });
   }
 }

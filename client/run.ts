@@ -6,7 +6,7 @@ import { findConfig } from './config/find-config.ts';
 import { EXIT_CODE } from './exit-code.ts';
 import { readTraining } from './files/read-training.ts';
 import type { RunFlags } from './files/wishes.ts';
-import { watchToEnd, type RunEnd } from './run/watch-to-end.ts';
+import { watchToEnd, watchUntil, type RunEnd } from './run/watch-to-end.ts';
 import type { StartedOutput } from './output.ts';
 import { printJson } from './show/json.ts';
 import { openProgress, silentProgress, type Progress } from './show/progress.ts';
@@ -23,8 +23,11 @@ export async function run(file: string, options: RunOptions): Promise<number> {
   return (await train(file, options)).exitCode;
 }
 
-/** As `run`, for callers that go on with what was made. */
-export async function train(file: string, options: RunOptions): Promise<RunEnd> {
+/**
+ * As `run`, for callers that go on with what was made. With a signal, the caller minds interruptions, and `train` throws
+ * its reason; the run goes on all the same.
+ */
+export async function train(file: string, options: RunOptions, signal?: AbortSignal): Promise<RunEnd> {
   const training = await readTraining(file, options);
   await using code = await packFolder(training);
   const input = training.toInput(code?.asset);
@@ -40,7 +43,7 @@ export async function train(file: string, options: RunOptions): Promise<RunEnd> 
   const { connectTemporal } = await import('./temporal/connect.ts');
   const temporal = await connectTemporal(folder, input.site);
   if (code) await sendCode(code, clientFile, progress);
-  return await startAndWatch({ temporal, input, clientFile, progress, options });
+  return await startAndWatch({ temporal, input, clientFile, progress, options, ...(signal ? { signal } : {}) });
 }
 
 interface Start {
@@ -49,9 +52,10 @@ interface Start {
   readonly clientFile: ClientFile;
   readonly progress: Progress;
   readonly options: RunOptions;
+  readonly signal?: AbortSignal;
 }
 
-async function startAndWatch({ temporal, input, clientFile, progress, options }: Start): Promise<RunEnd> {
+async function startAndWatch({ temporal, input, clientFile, progress, options, signal }: Start): Promise<RunEnd> {
   const { startTraining } = await import('./temporal/start-training.ts');
   const { uiLink } = await import('./temporal/ui-link.ts');
   const started = await startTraining(temporal, input);
@@ -66,5 +70,6 @@ async function startAndWatch({ temporal, input, clientFile, progress, options }:
     progress.end();
     return { exitCode: EXIT_CODE.done };
   }
-  return watchToEnd({ temporal, started, links, progress, json: options.json ?? false });
+  const watching = { temporal, started, links, progress, json: options.json ?? false };
+  return signal ? watchUntil(watching, signal) : watchToEnd(watching);
 }

@@ -40,6 +40,12 @@ export async function findDaemon(place: DaemonPlace): Promise<Docker | undefined
   return existsSync(socketFile(place)) && (await answers(on)) ? on : undefined;
 }
 
+/** The clone's own daemon, started if it is down: what sandboxes left there is removed through it. Undefined: there is none. */
+export async function reviveDaemon(place: DaemonPlace, user: string): Promise<Docker | undefined> {
+  if (process.env.DOCKER_HOST || !existsSync(join(place.folder, 'data'))) return undefined;
+  return (await ensureDaemon(place, user)).on;
+}
+
 /** Ends the clone's own daemon, if it runs and no other sandbox uses it, and unmounts what it left. Absent is fine. */
 export async function releaseDaemon(place: DaemonPlace, user: string): Promise<void> {
   const users = join(place.folder, 'users');

@@ -47,7 +47,10 @@ export async function seed(
   let uploaded = 0;
   const files = filesBelow(path);
   for (const file of files) if (await upload(client, file, blobName(path, file))) uploaded += 1;
-  return `container ${container} has ${files.length} files of ${path} (${uploaded} uploaded now)`;
+  const of = files.length === 1 ? '1 file' : `${files.length} files`;
+  const content =
+    files.length === 0 ? 'nothing' : `${of} of ${path}, ${uploaded === 0 ? 'as before' : `${uploaded} new`}`;
+  return `container ${container} is seeded with ${content}`;
 }
 
 async function upload(client: ContainerClient, file: string, name: string): Promise<boolean> {

@@ -38,7 +38,8 @@ export interface StartOptions {
  */
 export async function start(options: StartOptions): Promise<SandboxInfo> {
   const { directory, say } = options;
-  return await withLock(directory, async () => {
+  const waiting = () => say('waits for another start, stop or reset of it to end');
+  return await withLock(directory, waiting, async () => {
     const tools = findTools(options.toolsFolder);
     const { on, own } = await ensureDaemon(daemonPlace(options.toolsFolder), directory);
     say(own ? 'uses a Docker daemon of its own' : 'uses the Docker daemon that runs on this machine');
@@ -46,7 +47,9 @@ export async function start(options: StartOptions): Promise<SandboxInfo> {
     const network = await siteNetwork(on, directory, state);
     const image = await ensureBaseImage({ docker: on, image: tools.vmImage });
     await shutGateway({ on, image }, network, [state.ports.siteBlob, state.ports.uplink]);
-    say(`network ${network.name}: ${network.subnet}, two doors on ${network.gateway}`);
+    say(
+      `the site is network ${network.subnet}: VMs reach its blobs and its uplink at ${network.gateway}, and nothing else`,
+    );
     const machines = machinesConfig(directory, state, network, tools, on);
     const info = writeInfo(directory, writeServerConfig(directory, state, network, machines), state, on);
     // Before the programs start: Azurite speaks TLS with the same certificate as the fronts.
@@ -107,7 +110,7 @@ async function startMachines(directory: string, config: unknown, say: (text: str
   for (const { name, power } of readRecords(statePaths(directory).machines)) {
     if (power !== 'running' || (await machines.describe(name)).power !== 'stopped') continue;
     await machines.start(name);
-    say(`machine ${name} is up again`);
+    say(`VM ${name} is up again`);
   }
 }
 

@@ -1,9 +1,10 @@
 import { rmSync } from 'node:fs';
-import { daemonPlace, findDaemon, releaseDaemon } from './docker-daemon.ts';
+import { daemonPlace, findDaemon, releaseDaemon, reviveDaemon } from './docker-daemon.ts';
 import { docker, type Docker } from './docker.ts';
 import { openGateway } from './firewall.ts';
 import { ensureBaseImage, removeImages } from './machines/image.ts';
 import { bridgeName, removeNetworks } from './network.ts';
+import { removePulled } from './pulled-images.ts';
 import { stateId } from './state.ts';
 import { withLock } from './supervisor/lock.ts';
 import { endProcess, sandboxProcesses } from './supervisor/processes.ts';
@@ -17,20 +18,25 @@ export interface StopOptions {
 
 /** Shuts everything down in order, and keeps what is needed to start again. A sandbox that is down, or half up, is fine. */
 export async function stop(options: StopOptions): Promise<void> {
-  await withLock(options.directory, async () => {
+  await withLock(options.directory, waiting(options), async () => {
     const on = await findDaemon(daemonPlace(options.toolsFolder));
     await shutDown(options, on);
     await releaseDaemon(daemonPlace(options.toolsFolder), options.directory);
   });
 }
 
-/** Stops, and removes everything: containers, network, images, state. `keepBase` leaves the VM's base image for others. */
+/**
+ * Stops, and removes everything: containers, network, images, state, and what was pulled from its registry. `keepBase`
+ * leaves the VM's base image for others.
+ */
 export async function reset(options: StopOptions, keepBase: boolean): Promise<void> {
   const { directory, toolsFolder, say } = options;
-  await withLock(directory, async () => {
-    const on = await findDaemon(daemonPlace(toolsFolder));
+  await withLock(directory, waiting(options), async () => {
+    const on =
+      (await findDaemon(daemonPlace(toolsFolder))) ?? (await reviveDaemon(daemonPlace(toolsFolder), directory));
     await shutDown(options, on);
     if (on) {
+      await removePulled(on, directory);
       const containers = await containersOf(on, directory, true);
       if (containers.length > 0) await docker(on, ['rm', '-f', '-v', ...containers]);
       await removeNetworks(on, directory);
@@ -43,11 +49,15 @@ export async function reset(options: StopOptions, keepBase: boolean): Promise<vo
   });
 }
 
+function waiting({ say }: StopOptions): () => void {
+  return () => say('waits for another start, stop or reset of it to end');
+}
+
 async function shutDown({ directory, toolsFolder, say }: StopOptions, on: Docker | undefined): Promise<void> {
   const running = on ? await containersOf(on, directory, false) : [];
   if (on && running.length > 0) {
     await docker(on, ['stop', '-t', '60', ...running], { deadline: 180_000 });
-    say(`stopped ${running.length} machine(s)`);
+    say(running.length === 1 ? 'stopped its VM' : `stopped its ${running.length} VMs`);
   }
   await endProcesses(directory, say);
   if (on) await openGateway({ on, image: await helperImage(on, toolsFolder) }, bridgeName(stateId(directory)));

@@ -1,25 +1,21 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { failed } from '../command-error.ts';
 
-/** The Docker client with a configuration folder of its own: a login leaves nothing in the user's. */
+/** The Docker client with a configuration folder of its own, which goes with it. */
 export interface Docker extends AsyncDisposable {
   /** @throws CommandError exit 1, with the last line that docker said */
   run(args: readonly string[], input?: string): Promise<string>;
 }
 
-export function openDocker(host: string | undefined, signal?: AbortSignal): Docker {
-  const config = mkdtempSync(join(tmpdir(), 'edge-train-docker-'));
-  const remove = () => rmSync(config, { recursive: true, force: true });
-  process.once('exit', remove);
+/** The folder is made by a login. Where this process is killed, the next to use it removes what is there. */
+export function openDocker(host: string | undefined, config: string, signal?: AbortSignal): Docker {
+  rmSync(config, { recursive: true, force: true });
   const env = { ...process.env, DOCKER_CONFIG: config, ...(host === undefined ? {} : { DOCKER_HOST: host }) };
   return {
     run: (args, input) => runDocker(args, env, input, signal),
     async [Symbol.asyncDispose]() {
-      process.off('exit', remove);
-      remove();
+      rmSync(config, { recursive: true, force: true });
     },
   };
 }

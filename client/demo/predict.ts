@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { failed } from '../command-error.ts';
+import { count } from '../../domain/amount-text.ts';
 import { printable } from '../show/text.ts';
+import { PORT } from './serve.ts';
 
 /** Asks the server about the rows of a file; one prediction a row. */
 export async function score(address: string, sampleFile: string, signal: AbortSignal): Promise<unknown[]> {
@@ -24,13 +26,20 @@ export async function predictionLines(predictions: readonly unknown[], truthFile
     throw wrongAnswer(`${predictions.length} predictions for ${truth.length} rows`);
   const right = truth.filter((diagnosis, i) => predictions[i] === diagnosis).length;
   return [
-    '  row  predicted  diagnosed',
+    `  ${count(truth.length, 'patient')} whom the model has not seen (M: malignant, B: benign)`,
+    '  patient  predicted  diagnosed',
     ...truth.map((diagnosis, i) => {
       const predicted = printable(String(predictions[i])).padEnd(9);
-      return `  ${String(i + 1).padStart(3)}  ${predicted}  ${diagnosis}${predictions[i] === diagnosis ? '' : '   wrong'}`;
+      const verdict = predictions[i] === diagnosis ? 'right' : 'wrong';
+      return `  ${String(i + 1).padStart(7)}  ${predicted}  ${diagnosis.padEnd(9)}  ${verdict}`;
     }),
-    `  ${right} of ${truth.length} right; the model had not seen these rows`,
+    `  ${right} of ${truth.length} right`,
   ];
+}
+
+/** The line by which a person asks the image that `servingCommand` runs. */
+export function scoringCommand(sampleFile: string): string {
+  return `curl -H 'content-type: application/json' --data @${sampleFile} http://127.0.0.1:${PORT}/score`;
 }
 
 function wrongAnswer(what: string) {

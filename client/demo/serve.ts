@@ -6,7 +6,8 @@ import type { Docker } from './docker.ts';
 import { imageReference } from './pull-image.ts';
 
 const LABEL = 'dev.edge-train.demo';
-const PORT = 5001;
+/** Where the image listens (`azureml-inference-server-http`), and where a person publishes it. */
+export const PORT = 5001;
 const PATIENCE_MS = 120_000;
 
 /** A model server needs nothing of the machine: no privilege, no writable disk, a bounded share of memory and processes. */
@@ -16,13 +17,14 @@ const HARDENED = [
   ...['--user', '65532:65532', '--pids-limit', '256', '--memory', '2g'],
 ];
 
-/** Runs the image on a loopback port and waits until it answers. Returns its base URL. */
+/** Runs the image on a loopback port, instead of one that a killed demo left, and waits until it answers. Returns its base URL. */
 export async function serve(
   docker: Docker,
   image: ContainerImage,
   folder: string,
   signal: AbortSignal,
 ): Promise<string> {
+  await removeServing(docker, folder);
   const labels = ['--label', `${LABEL}=${folder}`, '--name', containerName(folder)];
   const published = ['--publish', `127.0.0.1::${PORT}`];
   await docker.run(['run', '--detach', ...labels, ...published, ...HARDENED, imageReference(image)]);

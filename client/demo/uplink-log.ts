@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { bytesText, count } from '../../domain/amount-text.ts';
+import type { SandboxInfo } from '../sandbox/sandbox-info.ts';
 import { printable } from '../show/text.ts';
 
 export interface Destination {
@@ -39,14 +40,27 @@ function add(all: Map<string, Destination>, line: string, since: number): void {
   });
 }
 
-export function uplinkLines(destinations: readonly Destination[]): string[] {
+/** What a person calls the places that the site's allow-list names. */
+export function destinationNames(info: SandboxInfo): ReadonlyMap<string, string> {
+  return new Map([
+    ...(info.packageIndex?.hosts ?? []).map((host): [string, string] => [host, 'package index']),
+    [new URL(info.release.blobEndpoint).host, 'release account'],
+    [info.temporal.address, 'Temporal'],
+  ]);
+}
+
+export function uplinkLines(destinations: readonly Destination[], names: ReadonlyMap<string, string>): string[] {
   if (destinations.length === 0) return ['Nothing crossed the site’s uplink.'];
-  const width = Math.max(...destinations.map(({ target }) => target.length));
+  const named = destinations.map((destination) => {
+    const name = names.get(destination.target);
+    return { ...destination, place: printable(destination.target) + (name === undefined ? '' : ` (${name})`) };
+  });
+  const width = Math.max(...named.map(({ place }) => place.length));
   return [
     'What crossed the site’s uplink, by its own log:',
-    ...destinations.map(({ target, tunnels, refused, sent, received }) => {
+    ...named.map(({ place, tunnels, refused, sent, received }) => {
       const ways = [count(tunnels, 'tunnel'), ...(refused > 0 ? [`${refused} refused`] : [])].join(', ');
-      return `  ${printable(target).padEnd(width)}  out ${bytesText(sent).padStart(8)}  in ${bytesText(received).padStart(8)}  ${ways}`;
+      return `  ${place.padEnd(width)}  out ${bytesText(sent).padStart(8)}  in ${bytesText(received).padStart(8)}  ${ways}`;
     }),
   ];
 }

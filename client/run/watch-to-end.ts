@@ -27,11 +27,15 @@ export interface RunEnd {
 
 /** Watches a run to its end and says what came of it. Ctrl-C ends the watching, never the run. */
 export async function watchToEnd(watching: Watching): Promise<RunEnd> {
+  const outcome = await untilInterrupted((signal) => watchUntil(watching, signal));
+  return outcome === 'interrupted' ? tellInterrupted(watching) : outcome;
+}
+
+/** The same for a caller that has an interruption of its own: the signal's reason is thrown. */
+export async function watchUntil(watching: Watching, signal: AbortSignal): Promise<RunEnd> {
   const { temporal, started, progress } = watching;
-  const outcome = await untilInterrupted((signal) => watch(temporal, started, progress, signal)).finally(() =>
-    progress.end(),
-  );
-  return outcome === 'interrupted' ? tellInterrupted(watching) : tellOutcome(watching, outcome);
+  const outcome = await watch(temporal, started, progress, signal).finally(() => progress.end());
+  return tellOutcome(watching, outcome);
 }
 
 function tellOutcome({ started, links, progress, json }: Watching, outcome: Outcome): RunEnd {

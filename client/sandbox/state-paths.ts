@@ -27,7 +27,14 @@ export function statePaths(given: string | undefined) {
     client: join(folder, 'client.yml'),
     temporal: join(folder, 'temporal.toml'),
     lock: join(folder, 'lock'),
+    /** Docker's configuration while the demo pulls: a login leaves nothing in the user's. */
+    docker: join(folder, 'docker'),
   };
+}
+
+/** What a command needs to be told to work in this folder: nothing when it is the clone's own. */
+export function stateOption({ folder }: StatePaths): string {
+  return folder === statePaths(undefined).folder ? '' : ` --state ${folder}`;
 }
 
 /** Processes are found again by this path on their command lines, so it must always be the same one. */

@@ -36,7 +36,9 @@ export function tellStatus(status: SandboxStatus, json: boolean): number {
 }
 
 function statusLines({ state, programs, machines, worker, info, folder }: SandboxStatus): string[] {
-  const row = (name: string, text: string) => `${name.padEnd(18)}${text}`;
+  const names = [...Object.keys(programs), ...machines.map(({ name }) => `VM ${name}`)];
+  const width = Math.max(18, ...names.map((name) => name.length + 4));
+  const row = (name: string, text: string) => `${name.padEnd(width)}${text}`;
   return [
     row('sandbox', `${state} (${folder})`),
     ...Object.entries(programs).map(([name, { pid, restarts }]) =>

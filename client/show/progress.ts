@@ -11,9 +11,9 @@ export interface Progress extends Watcher {
   end(): void;
 }
 
-/** A live list on a terminal, a line for each change elsewhere. */
+/** A live list on a terminal that tells its size, a line for each change elsewhere. */
 export async function openProgress(out: NodeJS.WriteStream = process.stdout): Promise<Progress> {
-  return out.isTTY && process.env['TERM'] !== 'dumb'
+  return out.isTTY && out.rows > 0 && process.env['TERM'] !== 'dumb'
     ? liveProgress(out)
     : plainProgress((line) => out.write(`${line}\n`));
 }
@@ -57,7 +57,9 @@ async function liveProgress(out: NodeJS.WriteStream): Promise<Progress> {
   let latest: RunStatus | undefined;
   let noticed: string | undefined;
   let frame = 0;
+  let ended = false;
   const draw = () => {
+    if (ended) return;
     const lines = latest
       ? stepLines(latest, { now: Date.now(), columns: out.columns ?? 80, frame, colour: colours(out) })
       : [];
@@ -70,7 +72,7 @@ async function liveProgress(out: NodeJS.WriteStream): Promise<Progress> {
   }, 100);
   return {
     say(text) {
-      live.clear();
+      if (!ended) live.clear();
       out.write(`${text}\n`);
       draw();
     },
@@ -85,6 +87,7 @@ async function liveProgress(out: NodeJS.WriteStream): Promise<Progress> {
       clearInterval(ticking);
       noticed = undefined;
       draw();
+      ended = true;
       live.done();
     },
   };

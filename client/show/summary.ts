@@ -36,7 +36,7 @@ export function summary(result: TrainModelResult, links: RunLinks): string[] {
       '',
       `and the names and values of ${count(metrics.length, 'metric')} and ${count(Object.keys(result.parameters).length, 'parameter')}`,
     ],
-    ['Receipt', result.receipt],
+    ['Receipt', `sha256:${result.receipt}, signed by ${result.site}`],
     ['Run', links.workflowId],
     ...(links.ui === undefined ? [] : [['', links.ui] as [string, string]]),
   ];

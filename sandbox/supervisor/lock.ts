@@ -3,18 +3,22 @@ import { stateId } from '../state.ts';
 import { waitUntil } from '../wait-until.ts';
 
 /**
- * Runs `work` while no other start, stop or reset does for the same directory. The lock is an abstract socket name: the
- * kernel gives it back when the process ends, however it ends.
+ * Runs `work` while no other start, stop or reset does for the same directory; `waiting` is called where one does. The
+ * lock is an abstract socket name: the kernel gives it back when the process ends, however it ends.
  */
-export async function withLock<T>(directory: string, work: () => Promise<T>): Promise<T> {
-  const release = await waitUntil(`another start, stop or reset of ${directory} to end`, 300_000, () =>
-    tryLock(directory),
-  );
+export async function withLock<T>(directory: string, waiting: () => void, work: () => Promise<T>): Promise<T> {
+  const release = (await tryLock(directory)) ?? (await waitForLock(directory, waiting));
   try {
     return await work();
   } finally {
     await release();
   }
+}
+
+async function waitForLock(directory: string, waiting: () => void): Promise<() => Promise<void>> {
+  waiting();
+  const what = `another start, stop or reset of ${directory} to end`;
+  return await waitUntil(what, 300_000, () => tryLock(directory));
 }
 
 function tryLock(directory: string): Promise<(() => Promise<void>) | undefined> {

