@@ -1,4 +1,6 @@
 import { EXIT_CODE } from './exit-code.ts';
+import type { SandboxEndedOutput } from './output.ts';
+import { printJson } from './show/json.ts';
 
 /** `edge-train sandbox start|stop|status|reset`. */
 export async function sandbox(
@@ -23,13 +25,13 @@ export async function sandbox(
     case 'stop': {
       const { stopSandbox } = await import('./sandbox/stop.ts');
       await stopSandbox(paths, say);
-      if (json) process.stdout.write(`${JSON.stringify({ ok: true, state: 'stopped' })}\n`);
+      if (json) printJson<SandboxEndedOutput>({ ok: true, state: 'stopped' });
       return EXIT_CODE.done;
     }
     case 'reset': {
       const { resetSandbox } = await import('./sandbox/stop.ts');
       await resetSandbox(paths, say);
-      if (json) process.stdout.write(`${JSON.stringify({ ok: true, state: 'absent' })}\n`);
+      if (json) printJson<SandboxEndedOutput>({ ok: true, state: 'absent' });
       return EXIT_CODE.done;
     }
   }

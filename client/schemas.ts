@@ -33,6 +33,9 @@ const OUTPUTS = {
   decision: ['approve, reject', output.DecisionOutput],
   schedule: ['schedule create, schedule describe', output.ScheduleOutput],
   'schedule-list': ['schedule list', output.ScheduleListOutput],
+  'sandbox-start': ['sandbox start', output.SandboxStartOutput],
+  'sandbox-status': ['sandbox status', output.SandboxStatusOutput],
+  'sandbox-ended': ['sandbox stop, sandbox reset', output.SandboxEndedOutput],
   'schedule-change': ['schedule pause, resume, trigger, delete', output.ScheduleChangeOutput],
 } as const;
 
