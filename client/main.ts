@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { program } from './commands/program.ts';
+import { program, usageText } from './commands/program.ts';
 import { EXIT_CODE } from './exit-code.ts';
 
 process.exitCode = await main(process.argv.slice(2));
@@ -18,10 +18,13 @@ async function main(argv: string[]): Promise<number> {
     await edgeTrain.parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError && (error.exitCode === 0 || !json))
-      return error.exitCode === 0 ? EXIT_CODE.done : EXIT_CODE.refused;
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT_CODE.done;
+    if (error instanceof CommanderError && !json) return EXIT_CODE.refused;
     const { reportError } = await import('./show/error.ts');
-    return reportError(error, json);
+    if (!(error instanceof CommanderError)) return reportError(error, json);
+    const { refused } = await import('./command-error.ts');
+    const cause = error.code === 'commander.help' ? 'A command is missing.' : usageText(error.message);
+    return reportError(refused(cause, [], 'See edge-train --help.'), json);
   }
 }
 

@@ -146,3 +146,31 @@ export const ScheduleChangeOutput = z.strictObject({
   workflowId: z.string().optional(),
 });
 export type ScheduleChangeOutput = z.infer<typeof ScheduleChangeOutput>;
+
+const folder = z.string();
+/** `sandbox start`: where everything is. */
+export const SandboxStartOutput = z.strictObject({
+  ok,
+  folder,
+  files: z.strictObject({ site: z.string(), cloud: z.string(), client: z.string(), temporal: z.string() }),
+  temporal: z.strictObject({ address: z.string(), ui: z.string(), namespace: z.string() }),
+  registry: z.strictObject({ loginServer: z.string() }),
+  docker: z.strictObject({ host: z.string().optional() }),
+});
+export type SandboxStartOutput = z.infer<typeof SandboxStartOutput>;
+
+/** `sandbox status`; `ok` when all of it is up. `info` is what the sandbox says of itself. */
+export const SandboxStatusOutput = z.strictObject({
+  ok: z.boolean(),
+  folder,
+  state: z.enum(['absent', 'stopped', 'degraded', 'running']),
+  programs: z.record(z.string(), z.object({ pid: z.int().optional(), restarts: z.int() })),
+  machines: z.array(z.object({ name: z.string(), privateAddress: z.string(), power: z.string() })),
+  worker: z.strictObject({ pid: z.int() }).optional(),
+  info: z.looseObject({}).optional(),
+});
+export type SandboxStatusOutput = z.infer<typeof SandboxStatusOutput>;
+
+/** `sandbox stop`, `sandbox reset`. */
+export const SandboxEndedOutput = z.strictObject({ ok, state: z.enum(['stopped', 'absent']) });
+export type SandboxEndedOutput = z.infer<typeof SandboxEndedOutput>;

@@ -38,12 +38,23 @@ export async function train(file: string, options: RunOptions, signal?: AbortSig
   if (options.printInput) {
     if (code) await sendCode(code, clientFile, progress);
     process.stdout.write(`${JSON.stringify(input, null, 2)}\n`);
+    await tellForm(folder, input, clientFile);
     return { exitCode: EXIT_CODE.done };
   }
   const { connectTemporal } = await import('./temporal/connect.ts');
   const temporal = await connectTemporal(folder, input.site);
   if (code) await sendCode(code, clientFile, progress);
   return await startAndWatch({ temporal, input, clientFile, progress, options, ...(signal ? { signal } : {}) });
+}
+
+/** Where the input goes: on standard error, so that standard output stays one JSON object. */
+async function tellForm(folder: string, input: TrainModelInput, { temporalUi }: ClientFile): Promise<void> {
+  if (temporalUi === undefined) return;
+  const { profileNamespace } = await import('./temporal/connect.ts');
+  const { workflowIdOf } = await import('./temporal/start-training.ts');
+  const { startLink } = await import('./temporal/ui-link.ts');
+  const form = startLink(temporalUi, profileNamespace(folder, input.site), workflowIdOf(input));
+  process.stderr.write(`Start it in the Temporal UI: ${form}\n`);
 }
 
 interface Start {

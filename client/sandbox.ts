@@ -1,24 +1,17 @@
-import { refused } from './command-error.ts';
 import { EXIT_CODE } from './exit-code.ts';
-
-const ACTIONS = ['start', 'stop', 'status', 'reset'] as const;
+import type { SandboxEndedOutput } from './output.ts';
+import { printJson } from './show/json.ts';
 
 /** `edge-train sandbox start|stop|status|reset`. */
-export async function sandbox(action: string, options: { state?: string; json?: boolean }): Promise<number> {
-  const known = ACTIONS.find((each) => each === action);
-  if (!known) {
-    const fault = {
-      path: 'action',
-      rule: `must be one of ${ACTIONS.join(', ')}`,
-      value: JSON.stringify(action.slice(0, 40)),
-    };
-    throw refused('The sandbox has no such action.', [fault], 'See edge-train sandbox --help.');
-  }
+export async function sandbox(
+  action: 'start' | 'stop' | 'status' | 'reset',
+  options: { state?: string; json?: boolean },
+): Promise<number> {
   const { statePaths } = await import('./sandbox/state-paths.ts');
   const paths = statePaths(options.state);
   const json = options.json ?? false;
   const say = (text: string) => process.stderr.write(`${text}\n`);
-  switch (known) {
+  switch (action) {
     case 'start': {
       const { startSandbox } = await import('./sandbox/start.ts');
       const { tellStarted } = await import('./sandbox/tell.ts');
@@ -32,13 +25,13 @@ export async function sandbox(action: string, options: { state?: string; json?: 
     case 'stop': {
       const { stopSandbox } = await import('./sandbox/stop.ts');
       await stopSandbox(paths, say);
-      if (json) process.stdout.write(`${JSON.stringify({ ok: true, state: 'stopped' })}\n`);
+      if (json) printJson<SandboxEndedOutput>({ ok: true, state: 'stopped' });
       return EXIT_CODE.done;
     }
     case 'reset': {
       const { resetSandbox } = await import('./sandbox/stop.ts');
       await resetSandbox(paths, say);
-      if (json) process.stdout.write(`${JSON.stringify({ ok: true, state: 'absent' })}\n`);
+      if (json) printJson<SandboxEndedOutput>({ ok: true, state: 'absent' });
       return EXIT_CODE.done;
     }
   }

@@ -35,6 +35,9 @@ const OUTPUTS = {
   schedule: ['schedule create, schedule describe', output.ScheduleOutput],
   'schedule-list': ['schedule list', output.ScheduleListOutput],
   doctor: ['doctor', DoctorReport],
+  'sandbox-start': ['sandbox start', output.SandboxStartOutput],
+  'sandbox-status': ['sandbox status', output.SandboxStatusOutput],
+  'sandbox-ended': ['sandbox stop, sandbox reset', output.SandboxEndedOutput],
   'schedule-change': ['schedule pause, resume, trigger, delete', output.ScheduleChangeOutput],
 } as const;
 

@@ -53,7 +53,7 @@ export const ScheduleSettings = z
   })
   .superRefine(({ cron, every, timeZone }, context) => {
     const fault = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
-    if (cron === undefined && every === undefined) fault('cron', 'is required, or --every');
+    if (cron === undefined && every === undefined) fault('cron', 'a schedule needs --cron or --every');
     if (cron !== undefined && every !== undefined) fault('every', 'cannot be given together with --cron');
     if (timeZone !== undefined && cron === undefined) fault('timeZone', 'is for --cron; --every counts in UTC');
   });

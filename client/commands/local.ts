@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import { config, examples, json, site, type Done } from './options.ts';
 
 /** What looks after a site, runs on this machine, or helps with this command. */
@@ -23,11 +23,13 @@ export function addLocalCommands(program: Command, done: Done): void {
   program
     .command('sandbox')
     .description('Azure, Temporal and a worker on this machine: start, stop, status or reset')
-    .argument('<action>', 'start, stop, status or reset')
+    .addArgument(new Argument('<action>', 'what to do').choices(['start', 'stop', 'status', 'reset']))
     .option('--state <dir>', 'where its state is; default: .edge-train in the clone')
     .addOption(json())
     .addHelpText('after', examples('sandbox start', 'sandbox status --json'))
-    .action(async (action: string, options) => done(await (await import('../sandbox.ts')).sandbox(action, options)));
+    .action(async (action: 'start' | 'stop' | 'status' | 'reset', options) =>
+      done(await (await import('../sandbox.ts')).sandbox(action, options)),
+    );
 
   program
     .command('demo')
@@ -36,4 +38,19 @@ export function addLocalCommands(program: Command, done: Done): void {
     .option('--state <dir>', 'where the state is; default: .edge-train in the clone')
     .addHelpText('after', examples('demo --keep'))
     .action(async (options) => done(await (await import('../demo.ts')).demo(options)));
+
+  program
+    .command('completion')
+    .description('a script that completes edge-train’s commands in a shell')
+    .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ source <(edge-train completion bash)
+  $ edge-train completion fish > ~/.config/fish/completions/edge-train.fish`,
+    )
+    .action(async (shell: 'bash' | 'zsh' | 'fish') =>
+      done((await import('../completion.ts')).completion(shell, program)),
+    );
 }

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { cut, printable } from '../show/text.ts';
 import type { Done } from './options.ts';
 import { addLocalCommands } from './local.ts';
 import { addRunCommands } from './runs.ts';
@@ -19,7 +20,8 @@ export function program(done: Done, { quiet = false } = {}): Command {
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
-      outputError: (text, write) => (quiet ? undefined : write(`edge-train: ${text.replace(/^error: /, '')}`)),
+      ...(quiet ? { writeErr: () => undefined } : {}),
+      outputError: (text, write) => write(`edge-train: ${usageText(text)}\n`),
     })
     .showSuggestionAfterError()
     .addHelpText('after', EXIT_CODES);
@@ -28,4 +30,13 @@ export function program(done: Done, { quiet = false } = {}): Command {
   addScheduleCommands(edgeTrain, done);
   addLocalCommands(edgeTrain, done);
   return edgeTrain;
+}
+
+/** Commander quotes what was typed as it is: escaped here, and cut, since it may be anything. */
+export function usageText(text: string): string {
+  const lines = text
+    .replace(/^error: /, '')
+    .trimEnd()
+    .split('\n');
+  return lines.map((line) => cut(printable(line), 300)).join('\n');
 }

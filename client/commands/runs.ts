@@ -13,7 +13,7 @@ export function addRunCommands(program: Command, done: Done): void {
       new Option(
         '--print-input',
         'upload the code, print the JSON that starts the run in the Temporal UI, and stop',
-      ).conflicts(['detach', 'json']),
+      ).conflicts('detach'),
     )
     .option('--detach', 'start, and do not watch')
     .addOption(json('one JSON object at the end instead of progress'))

@@ -1,8 +1,11 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { config, examples, json, site, type Done } from './options.ts';
 import { addTrainingOptions } from './runs.ts';
 
-const OVERLAP = 'skip, buffer-one, buffer-all, cancel-other, terminate-other or allow-all';
+/** As domain/schedule.ts has them; written out here, since help must not wait for schemas. */
+const OVERLAPS = ['skip', 'buffer-one', 'buffer-all', 'cancel-other', 'terminate-other', 'allow-all'];
+const overlap = () =>
+  new Option('--overlap <policy>', 'when the last run still goes on').choices(OVERLAPS).default('skip');
 
 /** Runs that start by themselves: Temporal schedules. */
 export function addScheduleCommands(program: Command, done: Done): void {
@@ -16,7 +19,7 @@ export function addScheduleCommands(program: Command, done: Done): void {
     .option('--cron <expression>', 'five fields; the days of the month and of the week must both match')
     .option('--every <interval>', 'such as 12h or 1d, counted from midnight UTC')
     .option('--time-zone <name>', 'of --cron, such as Europe/Berlin; default: UTC')
-    .option('--overlap <policy>', `when the last run still goes on: ${OVERLAP}`, 'skip')
+    .addOption(overlap())
     .option('--catchup-window <time>', 'how late a start may be after an outage of Temporal', '1d')
     .option('--pause-on-failure', 'pause the schedule when a run fails')
     .option('--paused', 'make it, and let it rest until `schedule resume`')
@@ -62,7 +65,7 @@ export function addScheduleCommands(program: Command, done: Done): void {
       done(await (await import('../schedule/change.ts')).resumeSchedule(name, options)),
     );
   onSchedule(schedule, 'trigger', 'start one run now; exit 1 when it was skipped since one goes on')
-    .option('--overlap <policy>', `when the last run still goes on: ${OVERLAP}`, 'skip')
+    .addOption(overlap())
     .addHelpText('after', examples('schedule trigger nightly', 'schedule trigger nightly --overlap buffer-one'))
     .action(async (name: string, options) =>
       done(await (await import('../schedule/trigger.ts')).triggerSchedule(name, options)),

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { EXIT_CODE } from '../exit-code.ts';
+import type { SandboxStatusOutput } from '../output.ts';
+import { printJson } from '../show/json.ts';
 import { SandboxInfo } from './sandbox-info.ts';
 import { sandboxProgram } from './sandbox-program.ts';
 import type { StatePaths } from './state-paths.ts';
@@ -30,8 +32,8 @@ export async function sandboxStatus(paths: StatePaths): Promise<SandboxStatus> {
 /** Exit 0 when all of it is up, else 1. */
 export function tellStatus(status: SandboxStatus, json: boolean): number {
   const up = status.state === 'running' && status.worker !== undefined;
-  const lines = json ? [JSON.stringify({ ok: up, ...status })] : statusLines(status);
-  process.stdout.write(`${lines.join('\n')}\n`);
+  if (json) printJson<SandboxStatusOutput>({ ok: up, ...status });
+  else process.stdout.write(`${statusLines(status).join('\n')}\n`);
   return up ? EXIT_CODE.done : EXIT_CODE.failed;
 }
 

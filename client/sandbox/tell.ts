@@ -1,3 +1,5 @@
+import type { SandboxStartOutput } from '../output.ts';
+import { printJson } from '../show/json.ts';
 import type { SandboxInfo } from './sandbox-info.ts';
 import type { StatePaths } from './state-paths.ts';
 
@@ -6,7 +8,7 @@ export function tellStarted(info: SandboxInfo, paths: StatePaths, json: boolean)
   if (json) {
     const { temporal, registry, docker } = info;
     const files = { site: paths.site, cloud: paths.cloud, client: paths.client, temporal: paths.temporal };
-    process.stdout.write(`${JSON.stringify({ ok: true, folder: paths.folder, files, temporal, registry, docker })}\n`);
+    printJson<SandboxStartOutput>({ ok: true, folder: paths.folder, files, temporal, registry, docker });
     return;
   }
   process.stdout.write(

@@ -44,14 +44,6 @@ export function checkedNote(given: string | undefined): string | undefined {
   throw refused('The note is refused; nothing was done.', faults, NEXT);
 }
 
-/** @throws CommandError exit 2 */
-export function checkedOverlap(given: string): Overlap {
-  const known = OVERLAPS.find((each) => each === given);
-  if (known) return known;
-  const fault = { path: '--overlap', rule: `must be one of ${OVERLAPS.join(', ')}`, value: shown(given) };
-  throw refused('The overlap is refused; nothing was done.', [fault], NEXT);
-}
-
 const NEXT = 'Correct what is named and run the command again; see edge-train schedule create --help.';
 
 export function toPolicy(overlap: Overlap): NonNullable<ScheduleOverlapPolicy> {

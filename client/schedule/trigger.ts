@@ -1,12 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ScheduleDescription } from '@temporalio/client';
+import type { Overlap } from '../../domain/schedule.ts';
 import { failed, type CommandError } from '../command-error.ts';
 import { EXIT_CODE } from '../exit-code.ts';
 import type { ScheduleChangeOutput } from '../output.ts';
 import { printJson } from '../show/json.ts';
 import { serviceTrouble } from '../temporal/trouble.ts';
 import { describe, openSchedule, type FoundSchedule, type ScheduleOptions } from './find.ts';
-import { checkedOverlap, toPolicy } from './settings.ts';
+import { toPolicy } from './settings.ts';
 
 type Change = Pick<ScheduleChangeOutput, 'state' | 'workflowId'>;
 
@@ -14,8 +15,8 @@ type Change = Pick<ScheduleChangeOutput, 'state' | 'workflowId'>;
  * `edge-train schedule trigger NAME`: one run now, also while the schedule is paused. The overlap is always said, since
  * Temporal's default for a trigger would let runs pile up. Exit 1 when nothing was started because a run goes on.
  */
-export async function triggerSchedule(name: string, options: ScheduleOptions & { overlap: string }): Promise<number> {
-  const overlap = toPolicy(checkedOverlap(options.overlap));
+export async function triggerSchedule(name: string, options: ScheduleOptions & { overlap: Overlap }): Promise<number> {
+  const overlap = toPolicy(options.overlap);
   const doing = 'The schedule was not triggered';
   const found = await openSchedule(name, options, doing);
   try {

@@ -33,6 +33,10 @@ export async function connectTemporal(configFolder: string, site: string | undef
   }
 }
 
+/** The namespace that the site's profile names; nothing is asked of the server. @throws CommandError exit 2 */
+export const profileNamespace = (configFolder: string, site: string): string =>
+  readProfile(configFolder, site).namespace;
+
 function readProfile(configFolder: string, site: string | undefined) {
   const source = configSource(configFolder);
   try {

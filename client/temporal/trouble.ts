@@ -1,3 +1,4 @@
+import { SEARCH_ATTRIBUTE } from '../../domain/search-attributes.ts';
 import { CommandError, failed, unreachable } from '../command-error.ts';
 import type { TemporalClient } from './connect.ts';
 
@@ -27,10 +28,17 @@ export function serviceTrouble(error: unknown, { address, namespace }: TemporalC
     class: 'internal',
     type: 'TemporalRefused',
     cause: `${what}: Temporal at ${address} refused it: ${message}`,
-    nextStep: /namespace/i.test(message)
-      ? 'Check the namespace in your Temporal profile.'
-      : 'Look at the server’s log, and report this if it is edge-train’s fault.',
+    nextStep: nextStep(message),
   });
+}
+
+function nextStep(message: string): string {
+  if (/search attribute|EdgeTrain[A-Z]/i.test(message)) {
+    const names = Object.values(SEARCH_ATTRIBUTE).map((name) => `--name ${name} --type Keyword`);
+    return `The operator tells the namespace of them, once: temporal operator search-attribute create ${names.join(' ')}`;
+  }
+  if (/namespace/i.test(message)) return 'Check the namespace in your Temporal profile.';
+  return 'Look at the server’s log, and report this if it is edge-train’s fault.';
 }
 
 export function isAway(error: unknown): boolean {

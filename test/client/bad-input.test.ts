@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { parseArgs } from 'node:util';
+import { CommanderError } from 'commander';
 import { CommandError } from '../../client/command-error.ts';
+import { program, usageText } from '../../client/commands/program.ts';
 import { train } from '../../client/run.ts';
 import { errorText } from '../../client/show/error.ts';
 import { command, folder, JOB, training, TRAINING, tripwire } from './command.ts';
+import { told } from './stub/told.ts';
 
 /** One input that must be refused: what is changed in a training that is in order, and what must be named. */
 interface Case {
@@ -199,6 +202,55 @@ const cases: Record<string, Case> = {
   },
 };
 
+Object.assign(cases, {
+  'a --set without a value': { args: ['training.yml', '--set', 'inputs.rate'], path: /--set/, rule: /PATH=VALUE/ },
+  'a --set of no field': {
+    args: ['training.yml', '--set', 'inputz.rate=1'],
+    path: /--set inputz/,
+    rule: /unknown key; did you mean inputs\?/,
+  },
+  'a --set outside of the job file': {
+    args: ['training.yml', '--set', 'model.tags.team=x'],
+    path: /--set model/,
+    rule: /unknown key; known here: .*command/,
+  },
+  'a --set through a number': {
+    args: ['training.yml', '--set', 'inputs.rate.x=1'],
+    path: /--set inputs\.rate\.x/,
+    rule: /goes through inputs\.rate/,
+  },
+  'a --set that breaks a rule': {
+    args: ['training.yml', '--set', 'limits.timeout=-1'],
+    path: /--set limits\.timeout/,
+    rule: />=1 \(was -1\)/,
+  },
+  'a --set of a prototype': {
+    args: ['training.yml', '--set', 'inputs.__proto__.polluted=1'],
+    path: /--set inputs\.__proto__/,
+    rule: /is no field/,
+  },
+  'a --set to a tag of JavaScript': {
+    args: ['training.yml', '--set', 'inputs.rate=!!js/function x'],
+    path: /--set inputs\.rate/,
+    rule: /no YAML/,
+  },
+  'a --set to a prototype': {
+    args: ['training.yml', '--set', 'inputs.rate={__proto__: {polluted: 1}}'],
+    path: /--set inputs\.rate/,
+    rule: /no YAML/,
+  },
+  'a --set with escapes': {
+    args: ['training.yml', '--set', '\u001b[2J=1'],
+    path: /--set/,
+    rule: /has no path .*\(was "\\u001b\[2J"\)/,
+  },
+  'a --set twice': {
+    args: ['training.yml', '--set', 'inputs.rate=1', '--set', 'inputs.rate=2'],
+    path: /--set inputs\.rate/,
+    rule: /twice/,
+  },
+} satisfies Record<string, Case>);
+
 process.env['CODE_SAS'] = 'sig=s3cret';
 
 for (const [name, { files = {}, prepare, args = ['training.yml'], path, rule }] of Object.entries(cases)) {
@@ -213,17 +265,100 @@ for (const [name, { files = {}, prepare, args = ['training.yml'], path, rule }] 
     assert.match(text, path);
     assert.match(text, rule);
     assert.match(text, /^Next: ./m);
-    assert.doesNotMatch(text, /^\s+at .*:\d+:\d+|node:internal|s3cret/m, 'no stack and no secret');
-    assert.doesNotMatch(text, /(?!\n)[\p{Cc}\u202e]/u, 'nothing that repaints a terminal');
-    for (const [, value = ''] of text.matchAll(/\(was (.*)\)$/gm)) assert.ok([...value].length <= 80, value);
+    assertHarmless(text);
     assert.equal(wire.visits(), 0, 'nothing was asked of any service');
   });
 }
 
+function assertHarmless(text: string): void {
+  assert.doesNotMatch(text, /^\s+at .*:\d+:\d+|node:internal|s3cret/m, 'no stack and no secret');
+  assert.doesNotMatch(text, /(?!\n)[\p{Cc}\u202e]/u, 'nothing that repaints a terminal');
+  for (const [, value = ''] of text.matchAll(/\(was (.*)\)$/gm)) assert.ok([...value].length <= 80, value);
+}
+
+const create = (...flags: string[]): string[] => ['schedule', 'create', 'nightly', 'training.yml', ...flags];
+const daily = ['--cron', '0 3 * * *'];
+
+/** Command lines that must be refused, and what must be said of them. */
+const commandLines: [string[], RegExp][] = [
+  [['list', '--site', "demo' OR '1'='1"], /--site: a site name .*\(was "demo' OR/],
+  [['list', '--model', 'm\' OR WorkflowType = "x'], /--model: a model name/],
+  [['list', '--status', "Failed' OR 1=1"], /--status: must be one of Queued, .*Canceled/],
+  [['list', '--limit', '0'], /--limit: must be a number from 1 to 1000/],
+  [['list', '--limit', '1001'], /--limit: must be a number from 1 to 1000/],
+  [['list', '--limit', '1e3'], /--limit: must be a number/],
+  [['list', 'more'], /too many arguments/],
+  [['watch', ''], /RUN: a run is named/],
+  [['status', 'x'.repeat(1001)], /RUN: a workflow id has at most 1000/],
+  [['logs', 'a\u001b[2Jb\r\n'], /RUN: a workflow id has no control characters \(was "a\\u001b\[2Jb\\r\\n"\)/],
+  [['watch', '\ud800'], /RUN: a workflow id has no control characters/],
+  [['logs', 'x', '--follow', '--json'], /cannot be used with/],
+  [['run', 'training.yml', '--print-input', '--detach'], /cannot be used with/],
+  [['run', 'training.yml', '--after', '\u001b[31mburn\u202e'], /'\\u001b\[31mburn\\u202e' is invalid/],
+  [['cancel', 'x', '--reason', ''], /--reason/],
+  [['cancel', 'x', '--reason', 'a\r\nb'], /--reason: a reason has no control characters/],
+  [['approve', 'x'], /required option '--reason/],
+  [['approve', 'x', '--reason', 'y'.repeat(1001)], /--reason/],
+  [['reject', 'x', '--reason', 'y', '--release', "'; rm"], /--release: must be 8 to 64 of 0-9 and a-f/],
+  [['approve', 'x', '--reason', 'y'], /approval: is required/],
+  [create(), /--cron: .*needs --cron or --every/],
+  [create(...daily, '--every', '1d'), /--every: cannot be given together with --cron/],
+  [create('--cron', '* * * * * *'), /--cron: a cron expression has five fields.*seconds and years are refused/],
+  [create('--cron', '@daily'), /--cron: a cron expression has five fields/],
+  [create('--cron', 'CRON_TZ=UTC * * * * *'), /--cron: a cron expression has five fields/],
+  [create('--cron', '61 3 * * *'), /--cron: its minute is none/],
+  [create('--cron', '0 3 * * mon-fry'), /--cron: its day of the week is none/],
+  [create('--cron', '0 3 31-1 * *'), /--cron: its day of the month is none/],
+  [create('--cron', '*/0 * * * *'), /--cron: its minute is none/],
+  [create('--every', '5 minuts'), /--every: an interval is a number and s, m, h or d/],
+  [create('--every', '1s'), /--every: .* from 60s to 366d/],
+  [create('--every', '1d', '--time-zone', 'Europe/Berlin'), /--time-zone: is for --cron/],
+  [create(...daily, '--time-zone', 'Mars/Base'), /--time-zone: a time zone is an IANA name/],
+  [create(...daily, '--time-zone', '+02:00'), /--time-zone: a time zone is an IANA name/],
+  [create(...daily, '--catchup-window', '1y'), /--catchup-window: a catch-up window is/],
+  [create(...daily, '--catchup-window', '365d'), /--catchup-window: .* from 10s to 30d/],
+  [create(...daily, '--overlap', 'all'), /Allowed choices are skip, /],
+  [create(...daily, '--note', 'a\nb'), /--note: a note has no control characters/],
+  [create(...daily, '--set', 'x'), /--set: must be PATH=VALUE/],
+  [['schedule', 'create', '../nightly', 'training.yml', ...daily], /NAME: a schedule’s name is/],
+  [['schedule', 'create', 'n'.repeat(41), 'training.yml', ...daily], /NAME: a schedule’s name is/],
+  [['schedule', 'create', 'nightly', 'absent.yml', ...daily], /absent\.yml: does not exist/],
+  [['schedule', 'pause', "x'; drop"], /NAME: a schedule’s name is/],
+  [['schedule', 'trigger', 'x', '--overlap', ''], /Allowed choices/],
+  [['schedule', 'delete'], /missing required argument 'name'/],
+  [['completion', 'tcsh'], /Allowed choices are bash, zsh, fish/],
+];
+
+test('command lines are refused before anything is asked of a service', async (t) => {
+  const wire = await tripwire(t);
+  const place = folder(t, training(wire.port));
+  const from = process.cwd();
+  process.chdir(place);
+  t.after(() => process.chdir(from));
+  process.env['EDGE_TRAIN_CONFIG'] = join(place, 'config');
+  t.after(() => delete process.env['EDGE_TRAIN_CONFIG']);
+  for (const [args, rule] of commandLines) {
+    const error: unknown = await program(() => undefined, { quiet: true })
+      .parseAsync(args, { from: 'user' })
+      .then(
+        () => new Error(`it was not refused: ${args.join(' ')}`),
+        (thrown: unknown) => thrown,
+      );
+    const usage = error instanceof CommanderError;
+    if (!usage && !(error instanceof CommandError)) throw error;
+    if (!usage) assert.equal(error.exitCode, 2, args.join(' '));
+    const text = usage ? usageText(error.message) : errorText(error);
+    assert.match(text, rule);
+    assertHarmless(text);
+  }
+  assert.equal(wire.visits(), 0);
+});
+
 /** What `edge-train run ARGS` is refused with, in this process: a process a case would take a minute. */
 async function refusal(place: string, [file = '', ...flags]: readonly string[]): Promise<CommandError> {
   const text = { type: 'string' } as const;
-  const options = { site: text, model: text, input: { ...text, multiple: true } } as const;
+  const many = { ...text, multiple: true } as const;
+  const options = { site: text, model: text, input: many, set: many } as const;
   const { values } = parseArgs({ args: [...flags], options });
   const whole = { ...values, input: values.input ?? [], config: join(place, 'config') };
   const error: unknown = await train(resolve(place, file), whole).then(
@@ -291,6 +426,22 @@ test('usage errors are exit 2: an unknown option, an extra argument, an unknown 
     assert.match(stderr, /^edge-train: /);
     assert.doesNotMatch(stderr, /^\s+at /m);
   }
+});
+
+test('with --json a usage error has the shape of every other', async () => {
+  const { exitCode, stdout, stderr } = await command(['list', '--json', '--modle', 'x\u001b']);
+  assert.deepEqual([exitCode, stderr], [2, '']);
+  const { failure } = told<{ failure: { type: string; cause: string } }>('output-error', { stdout, stderr });
+  assert.equal(failure.type, 'InvalidInput');
+  assert.match(failure.cause, /unknown option '--modle'.*Did you mean --model\?/s);
+});
+
+test('a reader that leaves early is no error', async (t) => {
+  const place = folder(t);
+  const main = join(import.meta.dirname, '../../client/main.ts');
+  const script = `{ "$0" "$1" completion fish; echo "exit $?" >&2; } 2>errors | head -c 1`;
+  execFileSync('bash', ['-c', script, process.execPath, main], { cwd: place });
+  assert.equal(readFileSync(join(place, 'errors'), 'utf8'), 'exit 0\n');
 });
 
 test('a byte order mark is accepted', async (t) => {
