@@ -23,7 +23,7 @@ export async function askPackageIndex(index: string, socket: Socket, ca: string 
   const tls = { socket, servername: url.hostname, ca: trusted };
   try {
     const status = await new Promise<number>((resolve, reject) => {
-      const asked = request(url, { agent: false, createConnection: () => connect(tls), timeout: TIMEOUT_MS });
+      const asked = request(url, { createConnection: () => connect(tls), timeout: TIMEOUT_MS });
       asked.once('timeout', () => asked.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })));
       asked.once('error', reject);
       asked.once('response', ({ statusCode = 0 }) => {

@@ -12,10 +12,12 @@ import type { Cloud } from './cloud.ts';
 import { temporalChecks } from './check-temporal.ts';
 import type { Workflows } from './temporal.ts';
 
-type Open = () => Promise<Cloud & { readonly ca?: string }>;
-
 /** Looks at all that the cloud worker needs; changes nothing, and never fails for what it finds. */
-export async function checkCloud(open: Open, workflows: Workflows, request: CheckRequest): Promise<CloudChecks> {
+export async function checkCloud(
+  open: () => Promise<Cloud>,
+  workflows: Workflows,
+  request: CheckRequest,
+): Promise<CloudChecks> {
   const file = {
     name: 'cloud.yml',
     look: async () => `read; knows ${Object.keys((await open()).file.sites).join(', ')}`,
@@ -82,9 +84,10 @@ function releaseChecks(cloud: Cloud): CheckWork[] {
       name: 'release containers',
       look: async () => {
         const { container } = await needs('the release account', account());
-        for (const name of [codeContainer, stagingContainer, modelContainer])
+        for (const name of [codeContainer, stagingContainer])
           await requireContainer(container(name), `${name}, which cloud.yml names in release`);
-        return [codeContainer, stagingContainer, modelContainer].join(', ');
+        const models = (await hasContainer(container(modelContainer))) ? '' : ', which the first model makes';
+        return `${codeContainer}, ${stagingContainer}, ${modelContainer}${models}`;
       },
     },
   ];

@@ -1,9 +1,8 @@
-import type { CheckRequest, SiteChecks } from '../../domain/check.ts';
+import { CheckRequest, type SiteChecks } from '../../domain/check.ts';
 import { parse } from '../../domain/validation.ts';
-import { CheckRequest as CheckRequestSchema } from '../../domain/check.ts';
 import { invalidInput, ServiceError } from '../../services/errors.ts';
 import { signingKeyId } from '../../services/signing.ts';
-import { runChecks, type CheckWork } from '../checks.ts';
+import { needs, once, runChecks, type CheckWork } from '../checks.ts';
 import { compareClocks } from '../compare-clocks.ts';
 import { versionText } from '../version-check.ts';
 import { storageChecks } from './check/storage.ts';
@@ -26,23 +25,27 @@ export async function checkSite(
   if (!session || session.site.name !== request.site)
     return { checks: await runChecks('site', [file, versionCheck(request)]), machines: [] };
   const hub = stackHubChecks(session);
+  const keyId = once(async () => signingKeyId(await dependencies.secrets.resolve(session.site.receiptKey)));
   const checks = await runChecks('site', [
     file,
     ...hub.checks,
     ...storageChecks(session, hub.signIn),
-    receiptKeyCheck(session, dependencies),
+    { name: 'receipt key', look: async () => `P-256, SHA-256 of its public half ${(await keyId()).slice(0, 12)}` },
     ...uplinkChecks(session, release),
     clockCheck(session),
     policyCheck(session),
     versionCheck(request),
   ]);
-  const receiptKey = await ownKey(session, dependencies).catch(() => undefined);
-  const machines = await findRunningMachines(hub.signIn, dependencies.bundle.digest).catch(() => []);
+  // What could not be had in time has been told above.
+  const [receiptKey, machines] = await Promise.all([
+    needs('the key', keyId()).catch(() => undefined),
+    needs('the VMs', findRunningMachines(hub.signIn, dependencies.bundle.digest)).catch(() => []),
+  ]);
   return { checks, ...(receiptKey === undefined ? {} : { receiptKey }), machines };
 }
 
 function checkedRequest(asked: unknown): CheckRequest {
-  const parsed = parse(CheckRequestSchema, asked);
+  const parsed = parse(CheckRequest, asked);
   if (parsed.ok) return parsed.value;
   throw invalidInput(parsed.issues);
 }
@@ -56,17 +59,6 @@ function siteName({ site, digest }: SiteSession, request: CheckRequest): string 
     nextStep: `Ask for ${site.name}, or use the Temporal namespace of ${request.site}: each site has its own.`,
     retryable: false,
   });
-}
-
-function receiptKeyCheck(session: SiteSession, dependencies: SiteDependencies): CheckWork {
-  return {
-    name: 'receipt key',
-    look: async () => `P-256, SHA-256 of its public half ${(await ownKey(session, dependencies)).slice(0, 12)}`,
-  };
-}
-
-async function ownKey({ site }: SiteSession, { secrets }: SiteDependencies): Promise<string> {
-  return signingKeyId(await secrets.resolve(site.receiptKey));
 }
 
 function clockCheck({ site, ca }: SiteSession): CheckWork {

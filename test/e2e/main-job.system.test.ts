@@ -56,6 +56,15 @@ test('the main job ends with one VM, one compute target, one finished run, versi
   assert.deepEqual(await audit.imageTags('edge-train/breast-cancer'), ['v1']);
 });
 
+test('the doctor finds nothing wrong, and the VM says hello', async () => {
+  const ended = await product.edgeTrain('doctor', '--json');
+  assert.equal(ended.code, 0, ended.stdout + ended.stderr);
+  const { checks } = JSON.parse(ended.stdout) as { checks: { where: string; name: string; state: string }[] };
+  assert.ok(
+    checks.some(({ where, name, state }) => where === first.virtualMachine && name === 'hello' && state === 'ok'),
+  );
+});
+
 test('a container from the pulled image predicts for held-out rows what the model predicted in training', async () => {
   const { info } = product;
   const reference = `${first.image.registry}/${first.image.repository}@${first.image.digest}`;
