@@ -39,6 +39,7 @@ export function plan(of: {
   model: string;
   after: 'keep' | 'deallocate' | 'delete';
   host?: boolean;
+  idleSeconds?: number;
 }): TrainingPlan {
   return {
     job: of.job,
@@ -52,7 +53,7 @@ export function plan(of: {
       size: of.host ? hostSize : size,
       after: of.after,
       attach: of.host ? 'never' : 'require',
-      idleSeconds: 3600,
+      idleSeconds: of.idleSeconds ?? 3600,
       computeTarget: of.machine.slice(0, 16),
     },
     command: 'python train.py',

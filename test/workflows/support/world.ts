@@ -30,6 +30,7 @@ export class World {
   readonly #versions = new Map<string, string[]>();
   readonly power = new Map<string, PowerState>();
   after: 'keep' | 'deallocate' | 'delete' = 'keep';
+  idleSeconds: number | undefined;
   /** Where the next VM that is enrolled listens. */
   queue = EDGE_QUEUE;
   readonly installed = { publicKey: samples.publicKey, bundle: samples.bundle };
@@ -48,6 +49,7 @@ export class World {
     this.calls.length = 0;
     this.#instead.clear();
     this.after = 'keep';
+    this.idleSeconds = undefined;
     this.queue = EDGE_QUEUE;
   }
 
@@ -74,6 +76,7 @@ export class World {
           host: input.virtualMachine.host !== undefined,
           model: input.model.name,
           after: this.after,
+          ...(this.idleSeconds === undefined ? {} : { idleSeconds: this.idleSeconds }),
         }),
       provisionVirtualMachine: async ({ name, size }): Promise<ProvisionedMachine> => {
         const created = (this.power.get(name) ?? 'absent') === 'absent';
