@@ -27,6 +27,8 @@ export const SiteFile = z.strictObject({
   virtualMachines: z.strictObject({
     /** publisher:offer:sku:version of an image in the Stack Hub's marketplace. */
     image: z.string().regex(/^[^:\s]+:[^:\s]+:[^:\s]+:[^:\s]+$/, 'an image is publisher:offer:sku:version'),
+    /** `password` only for an image that takes no SSH key: a strong one is made, and told nobody. */
+    login: z.enum(['key', 'password']).default('key'),
     sizes: z.array(VirtualMachineSizeName).min(1),
     default: VirtualMachineName.optional(),
     idleMinutes: z.number().min(0).max(100_000).default(30),

@@ -10,13 +10,17 @@ import { root, tools } from './paths.mjs';
 import { missingPython } from './python.mjs';
 import { missingRegistry, quietRegistry } from './registry.mjs';
 import { installSystemPrograms } from './system-packages.mjs';
+import { sshAudit } from './ssh-audit.mjs';
 import { temporal } from './temporal.mjs';
 import { uv } from './uv.mjs';
+
+/** What only tests need. */
+const forTests = [sshAudit()];
 
 /** The parts in the order that each chain needs; the chains do not need one another. */
 const chains = [
   [node24(), npmPackages(root)],
-  [temporal(), uv()],
+  [temporal(), uv(), ...forTests],
   [baseImage(vmImage), baseImage(servingImage)],
 ];
 
@@ -38,7 +42,8 @@ export async function setUp({ browser, log }) {
  * @returns {Promise<Missing>}
  */
 async function findMissing(browser) {
-  const there = await Promise.all(chains.flat().map(async (part) => ({ part, ok: await isInstalled(part, tools) })));
+  const wanted = chains.flat().filter((part) => browser || !forTests.includes(part));
+  const there = await Promise.all(wanted.map(async (part) => ({ part, ok: await isInstalled(part, tools) })));
   const parts = there.filter(({ ok }) => !ok).map(({ part }) => part);
   /** @param {string} program */
   const needed = (program) => parts.some((part) => part.programs?.includes(program));

@@ -21,7 +21,8 @@ export function createSiteActivities(dependencies: SiteDependencies): SiteActivi
     run(await openSite(dependencies), (dependencies.step ?? currentStep)());
   return {
     planTraining: (request) => at((session, step) => planTraining(session, step, dependencies, request)),
-    provisionVirtualMachine: (machine) => at((session, step) => provisionVirtualMachine(session, step, machine)),
+    provisionVirtualMachine: (machine) =>
+      at((session, step) => provisionVirtualMachine(session, step, dependencies, machine)),
     enrolVirtualMachine: (machine) => at((session, step) => enrolVirtualMachine(session, step, dependencies, machine)),
     adoptHost: (machine) => at((session, step) => adoptHost(session, step, dependencies, machine)),
     openAttachRule: (machine) => at((session, step) => openAttachRule(session, step, machine)),

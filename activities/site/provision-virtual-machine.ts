@@ -11,8 +11,9 @@ import {
 } from '../../services/stack-hub/network.ts';
 import { ensureResource, getResource, type Resource } from '../../services/stack-hub/resource.ts';
 import type { StackHub } from '../../services/stack-hub/session.ts';
+import { loginPassword } from '../../services/stack-hub/login-password.ts';
 import { machineBody, REQUEST_TAG } from '../../services/stack-hub/virtual-machine.ts';
-import type { Step } from './dependencies.ts';
+import type { SiteDependencies, Step } from './dependencies.ts';
 import type { SiteSession } from './site-session.ts';
 
 /**
@@ -22,13 +23,18 @@ import type { SiteSession } from './site-session.ts';
 export async function provisionVirtualMachine(
   session: SiteSession,
   step: Step,
+  { secrets }: SiteDependencies,
   plan: MachinePlan,
 ): Promise<ProvisionedMachine> {
   requireSiteSize(session, plan);
   const hub = await session.stackHub();
   const { securityGroup, virtualNetwork, networkInterface } = networkAddresses(plan.name);
-  const { addressPrefix, image } = session.site.virtualMachines;
-  const request = { name: plan.name, size: plan.size.name, image, request: step.request };
+  const { addressPrefix, image, login } = session.site.virtualMachines;
+  const password =
+    login === 'password'
+      ? loginPassword(await secrets.resolve(session.site.receiptKey), session.site.name, plan.name)
+      : undefined;
+  const request = { name: plan.name, size: plan.size.name, image, request: step.request, password };
 
   await ensureGroup(hub, step.signal);
   await ensureResource(hub, securityGroup, () => securityGroupBody(hub, plan.name), step);

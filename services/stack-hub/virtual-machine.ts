@@ -12,6 +12,8 @@ export interface MachineRequest {
   readonly image: string;
   /** Names the request that makes the VM, over all its attempts: who finds it in the tag has made the VM. */
   readonly request: string;
+  /** Set where the image takes no SSH key. */
+  readonly password?: string | undefined;
 }
 
 /** The tag that tells which request made a VM. */
@@ -20,8 +22,8 @@ export const REQUEST_TAG = 'edge-train-request';
 const ADMIN = 'edgetrain';
 
 /**
- * The body of a VM. Nobody logs in to it: password login is off, and Azure's demand for one SSH key is met by a public key
- * whose private half is thrown away here. A VM that is there (a PUT after a failure) keeps its key, which cannot be changed.
+ * The body of a VM. Nobody logs in to it: password login is off, unless the image takes nothing else, and Azure's demand for
+ * one SSH key is met by a public key whose private half is thrown away here. A VM that is there (a PUT after a failure) keeps its key, which cannot be changed.
  */
 export async function machineBody(
   hub: StackHub,
@@ -46,14 +48,7 @@ export async function machineBody(
       osProfile: {
         computerName: request.name,
         adminUsername: ADMIN,
-        linuxConfiguration: {
-          disablePasswordAuthentication: true,
-          ssh: {
-            publicKeys: [
-              { path: `/home/${ADMIN}/.ssh/authorized_keys`, keyData: keptKey(existing) ?? (await orphanKey()) },
-            ],
-          },
-        },
+        ...(request.password === undefined ? await keyLogin(existing) : passwordLogin(request.password)),
       },
       networkProfile: {
         networkInterfaces: [
@@ -63,6 +58,17 @@ export async function machineBody(
     },
   };
 }
+
+async function keyLogin(existing: Resource | undefined): Promise<object> {
+  const path = `/home/${ADMIN}/.ssh/authorized_keys`;
+  const publicKeys = [{ path, keyData: keptKey(existing) ?? (await orphanKey()) }];
+  return { linuxConfiguration: { disablePasswordAuthentication: true, ssh: { publicKeys } } };
+}
+
+const passwordLogin = (adminPassword: string): object => ({
+  adminPassword,
+  linuxConfiguration: { disablePasswordAuthentication: false },
+});
 
 function keptKey(existing: Resource | undefined): string | undefined {
   const os = existing?.properties['osProfile'] as

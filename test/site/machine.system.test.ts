@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { MachinePlan } from '../../domain/training-plan.ts';
 import { openStackHub } from '../../services/stack-hub/session.ts';
+import { send, token } from '../sandbox/fixture.ts';
 import { startSite, type TestSite } from './site.ts';
 
 let site: TestSite;
@@ -109,6 +110,35 @@ describe('provisioning', () => {
     assert.equal(await site.activities.inspectVirtualMachine('demo-ds1-v2'), 'absent');
     await site.activities.deallocateVirtualMachine('demo-ds1-v2');
     await site.activities.closeAttachRule(plan());
+  });
+
+  it('gives a VM whose image takes no key a strong password, the same in every attempt, and shows it nowhere', async () => {
+    const virtualMachines = { image: 'debian:12:minimal:latest', sizes: ['Standard_DS1_v2'], login: 'password' };
+    await site.configure({ virtualMachines });
+    await site.fixture.fault({ route: 'PUT /**/virtualMachines/*', moment: 'before', action: 'drop' });
+    const made = await retried(() => site.activities.provisionVirtualMachine(plan()));
+    const spec = site.machines.specs.get([...site.machines.specs.keys()].at(-1) ?? '');
+    const password = spec?.adminPassword ?? '';
+    assert.equal(spec?.disablePassword, false);
+    assert.match(password, /^(?=.*[a-z])(?=.*[A-Z])(?=.*\d)(?=.*[^\w]).{40,72}$/);
+    assert.ok(!Object.values(site.secrets).some((secret) => secret.includes(password)));
+    const { subscription } = site.fixture.config.stackHub;
+    const route = `/subscriptions/${subscription}/resourceGroups/edge-train/providers/Microsoft.Compute/virtualMachines`;
+    const shown = await send(site.fixture.ca, 'GET', `${site.fixture.stackHub}${route}?api-version=2020-06-01`, {
+      headers: { authorization: `Bearer ${await token(site.fixture, 'stackHub')}` },
+    });
+    const all = JSON.stringify([
+      ...[made, shown.body, site.step.heartbeats],
+      await site.fixture.admin('GET', '/requests'),
+    ]);
+    assert.match(all, /"disablePasswordAuthentication":false/);
+    assert.ok(!all.includes(password), 'the password was shown');
+
+    await site.activities.deleteVirtualMachine('demo-ds1-v2');
+    site.machines.specs.clear();
+    await site.activities.provisionVirtualMachine(plan());
+    assert.equal([...site.machines.specs.values()][0]?.adminPassword, password);
+    await site.activities.deleteVirtualMachine('demo-ds1-v2');
   });
 
   it('makes one of each though every answer to a PUT is lost, and knows that it made the VM', async () => {

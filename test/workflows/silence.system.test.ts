@@ -4,7 +4,7 @@ import { activityInfo } from '@temporalio/activity';
 import { ApplicationFailure, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { until } from '../support/until.ts';
 import { startHarness, type Harness } from './support/harness.ts';
-import { request } from './support/samples.ts';
+import { hostRequest, request } from './support/samples.ts';
 
 /** A VM falls silent under a run: its worker takes no step for a minute. All these tests wait for that minute at once. */
 let harness: Harness;
@@ -24,6 +24,11 @@ before(async () => {
     await boot(machine.name);
     return { ...machine, ...world.installed, queue: queueOf(machine.name) };
   });
+  world.instead('adoptHost', async ({ name, size }) => {
+    await boot(name);
+    const host = { name, resourceId: `hosts/${name}`, size, privateAddress: '192.0.2.7', created: false };
+    return { ...host, ...world.installed, queue: queueOf(name) };
+  });
   // The first hello of each VM is the last that is heard of it.
   world.instead('hello', () => {
     const machine = activityInfo().taskQueue.slice('edge-'.length);
@@ -31,7 +36,7 @@ before(async () => {
     silenced.add(machine);
   });
   world.instead('inspectVirtualMachine', async (machine) => {
-    if (world.power.get(machine) === 'running') await boot(machine);
+    if (['running', 'unreachable'].includes(world.power.get(machine) ?? '')) await boot(machine);
   });
 });
 after(async () => {
@@ -39,14 +44,14 @@ after(async () => {
   await harness?.stop();
 });
 
-async function silent(machine: string): Promise<WorkflowHandle> {
-  const run = await harness.train(request(machine, machine));
+async function silent(machine: string, input = request(machine, machine)): Promise<WorkflowHandle> {
+  const run = await harness.train(input);
   const leased = () => harness.world.values('recordRun').some(({ plan }) => plan.virtualMachine.name === machine);
   await until(`${machine} is leased`, leased);
   return run;
 }
 
-const times = (verb: 'provisionVirtualMachine' | 'leaseVirtualMachine', machine: string) =>
+const times = (verb: 'provisionVirtualMachine' | 'adoptHost' | 'leaseVirtualMachine', machine: string) =>
   harness.world.values(verb).filter((value) => JSON.stringify(value).includes(`"${machine}"`)).length;
 
 describe('a VM that takes no step', { concurrency: true }, () => {
@@ -55,6 +60,14 @@ describe('a VM that takes no step', { concurrency: true }, () => {
     await run.result();
     assert.equal(times('provisionVirtualMachine', 'cut-off'), 1);
     assert.equal(times('leaseVirtualMachine', 'cut-off'), 1);
+  });
+
+  test('and is an existing host that cannot be reached, is waited for and not adopted again', async () => {
+    harness.world.power.set('lab', 'unreachable');
+    const run = await silent('lab', hostRequest('lab', 'lab'));
+    await run.result();
+    assert.equal(times('adoptHost', 'lab'), 1);
+    assert.equal(times('leaseVirtualMachine', 'lab'), 1);
   });
 
   test('and was stopped, is started again by its workflow', async () => {

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import type { Failure } from '../../domain/failure.ts';
 import { CLOUD_QUEUE, virtualMachineWorkflowId } from '../../domain/resource-names.ts';
 import { SIGNAL, WORKFLOW_TYPE } from '../../domain/signals.ts';
+import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { until } from '../support/until.ts';
 import { startHarness, status, type Harness } from './support/harness.ts';
-import { request } from './support/samples.ts';
+import { hostRequest, request } from './support/samples.ts';
 
 let harness: Harness;
 let number = 0;
@@ -202,6 +204,55 @@ test('a warm VM that no longer answers is asked about and made ready again', asy
     'hello',
   ]);
   assert.equal(world.power.get(machine), 'running');
+});
+
+test('an existing host is adopted, trained on and left as it is: no VM is made, attached, deallocated or deleted', async () => {
+  const { world } = harness;
+  const host = fresh();
+  world.idleSeconds = 0;
+  const result = (await (await harness.train(hostRequest(host))).result()) as TrainModelResult;
+  assert.deepEqual(result.computeTarget, {
+    ...{ state: 'unattached', name: host },
+    reason: 'an existing host is not attached to Azure ML',
+  });
+  await machineOf(host).result(); // at rest at once, and nothing done for it
+  const asked = new Set(world.values('adoptHost').map(({ name }) => name));
+  assert.deepEqual([...asked], [host]);
+  const own = world.verbs().filter((verb) => /VirtualMachine$|AttachRule$|ComputeTarget$/.test(verb));
+  assert.deepEqual([...new Set(own)], ['leaseVirtualMachine', 'returnVirtualMachine']);
+});
+
+test('a changed host key ends the run at once, with what to do', async () => {
+  const { world } = harness;
+  const nextStep = 'Compare the key with the host’s console.';
+  world.instead('adoptHost', () => {
+    throw new ServiceError({ class: 'policy', type: 'HostKeyChanged', cause: 'another', nextStep, retryable: false });
+  });
+  world.idleSeconds = 0;
+  const host = fresh();
+  const failure = await refusal(await harness.train(hostRequest(host)));
+  assert.equal(failure.type, 'HostKeyChanged');
+  assert.equal((failure.details?.[0] as Failure).nextStep, nextStep);
+  assert.equal(world.count('adoptHost'), 1);
+  await machineOf(host).result();
+  assert.equal(world.count('deleteVirtualMachine') + world.count('deallocateVirtualMachine'), 0);
+});
+
+test('a host that cannot be reached is asked again, and a run that is cancelled leaves it', async () => {
+  const { world } = harness;
+  world.instead('adoptHost', (_, times) => {
+    if (times > 2) return undefined;
+    throw new ServiceError({ class: 'network', type: 'Unreachable', cause: 'no', nextStep: 'Wait.', retryable: true });
+  });
+  gate();
+  const host = fresh();
+  const run = await harness.train(hostRequest(host));
+  await until('it trains', () => world.count('runTrainingJob') === 1);
+  assert.equal(world.count('adoptHost'), 3);
+  await run.cancel();
+  await assert.rejects(run.result());
+  await until('it is given back', () => world.count('returnVirtualMachine') > 0);
+  assert.equal(world.count('deleteVirtualMachine'), 0);
 });
 
 test('the workflow goes on after a kill of its state: a return of what is not held is nothing', async () => {

@@ -7,7 +7,7 @@ import { modelWorkflowId, virtualMachineWorkflowId } from '../../../domain/resou
 import { ServiceError } from '../../../services/errors.ts';
 import { until } from '../../support/until.ts';
 import { startHarness } from './harness.ts';
-import { request } from './samples.ts';
+import { hostRequest, request } from './samples.ts';
 
 /**
  * `node test/workflows/support/record-histories.ts`: runs the workflows and keeps their histories, which must replay for
@@ -53,5 +53,14 @@ await until('it trains', () => world.count('runTrainingJob') > 0);
 await cancelled.cancel();
 await cancelled.result().catch(() => {});
 await keep('train-model-cancelled', cancelled);
+
+world.reset();
+world.idleSeconds = 0;
+const onHost = await train(hostRequest('host-straight', 'on-host'));
+await onHost.result();
+await keep('train-model-on-host', onHost);
+const host = client.workflow.getHandle(virtualMachineWorkflowId('host-straight'));
+await host.result();
+await keep('virtual-machine-host', host);
 
 await harness.stop();

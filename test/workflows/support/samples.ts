@@ -40,6 +40,7 @@ export function plan(of: {
   after: 'keep' | 'deallocate' | 'delete';
   approval: boolean;
   host?: boolean;
+  idleSeconds?: number;
 }): TrainingPlan {
   return {
     job: of.job,
@@ -53,7 +54,7 @@ export function plan(of: {
       size: of.host ? hostSize : size,
       after: of.after,
       attach: of.host ? 'never' : 'require',
-      idleSeconds: 3600,
+      idleSeconds: of.idleSeconds ?? 3600,
       computeTarget: of.machine.slice(0, 16),
     },
     command: 'python train.py',

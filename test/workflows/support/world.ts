@@ -32,6 +32,7 @@ export class World {
   after: 'keep' | 'deallocate' | 'delete' = 'keep';
   /** Whether the site asks for approval before anything leaves. */
   approval = false;
+  idleSeconds: number | undefined;
   /** Where the next VM that is enrolled listens. */
   queue = EDGE_QUEUE;
   readonly installed = { publicKey: samples.publicKey, bundle: samples.bundle };
@@ -51,6 +52,7 @@ export class World {
     this.#instead.clear();
     this.after = 'keep';
     this.approval = false;
+    this.idleSeconds = undefined;
     this.queue = EDGE_QUEUE;
   }
 
@@ -78,6 +80,7 @@ export class World {
           model: input.model.name,
           after: this.after,
           approval: this.approval,
+          ...(this.idleSeconds === undefined ? {} : { idleSeconds: this.idleSeconds }),
         }),
       provisionVirtualMachine: async ({ name, size }): Promise<ProvisionedMachine> => {
         const created = (this.power.get(name) ?? 'absent') === 'absent';
