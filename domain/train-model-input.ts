@@ -21,10 +21,14 @@ export const ModelTags = z.record(
 );
 
 export const MachineRequest = z.strictObject({
-  size: VirtualMachineSizeName.optional(),
-  name: VirtualMachineName.optional(),
-  /** What becomes of the VM after the run. `keep`: the next run uses it; it is deallocated when idle. */
-  after: z.enum(['keep', 'deallocate', 'delete']).default('keep'),
+  size: VirtualMachineSizeName.optional().describe(
+    'One of the site’s sizes. Absent: the smallest that holds the job’s `resources` and data.',
+  ),
+  name: VirtualMachineName.optional().describe('Absent: `SITE-SIZE`, so that runs of one size share one VM.'),
+  after: z
+    .enum(['keep', 'deallocate', 'delete'])
+    .default('keep')
+    .describe('What becomes of the VM after the run. `keep`: the next run uses it; it is deallocated when idle.'),
 });
 
 /** The one JSON object that starts `trainModel`, from the command, the Temporal UI or a schedule. */
