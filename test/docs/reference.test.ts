@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { parse as parseYaml } from 'yaml';
@@ -10,6 +10,7 @@ import { ClientFile } from '../../domain/client-file.ts';
 import { CloudFile } from '../../domain/cloud-file.ts';
 import { SiteFile } from '../../domain/site-file.ts';
 import { TrainingFile } from '../../domain/training-file.ts';
+import { pages, ROOT } from './blocks.ts';
 
 const FILES = { 'training.md': TrainingFile, 'site.md': SiteFile, 'cloud.md': CloudFile, 'client.md': ClientFile };
 
@@ -63,9 +64,22 @@ test('a field shows its path, its rule, its default and the choice that it belon
   );
 });
 
-test('links between the pages lead somewhere', () => {
-  const root = path.join(import.meta.dirname, '../..');
-  for (const [page, content] of referencePages())
-    for (const [, target = ''] of content.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g))
-      assert.ok(readFileSync(path.join(root, 'docs/reference', target)), `${page}: ${target}`);
+test('links in the pages lead somewhere', () => {
+  for (const page of pages()) {
+    const content = readFileSync(path.join(ROOT, page), 'utf8').replace(/```[\s\S]*?```/g, '');
+    for (const [, target = '', anchor] of content.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+      const file = path.join(ROOT, path.dirname(page), target || path.basename(page));
+      assert.ok(existsSync(file), `${page}: ${target}`);
+      if (anchor) assert.ok(anchors(readFileSync(file, 'utf8')).includes(anchor), `${page}: ${target}#${anchor}`);
+    }
+  }
 });
+
+/** As GitHub makes them of headings. */
+const anchors = (text: string): string[] =>
+  [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
