@@ -60,9 +60,9 @@ export function commandsOf(script: string): string[][] {
   };
   const endCommand = () => {
     endWord();
-    const [first, ...rest] = words.filter((each) => !/^[A-Za-z_]\w*=/.test(each) || words.indexOf(each) > 0);
-    const plain = [first ?? '', ...rest].filter((each) => each !== '{' && each !== '}' && each !== '');
-    if (plain.length > 0) commands.push(plain);
+    const first = words.findIndex((each) => each !== '{' && !/^[A-Za-z_]\w*=/.test(each));
+    const command = first < 0 ? [] : words.slice(first).filter((each) => each !== '}');
+    if (command.length > 0) commands.push(command);
     words = [];
   };
   for (let i = 0; i < script.length; i++) {
@@ -79,6 +79,7 @@ export function commandsOf(script: string): string[][] {
       endCommand();
     } else if (c === ' ') endWord();
     else if (c === '<' || c === '>') {
+      if (/^\d+$/.test(word ?? '')) word = undefined; // a descriptor's number
       endWord();
       while (script[i + 1] === ' ' || script[i + 1] === '>') i++;
       while (i + 1 < script.length && !/[\s;|&<>]/.test(script[i + 1] ?? '')) i++;

@@ -15,7 +15,7 @@ test('a script is split into the commands that a shell would start', () => {
 two <in >out 2>err | three \\
   --y && { four "$(wc -c <x)"; five; } >six
 `),
-    [['one', '--x', 'a b', 'c \\"d'], ['two', '2'], ['three', '--y'], ['four', '$(wc -c <x)'], ['five']],
+    [['one', '--x', 'a b', 'c \\"d'], ['two'], ['three', '--y'], ['four', '$(wc -c <x)'], ['five']],
   );
 });
 
