@@ -130,7 +130,7 @@ test('both services of docker-compose.yml poll a real Temporal server, and SIGTE
     assert.equal(state, '0 false', await docker('logs', `${id}-${name}`));
     assert.match(
       await docker('logs', `${id}-${name}`),
-      /^\{"ready":true,"roles":\["\w+"\],.*"namespace":"hospital"\}$/,
+      /^\{"ready":true,"roles":\["\w+"\],.*"namespace":"hospital"\}$/m,
     );
   }
 });

@@ -13,12 +13,9 @@ export async function docker(...args: string[]): Promise<string> {
   return `${stdout}${stderr}`.trim();
 }
 
-/** `docker build`, without the builder's own words. */
+/** With whichever builder this client has. */
 export async function build(context: string, tag: string, ...args: string[]): Promise<void> {
-  await run('docker', ['build', '--quiet', '--force-rm', '--tag', tag, ...args, context], {
-    env: { ...process.env, DOCKER_BUILDKIT: '0' },
-    maxBuffer: 64 * 2 ** 20,
-  });
+  await docker('build', '--quiet', '--force-rm', '--tag', tag, ...args, context);
 }
 
 /**
