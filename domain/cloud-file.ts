@@ -3,53 +3,74 @@ import { SiteName } from './resource-names.ts';
 import { HttpsUrl, SecretReference } from './secret.ts';
 
 const Text = z.string().min(1).max(1000);
+const FilePath = z.string().regex(/^\//, 'an absolute path');
 
-/** `cloud.yml`, the cloud worker's file: the workspace, the release account, the registry, and each site's public key. */
-export const CloudFile = z.strictObject({
-  $schema: z.string().optional(),
-  azure: z.strictObject({
-    /** Azure Resource Manager. */
-    endpoint: HttpsUrl.default('https://management.azure.com'),
-    /** The token service's host. */
-    authority: HttpsUrl.default('https://login.microsoftonline.com'),
-    /** The scope of ARM tokens is `<audience>/.default`. */
-    audience: HttpsUrl.default('https://management.azure.com'),
-    tenant: Text,
-    clientId: Text,
-    clientSecret: SecretReference,
-    subscription: z.uuid(),
-    resourceGroup: Text,
-    workspace: Text,
-    /** The same for tokens of MLflow’s routes, where a workspace wants another (`https://ml.azure.com`). Absent: `audience`. */
-    trackingAudience: HttpsUrl.optional(),
-    /** PEM of a certificate authority of one's own, such as the sandbox's. */
-    caFile: z.string().regex(/^\//, 'an absolute path').optional(),
-  }),
-  /** The storage account through which code comes in and models go out. */
-  release: z.strictObject({
-    blobEndpoint: HttpsUrl,
-    key: SecretReference,
-    codeContainer: Text.default('edge-train-code'),
-    stagingContainer: Text.default('edge-train-staging'),
-    modelContainer: Text.default('edge-train-models'),
-  }),
-  registry: z.strictObject({
-    loginServer: z.string().regex(/^[\w.-]+(:\d+)?$/, 'HOST or HOST:PORT'),
-    /** The scope of the Entra token that is exchanged for the registry’s own is `<audience>/.default`. */
-    audience: HttpsUrl.default('https://containerregistry.azure.net'),
-    /** The image that models are served on, in this registry: Debian with Python. */
-    base: z.string().regex(/^[a-z0-9._/-]+@sha256:[0-9a-f]{64}$/, 'a base is REPOSITORY@sha256:DIGEST'),
-    /** A simple-index URL (PEP 503) from which the image's Python packages come. */
-    packageIndex: HttpsUrl,
-  }),
-  sites: z.record(
-    SiteName,
-    z.strictObject({
-      /** SPKI PEM: whose receipts are believed. */
-      receiptPublicKey: z.string().startsWith('-----BEGIN PUBLIC KEY-----'),
-    }),
-  ),
-  /** PKCS#8 or OpenSSH private key, by reference, of the powerless account that Azure ML logs in to. */
-  attach: z.strictObject({ username: Text.default('azureml'), privateKey: SecretReference }).optional(),
-});
+/** `cloud.yml`. */
+export const CloudFile = z
+  .strictObject({
+    $schema: z.string().optional().describe('The JSON Schema of this file, for editors.'),
+    azure: z
+      .strictObject({
+        endpoint: HttpsUrl.default('https://management.azure.com').describe('Azure Resource Manager.'),
+        authority: HttpsUrl.default('https://login.microsoftonline.com').describe('The token service’s host.'),
+        audience: HttpsUrl.default('https://management.azure.com').describe(
+          'The scope of Resource Manager’s tokens is `AUDIENCE/.default`.',
+        ),
+        tenant: Text.describe('The Entra tenant.'),
+        clientId: Text.describe('The service principal’s application id.'),
+        clientSecret: SecretReference.describe('Its secret.'),
+        subscription: z.uuid().describe('Of the workspace.'),
+        resourceGroup: Text.describe('Of the workspace.'),
+        workspace: Text.describe('The Azure ML workspace’s name.'),
+        trackingAudience: HttpsUrl.optional().describe(
+          'As `audience`, for MLflow’s routes, where a workspace wants another (`https://ml.azure.com`).',
+        ),
+        caFile: FilePath.optional().describe('PEM of a certificate authority of one’s own, such as the sandbox’s.'),
+      })
+      .describe('Azure ML, and who asks it.'),
+    release: z
+      .strictObject({
+        blobEndpoint: HttpsUrl.describe('`https://ACCOUNT.blob.core.windows.net`.'),
+        key: SecretReference.describe('The account’s key. It signs the short grants that the VMs get.'),
+        codeContainer: Text.default('edge-train-code').describe('Where `run` uploads code.'),
+        stagingContainer: Text.default('edge-train-staging').describe('Where VMs put what was released.'),
+        modelContainer: Text.default('edge-train-models').describe('Where models are kept, out of any grant’s reach.'),
+      })
+      .describe('The storage account through which code comes in and models go out.'),
+    registry: z
+      .strictObject({
+        loginServer: z
+          .string()
+          .regex(/^[\w.-]+(:\d+)?$/, 'HOST or HOST:PORT')
+          .describe('`NAME.azurecr.io`.'),
+        audience: HttpsUrl.default('https://containerregistry.azure.net').describe(
+          'The scope of the Entra token that is exchanged for the registry’s own is `AUDIENCE/.default`.',
+        ),
+        base: z
+          .string()
+          .regex(/^[a-z0-9._/-]+@sha256:[0-9a-f]{64}$/, 'a base is REPOSITORY@sha256:DIGEST')
+          .describe('The image that models are served on, in this registry: Debian with Python.'),
+        packageIndex: HttpsUrl.describe('The simple index (PEP 503) from which the image’s Python packages come.'),
+      })
+      .describe('The container registry for models’ images.'),
+    sites: z
+      .record(
+        SiteName,
+        z.strictObject({
+          receiptPublicKey: z
+            .string()
+            .startsWith('-----BEGIN PUBLIC KEY-----', 'an SPKI PEM public key')
+            .describe('The public half of the site’s `receiptKey`: a model is registered only with a receipt by it.'),
+        }),
+      )
+      .describe('Each site by its name, and whose receipts are believed.'),
+    attach: z
+      .strictObject({
+        username: Text.default('azureml').describe('The same as `attach.username` of `site.yml`.'),
+        privateKey: SecretReference.describe('PKCS#8 or OpenSSH private key of that account.'),
+      })
+      .optional()
+      .describe('The powerless account on the VM that Azure ML logs in to, where a site attaches.'),
+  })
+  .describe('The cloud worker’s file: the workspace, the release account, the registry, and each site’s public key.');
 export type CloudFile = z.infer<typeof CloudFile>;

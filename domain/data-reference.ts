@@ -3,8 +3,13 @@ import { Identifier, Sha256 } from './resource-names.ts';
 
 /** Where data is on its site, never its bytes: a data store of `site.yml` and a blob path (or prefix) in its container. */
 export const DataReference = z.strictObject({
-  store: Identifier,
-  path: z.string().min(1).max(880).refine(isBlobPath, 'a blob path is relative, without .., \\ or control characters'),
+  store: Identifier.describe('One of the site’s `dataStores`.'),
+  path: z
+    .string()
+    .min(1)
+    .max(880)
+    .refine(isBlobPath, 'a blob path is relative, without .., \\ or control characters')
+    .describe('A blob, or a prefix of blobs, in its container.'),
 });
 export type DataReference = z.infer<typeof DataReference>;
 

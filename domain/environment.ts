@@ -27,7 +27,10 @@ export function canonicalEnvironment(python: string, requirements: readonly stri
 }
 
 /** An environment of the site's map: what a curated name means here. */
-export const SiteEnvironment = z.strictObject({ python: PythonVersion, requirements: z.array(Requirement).min(1) });
+export const SiteEnvironment = z.strictObject({
+  python: PythonVersion.describe('The Python that jobs run on; `uv` needs one of this version on the VM.'),
+  requirements: z.array(Requirement).min(1).describe('pip requirements.'),
+});
 export type SiteEnvironment = z.infer<typeof SiteEnvironment>;
 
 /** The conda files that a site can honour: Python and pip; other conda packages are refused, since no conda runs here. */

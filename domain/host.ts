@@ -18,19 +18,18 @@ export const Host = z
     address: z
       .string()
       .max(253)
-      .regex(/^[A-Za-z0-9]([\w.:-]*[A-Za-z0-9])?$/, 'a host name or an IP address'),
-    port: z.int().min(1).max(65_535).default(22),
-    /** root, or an account that sudo makes root: without a password, or with the one that stands here. */
-    username: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a Linux account: a-z, 0-9, _ and -, from a letter or _'),
-    /** What sshd must show one of, or nothing is sent to it. */
-    hostKeys: z.array(HostKey).min(1),
-    /** An ed25519 key without a passphrase, in OpenSSH's form. */
-    privateKey: SecretReference.optional(),
-    /** Only where the host takes no key. */
-    password: SecretReference.optional(),
-    /** What jobs may count on; a host that has less is refused when it is adopted. `memoryMiB`: MemTotal of /proc/meminfo. */
-    cores: z.int().min(1),
-    memoryMiB: z.int().min(1024),
+      .regex(/^[A-Za-z0-9]([\w.:-]*[A-Za-z0-9])?$/, 'a host name or an IP address')
+      .describe('Where its sshd listens, as the site worker reaches it.'),
+    port: z.int().min(1).max(65_535).default(22).describe('Its TCP port.'),
+    username: z
+      .string()
+      .regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a Linux account: a-z, 0-9, _ and -, from a letter or _')
+      .describe('root, or an account that sudo makes root: without a password, or with the one that stands here.'),
+    hostKeys: z.array(HostKey).min(1).describe('What sshd must show one of, or nothing is sent to it.'),
+    privateKey: SecretReference.optional().describe('An ed25519 key without a passphrase, in OpenSSH’s form.'),
+    password: SecretReference.optional().describe('Only where the host takes no key.'),
+    cores: z.int().min(1).describe('What jobs may count on; a host that has less is refused when it is adopted.'),
+    memoryMiB: z.int().min(1024).describe('The same, of MemTotal in /proc/meminfo.'),
   })
   .refine(({ privateKey, password }) => (privateKey === undefined) !== (password === undefined), {
     path: ['privateKey'],

@@ -33,25 +33,32 @@ export type Release = z.infer<typeof Release>;
 
 /** What the site lets out; read from `site.yml` by the site worker and from the root-owned policy on the VM. */
 export const ReleasePolicy = z.strictObject({
-  /** Pickle is code and may hold rows of data: `allow` it, or `deny` it. */
-  pickle: z.enum(['allow', 'deny']).default('deny'),
+  pickle: z
+    .enum(['allow', 'deny'])
+    .default('deny')
+    .describe(
+      'Whether pickles may leave (by file name). A pickle is code to whoever loads it, and may hold rows of data.',
+    ),
   maxBytes: z
     .int()
     .min(1)
-    .default(2 ** 30),
-  maxFiles: z.int().min(1).default(1000),
-  /** Where it is there, nothing leaves before one of these has signed for exactly those files. */
+    .default(2 ** 30)
+    .describe('All files of a model together.'),
+  maxFiles: z.int().min(1).default(1000).describe('The files of a model.'),
   approval: z
     .strictObject({
-      /** Who may approve: a name, and the P-256 public key (SPKI PEM) of `client.yml`’s `approval.key`. */
       approvers: z
         .record(
           z.string().regex(/^[\w.@-]{1,64}$/, 'an approver’s name is 1 to 64 of letters, digits and . _ @ -'),
           z.string().startsWith('-----BEGIN PUBLIC KEY-----', 'an SPKI PEM public key'),
         )
-        .refine((approvers) => Object.keys(approvers).length > 0, 'names no approver, so nothing could ever leave'),
+        .refine((approvers) => Object.keys(approvers).length > 0, 'names no approver, so nothing could ever leave')
+        .describe(
+          'Who may approve: a name, and the P-256 public key (SPKI PEM) of `approval.key` in their `client.yml`.',
+        ),
     })
-    .optional(),
+    .optional()
+    .describe('Where it is there, nothing leaves before one of these has signed for exactly those files.'),
 });
 export type ReleasePolicy = z.infer<typeof ReleasePolicy>;
 

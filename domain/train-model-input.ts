@@ -21,12 +21,15 @@ export const ModelTags = z.record(
 );
 
 export const MachineRequest = z.strictObject({
-  size: VirtualMachineSizeName.optional(),
-  name: VirtualMachineName.optional(),
-  /** An existing host, by its name in `site.yml`, instead of a VM. */
-  host: VirtualMachineName.optional(),
-  /** What becomes of the VM after the run. `keep`: the next run uses it; it is deallocated when idle. */
-  after: z.enum(['keep', 'deallocate', 'delete']).default('keep'),
+  size: VirtualMachineSizeName.optional().describe(
+    'One of the site’s sizes. Absent: the smallest that holds the job’s `resources` and data.',
+  ),
+  name: VirtualMachineName.optional().describe('Absent: `SITE-SIZE`, so that runs of one size share one VM.'),
+  host: VirtualMachineName.optional().describe('An existing host, by its name in `site.yml`, instead of a VM.'),
+  after: z
+    .enum(['keep', 'deallocate', 'delete'])
+    .default('keep')
+    .describe('What becomes of the VM after the run. `keep`: the next run uses it; it is deallocated when idle.'),
 });
 
 export type MachineRequest = z.infer<typeof MachineRequest>;

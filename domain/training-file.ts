@@ -2,20 +2,35 @@ import { z } from 'zod';
 import { Identifier, ModelName, Repository, SiteName } from './resource-names.ts';
 import { MachineRequest, ModelTags } from './train-model-input.ts';
 
-/** `training.yml`: what to train, where, and what becomes of it. The job file beside it stays as Azure ML has it. */
-export const TrainingFile = z.strictObject({
-  $schema: z.string().optional(),
-  site: SiteName,
-  /** Path of an Azure ML CLI v2 command job, relative to this file. */
-  job: z.string().min(1).max(1000),
-  model: z.strictObject({
-    name: ModelName,
-    path: z.string().min(1).max(500).optional(),
-    tags: ModelTags.optional(),
-  }),
-  /** What the job's data inputs are on site, as STORE/PATH, where the job file does not name it. */
-  inputs: z.record(Identifier, z.string().regex(/^[A-Za-z_]\w*\/.+/, 'STORE/PATH')).optional(),
-  virtualMachine: MachineRequest.partial().optional(),
-  image: z.strictObject({ repository: Repository.optional() }).optional(),
-});
+/** `training.yml`. */
+export const TrainingFile = z
+  .strictObject({
+    $schema: z.string().optional().describe('The JSON Schema of this file, for editors.'),
+    site: SiteName.describe('Where to train.'),
+    job: z.string().min(1).max(1000).describe('Path of an Azure ML CLI v2 command job, relative to this file.'),
+    model: z
+      .strictObject({
+        name: ModelName.describe('In Azure ML. A name belongs to one site.'),
+        path: z
+          .string()
+          .min(1)
+          .max(500)
+          .optional()
+          .describe('The output, and the folder below it, that holds the model. Absent: the one that looks like it.'),
+        tags: ModelTags.optional().describe('Put on each version, beside edge-train’s own.'),
+      })
+      .describe('What the model is called.'),
+    inputs: z
+      .record(Identifier, z.string().regex(/^[A-Za-z_]\w*\/.+/, 'STORE/PATH'))
+      .optional()
+      .describe('What the job’s data inputs are on site, where the job file does not name it.'),
+    virtualMachine: MachineRequest.partial().optional().describe('The VM to train on.'),
+    image: z
+      .strictObject({
+        repository: Repository.optional().describe('In the registry. Absent: `edge-train/MODEL`.'),
+      })
+      .optional()
+      .describe('The image that serves the model.'),
+  })
+  .describe('What to train, where, and what becomes of it. The job file beside it stays as Azure ML has it.');
 export type TrainingFile = z.infer<typeof TrainingFile>;
