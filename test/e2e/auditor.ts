@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
-import { openAccount, type BlobAccount } from '../../services/blob-storage.ts';
+import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
+import { blobPipeline } from '../../services/blob-pipeline.ts';
+import { openAccount, STACK_HUB_VERSION, type BlobAccount } from '../../services/blob-storage.ts';
 import type { Product } from './product.ts';
 
 interface ServerFile {
@@ -127,9 +129,16 @@ export function auditor(product: Product) {
       }),
     releaseAccount: (): BlobAccount =>
       openAccount({ endpoint: info.release.blobEndpoint, key: server.accounts.release.key, ca }),
+    siteBlobs: () => service(info.stackHub.blobEndpoint, server.accounts.site, STACK_HUB_VERSION),
+    releaseBlobs: () => service(info.release.blobEndpoint, server.accounts.release),
     secrets: (): string[] => [server.accounts.site.key, server.accounts.release.key],
     registryUrl: server.dockerRegistry.url,
   };
+
+  /** A whole account, whatever containers it has. */
+  function service(endpoint: string, { name, key }: Key, apiVersion?: string): BlobServiceClient {
+    return new BlobServiceClient(endpoint, blobPipeline(new StorageSharedKeyCredential(name, key), { ca, apiVersion }));
+  }
 
   function call(
     method: string,
@@ -173,9 +182,12 @@ export interface TrackedRun {
 }
 
 export interface Recorded {
+  readonly sequence: number;
   readonly front: string;
   readonly method: string;
   readonly path: string;
   readonly status: number;
+  /** Of requests to the cloud, the first MiB: as text, or as a file where it is none. */
   readonly body?: string;
+  readonly bodyFile?: string;
 }
