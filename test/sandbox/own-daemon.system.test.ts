@@ -75,6 +75,18 @@ test('another sandbox of the clone shares it; it ends with the last', async () =
   assert.ok((await docker(first, 'network', 'ls', '--format', '{{.Name}}')).includes(first.network), 'still answers');
 });
 
+test('a reset after a stop removes what lies in the daemon that is down', async () => {
+  const { network } = await start();
+  await sandbox('stop');
+  await sandbox('reset');
+  const other = join(folder, 'other');
+  const info = JSON.parse(await sandbox('start', other)) as SandboxInfo;
+  const left = await docker(info, 'network', 'ls', '--format', '{{.Name}}');
+  await sandbox('reset', other);
+  assert.ok(left.includes(info.network), left);
+  assert.ok(!left.includes(network), left);
+});
+
 test('DOCKER_HOST without a daemon behind it is an error, not a reason to start another', async () => {
   const env = { ...process.env, DOCKER_HOST: `unix://${join(folder, 'nobody.sock')}` };
   const args = [join(root, 'sandbox', 'main.ts'), 'start', '--state', join(folder, 'third'), '--tools', tools];
