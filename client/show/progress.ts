@@ -11,9 +11,9 @@ export interface Progress extends Watcher {
   end(): void;
 }
 
-/** A live list on a terminal, a line for each change elsewhere. */
+/** A live list on a terminal, a line for each change elsewhere: also where a terminal says that it has no height. */
 export async function openProgress(out: NodeJS.WriteStream = process.stdout): Promise<Progress> {
-  return out.isTTY && process.env['TERM'] !== 'dumb'
+  return out.isTTY && out.rows > 0 && process.env['TERM'] !== 'dumb'
     ? liveProgress(out)
     : plainProgress((line) => out.write(`${line}\n`));
 }
