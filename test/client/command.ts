@@ -12,7 +12,7 @@ export interface Ended {
 }
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const MAIN = join(ROOT, 'client', 'main.ts');
+export const MAIN = join(ROOT, 'client', 'main.ts');
 /** As bin/edge-train has it. */
 const CACHE = join(ROOT, '.tools', 'compile-cache');
 
@@ -34,14 +34,18 @@ export interface Running {
 }
 
 /** The same, while it goes on. */
-export function startCommand(args: readonly string[], { cwd, env = {} }: Surroundings = {}): Running {
+export function startCommand(args: readonly string[], options: Surroundings = {}): Running {
+  return startProgram(process.execPath, [MAIN, ...args], options);
+}
+
+export function startProgram(file: string, args: readonly string[], { cwd, env = {} }: Surroundings = {}): Running {
   const clean = Object.fromEntries(
     Object.entries(process.env).filter(
       ([name]) => !/^(TEMPORAL_|EDGE_TRAIN_|NO_COLOR|FORCE_COLOR|NODE_TEST)/.test(name),
     ),
   );
   const own = { HOME: '/nonexistent', NODE_COMPILE_CACHE: CACHE };
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { ...clean, ...own, ...env } });
+  const child = spawn(file, args, { cwd, env: { ...clean, ...own, ...env } });
   child.stdin.end();
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

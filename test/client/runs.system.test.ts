@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
 import { canonicalArtifacts } from '../../domain/release.ts';
 import type { Failure } from '../../domain/failure.ts';
 import { jobId, siteRunPath } from '../../domain/resource-names.ts';
@@ -13,7 +15,7 @@ import { sasOnPolicy } from '../../services/stored-access-policy.ts';
 import { secret, startFixture, type Fixture } from '../sandbox/fixture.ts';
 import { machinesDouble } from '../sandbox/machines-double.ts';
 import { startAzurite, type Upstream } from '../sandbox/upstream.ts';
-import { command, folder, startCommand, type Ended } from './command.ts';
+import { command, folder, MAIN, startCommand, startProgram, type Ended } from './command.ts';
 import { startStub, type Stub } from './stub/start.ts';
 import { told } from './stub/told.ts';
 
@@ -146,6 +148,40 @@ test('watch ends as the run ends, and says nothing with escapes in a pipe', asyn
   assert.deepEqual(told<{ failure: Failure }>('output-error', ended).failure, failure);
   const again = await run('watch', 'watch-good', '--json');
   assert.equal(told<{ result: TrainModelResult }>('output-run', again).result.model.version, 1);
+});
+
+test('on a terminal, watch draws one live list, and logs shows no escapes of a script', async (t) => {
+  const { env } = user(t);
+  const handle = await stub.start('terminal-1', { ...training('m'), end: { result } });
+  const say = await log('terminal-1', handle.firstExecutionRunId);
+  await say('\u001b[2Jepoch 1\r\tend\n');
+  const watching = onTerminal(['watch', 'terminal-1'], env);
+  await watching.says(/train in the cage/);
+  await handle.signal('finish');
+  const { exitCode, stdout } = await watching.ended;
+  assert.equal(exitCode, 0, stdout);
+  assert.ok(stdout.includes('\u001b[1A') || stdout.includes('\u001b[2K'), 'it draws over what it drew');
+  assert.match(stripVTControlCharacters(stdout), /^Model +m version 1/m);
+  assert.ok(stdout.lastIndexOf('\u001b[?25h') >= stdout.lastIndexOf('\u001b[?25l'), 'the cursor is there again');
+
+  const shown = await onTerminal(['logs', 'terminal-1'], env).ended;
+  assert.equal(shown.stdout.replaceAll('\r\n', '\n'), '\\x1b[2Jepoch 1\n\tend\n');
+});
+
+test('a namespace that knows none of our search attributes says what its operator does', async (t) => {
+  const { env, place } = user(t);
+  await stub.client.workflowService.registerNamespace({
+    namespace: 'bare',
+    workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
+  });
+  writeFileSync(join(place, 'temporal.toml'), `[profile.default]\naddress = "${stub.address}"\nnamespace = "bare"\n`);
+  let ended: Ended;
+  const deadline = Date.now() + 30_000;
+  do {
+    ended = await command(['list', '--model', 'm'], { env });
+  } while (!/EdgeTrainModel/.test(ended.stderr) && Date.now() < deadline);
+  assert.equal(ended.exitCode, 1);
+  assert.match(ended.stderr, /Next: .*temporal operator search-attribute create --name EdgeTrainSite --type Keyword/);
 });
 
 test('Ctrl-C ends the watching with 130, and the run goes on', async (t) => {
@@ -336,6 +372,14 @@ test('a key that is none is refused before anything is sent', async (t) => {
   assert.deepEqual(await handle.query('decisions'), []);
   await handle.terminate();
 });
+
+/** The command on a pseudo-terminal of 100 by 40. */
+function onTerminal(args: readonly string[], env: NodeJS.ProcessEnv) {
+  const words = [process.execPath, MAIN, ...args].map((word) => `'${word}'`).join(' ');
+  return startProgram('script', ['-qefc', `stty cols 100 rows 40; ${words}`, '/dev/null'], {
+    env: { ...env, TERM: 'xterm' },
+  });
+}
 
 /** Visibility follows a moment later. */
 async function visible(query: string, expected: number): Promise<void> {

@@ -136,6 +136,7 @@ accept(
   'client',
   "import '../services/signing.ts';",
   "import '../services/blob-storage.ts';",
+  "import '../services/blob-range.ts';",
   "import '../services/signing/verify.ts';",
 );
 refuse('client', "import '../services/signing-things.ts';");
