@@ -263,10 +263,18 @@ describe('a host that is adopted', () => {
     await host.sh('mv /root/adopted.json /etc/edge-train/');
   });
 
-  it('gets a policy that changed, and a key with it', async () => {
+  it('gets a policy that changed, and a key with it, though two attempts are at work at once', async () => {
     await stopWorker();
     await configure({}, { release: { pickle: 'allow' } });
+    // As after a kill: the installer of an attempt that was given up still runs.
+    const attempts = await Promise.allSettled([adopt(), adopt()]);
+    for (const each of attempts)
+      if (each.status === 'rejected') assert.equal((each.reason as ServiceError).type, 'InstallInterrupted');
+    assert.ok(attempts.some(({ status }) => status === 'fulfilled'));
     const second = await adopt();
+    const installed = JSON.parse(await host.sh('cat /etc/edge-train/machine.json')) as { privateKey: { x: string } };
+    assert.equal(installed.privateKey.x, second.publicKey.x);
+    assert.equal((await host.sh('ls /opt/edge-train/incoming')).trim(), 'lock');
     assert.notDeepEqual(second.publicKey, first.publicKey);
     const policy = JSON.parse(await host.sh('cat /etc/edge-train/policy.json')) as { release: { pickle: string } };
     assert.equal(policy.release.pickle, 'allow');

@@ -30,7 +30,7 @@ export async function examineHost(
   const facts = said(await session.run('sh -s', { input: [PROBE], seconds: 60 }));
   const way = rootWay(facts, host);
   const root = way === undefined ? undefined : await openRootShell(session, dependencies, host, way);
-  const isRoot = root !== undefined && (await root('id -u', { seconds: 60 })).stdout.trim().endsWith('0');
+  const isRoot = root !== undefined && /(^|\n)0\s*$/.test((await root('id -u', { seconds: 60 })).stdout);
   const missing = [...lacks(facts, host), ...(isRoot ? [] : [noRoot(host)])];
   if (root && missing.length === 0) return root;
   throw new ServiceError({
