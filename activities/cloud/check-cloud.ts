@@ -84,10 +84,11 @@ function releaseChecks(cloud: Cloud): CheckWork[] {
       name: 'release containers',
       look: async () => {
         const { container } = await needs('the release account', account());
-        for (const name of [codeContainer, stagingContainer])
-          await requireContainer(container(name), `${name}, which cloud.yml names in release`);
-        const models = (await hasContainer(container(modelContainer))) ? '' : ', which the first model makes';
-        return `${codeContainer}, ${stagingContainer}, ${modelContainer}${models}`;
+        await requireContainer(container(codeContainer), `${codeContainer} of release.codeContainer in cloud.yml`);
+        const others = [stagingContainer, modelContainer].map(
+          async (name) => `${name}${(await hasContainer(container(name))) ? '' : ' (the first run makes it)'}`,
+        );
+        return [codeContainer, ...(await Promise.all(others))].join(', ');
       },
     },
   ];

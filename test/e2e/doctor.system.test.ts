@@ -61,11 +61,11 @@ const PLANTED: readonly Planted[] = [
     edit: ['cloud.yml', /file:[^"]+release-account-key/, another('other-key', Buffer.alloc(64).toString('base64'))],
   },
   {
-    fault: 'a container of the release account is not there',
+    fault: 'the container for code is not there',
     check: 'cloud release containers',
-    detail: /there is no such container/,
+    detail: /never-made of release\.codeContainer in cloud\.yml/,
     fix: /exists where the configuration says/,
-    edit: ['cloud.yml', 'release:\n', 'release:\n  stagingContainer: never-made\n'],
+    edit: ['cloud.yml', 'release:\n', 'release:\n  codeContainer: never-made\n'],
   },
   {
     fault: 'the registry has no such base',
