@@ -150,7 +150,7 @@ export const azureCodes: Readonly<Record<string, Verdict>> = {
   SubscriptionRequestsThrottled: throttled,
 };
 
-/** By Node's error code. */
+/** By Node's error code, and its like of HTTP clients. */
 export const errnoCodes: Readonly<Record<string, Verdict>> = {
   ...Object.fromEntries(
     [
@@ -169,6 +169,10 @@ export const errnoCodes: Readonly<Record<string, Verdict>> = {
       'UND_ERR_BODY_TIMEOUT',
       'REQUEST_SEND_ERROR',
       'ERR_STREAM_PREMATURE_CLOSE',
+      // MSAL's, which hide the cause: the token service cannot be reached, or answers with 5xx.
+      'network_error',
+      'endpoints_resolution_error',
+      'openid_config_error',
     ].map((code) => [code, unreachable]),
   ),
   ...Object.fromEntries(

@@ -84,7 +84,10 @@ function facts(error: unknown): { status?: number; code?: string; message: strin
     const status = each['statusCode'] ?? each['status'];
     if (found.status === undefined && typeof status === 'number') found.status = status;
     const code =
-      each['code'] ?? each['errorCode'] ?? (each['details'] as { errorCode?: unknown } | undefined)?.errorCode;
+      each['code'] ??
+      each['errorCode'] ??
+      (each['details'] as { errorCode?: unknown } | undefined)?.errorCode ??
+      MSAL.exec(text(current))?.[1];
     if (typeof code === 'string' && (found.code === undefined || (!isKnown(found.code) && isKnown(code))))
       found.code = code;
     found.retryAfterMs ??= retryAfter(each['response']);
@@ -96,6 +99,9 @@ function facts(error: unknown): { status?: number; code?: string; message: strin
     Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)),
   );
 }
+
+/** `@azure/identity` keeps of some errors of MSAL the message only. */
+const MSAL = /^(\w+): See https:\/\/aka\.ms\/msal/;
 
 /** Blob storage's words for a SAS outside its time. */
 const EXPIRED_SAS = /not valid in the specified time frame|Signature did not match.*expiry|SAS.*expired/i;

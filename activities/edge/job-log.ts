@@ -48,6 +48,10 @@ export class JobLog {
 
   private async length(): Promise<number> {
     await this.blob.createIfNotExists({ blobHTTPHeaders: { blobContentType: 'text/plain; charset=utf-8' } });
+    return await this.size();
+  }
+
+  private async size(): Promise<number> {
     return (await this.blob.getProperties()).contentLength ?? 0;
   }
 
@@ -63,11 +67,22 @@ export class JobLog {
         const at = this.copied ?? 0;
         const { bytesRead } = await file.read(block, 0, BLOCK, at);
         if (bytesRead === 0) return;
-        await this.blob.appendBlock(block.subarray(0, bytesRead), bytesRead, { conditions: { appendPosition: at } });
-        this.copied = at + bytesRead;
+        this.copied = await this.appendAt(at, block.subarray(0, bytesRead));
       }
     } finally {
       await file.close();
+    }
+  }
+
+  /** Returns how much is on site then: this block, or what an append whose answer was lost, or another worker, put there. */
+  private async appendAt(position: number, bytes: Buffer): Promise<number> {
+    try {
+      await this.blob.appendBlock(bytes, bytes.length, { conditions: { appendPosition: position } });
+      return position + bytes.length;
+    } catch (error) {
+      const size = (error as { statusCode?: unknown }).statusCode === 412 ? await this.size() : 0;
+      if (size <= position) throw error;
+      return size;
     }
   }
 }

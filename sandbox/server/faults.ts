@@ -26,6 +26,8 @@ export interface FaultOrder {
   front?: string;
   /** How many matching requests pass untouched first; default 0. */
   skip?: number;
+  /** `count` and `skip` hold for each METHOD and target (path and query) by itself, and not for all together. */
+  each?: boolean;
 }
 
 export interface Fault extends Required<Omit<FaultOrder, 'front'>> {
@@ -43,7 +45,24 @@ interface Entry {
   fault: Fault;
   pattern: RegExp;
   waiting: Set<() => void>;
+  tallies: Map<string, Tally>;
 }
+
+interface Tally {
+  fired: number;
+  seen: number;
+}
+
+/** `target` is the path with the query; without one, the path stands for it. */
+interface Met {
+  front: string;
+  method: string;
+  path: string;
+  target?: string;
+}
+
+/** Entra's clients put one into each token request, tried again or not: it is no part of the target. */
+const OWN_ID = /\bclient-request-id=[^&]*/;
 
 export class Faults {
   readonly #entries = new Map<string, Entry>();
@@ -58,12 +77,13 @@ export class Faults {
       action: order.action,
       count: order.count ?? 1,
       skip: order.skip ?? 0,
+      each: order.each ?? false,
       front: order.front ?? null,
       fired: 0,
       seen: 0,
       held: [],
     };
-    this.#entries.set(fault.id, { fault, pattern, waiting: new Set() });
+    this.#entries.set(fault.id, { fault, pattern, waiting: new Set(), tallies: new Map() });
     return fault;
   }
 
@@ -85,7 +105,7 @@ export class Faults {
   }
 
   /** What is ordered for this request at this moment, after waiting as ordered. At most one fault fires a meeting. */
-  async meet(moment: Moment, request: { front: string; method: string; path: string }): Promise<Verdict> {
+  async meet(moment: Moment, request: Met): Promise<Verdict> {
     const entry = this.#next(moment, request);
     if (!entry) return 'go on';
     const { action } = entry.fault;
@@ -96,14 +116,19 @@ export class Faults {
     return 'go on';
   }
 
-  #next(moment: Moment, { front, method, path }: { front: string; method: string; path: string }): Entry | undefined {
+  #next(moment: Moment, { front, method, path, target = path }: Met): Entry | undefined {
     for (const entry of this.#entries.values()) {
-      const { fault, pattern } = entry;
+      const { fault, pattern, tallies } = entry;
       if (fault.moment !== moment || (fault.front !== null && fault.front !== front)) continue;
       if (!pattern.test(`${method} ${path}`)) continue;
+      const key = fault.each ? `${method} ${target.replace(OWN_ID, '')}` : '';
+      const tally = tallies.get(key) ?? { fired: 0, seen: 0 };
+      tallies.set(key, tally);
       fault.seen += 1;
-      if (fault.seen <= fault.skip || fault.fired >= fault.count) continue;
+      tally.seen += 1;
+      if (tally.seen <= fault.skip || tally.fired >= fault.count) continue;
       fault.fired += 1;
+      tally.fired += 1;
       return entry;
     }
     return undefined;
@@ -123,7 +148,7 @@ async function hold({ fault, waiting }: Entry, request: string): Promise<void> {
 }
 
 function checkedPattern(order: FaultOrder): RegExp {
-  const known = ['route', 'moment', 'action', 'count', 'front', 'skip'];
+  const known = ['route', 'moment', 'action', 'count', 'front', 'skip', 'each'];
   const stranger = Object.keys(order).find((key) => !known.includes(key));
   if (stranger) throw new Error(`unknown member ${stranger} of a fault; known: ${known.join(', ')}`);
   const route = /^(\*|[A-Z]+) (\/\S*|\*\S*)$/.exec(String(order.route));
@@ -136,6 +161,7 @@ function checkedPattern(order: FaultOrder): RegExp {
   for (const number of [order.count ?? 1, order.skip ?? 0]) {
     if (!Number.isInteger(number) || number < 0) throw new Error('count and skip must be whole numbers');
   }
+  if (typeof (order.each ?? false) !== 'boolean') throw new Error('each must be true or false');
   const [, method, path] = route as unknown as [string, string, string];
   const glob = path
     .split(/(\*\*|\*)/)

@@ -118,7 +118,7 @@ function open(front: Front, faults: Faults, audit: Audit, request: IncomingMessa
   const requestId = randomUUID();
   const contentType = request.headers['content-type'] ?? '';
   const recording = audit.open({ front: front.name, method, path: target, requestId, contentType });
-  const meet = (moment: Moment) => faults.meet(moment, { front: front.name, method, path });
+  const meet = (moment: Moment) => faults.meet(moment, { front: front.name, method, path, target });
   const stream = Readable.from(
     tap(request, recording, async () => obey(await meet('during'))),
     { objectMode: false },

@@ -73,6 +73,12 @@ export function auditor(product: Product) {
         `${stackHub.endpoint}/subscriptions/${stackHub.subscription}/providers/Microsoft.Compute/virtualMachines?api-version=2020-06-01`,
         await stackHubToken(),
       ),
+    /** The types of all resources in the site's resource group, sorted. */
+    resourceTypes: async (): Promise<string[]> => {
+      const url = `${stackHub.endpoint}/subscriptions/${stackHub.subscription}/resourceGroups/edge-train/resources?api-version=2019-10-01`;
+      const answer = await call('GET', url, { bearer: await stackHubToken() });
+      return (answer as { value: { type: string }[] }).value.map(({ type }) => type).sort();
+    },
     computeTargets: async () =>
       list(`${azure.endpoint}${workspace}/computes?api-version=2022-10-01`, await azureToken()),
     modelVersions: async (model: string) =>
@@ -114,6 +120,14 @@ export function auditor(product: Product) {
         if (/ 404 /.test(String(error))) return [];
         throw error;
       }
+    },
+    /** Digests of all manifests of a repository, tagged or not. */
+    manifests: async (repository: string): Promise<string[]> => {
+      const bearer = await registryToken(`repository:${repository}:metadata_read`);
+      const name = encodeURIComponent(repository);
+      const url = `https://${info.registry.loginServer}/acr/v1/${name}/_manifests?api-version=2021-07-01`;
+      const found = await call('GET', url, { bearer });
+      return (found as { manifests: { digest: string }[] }).manifests.map(({ digest }) => digest);
     },
     /** Everything that reached a front, as the sandbox recorded it. */
     requests: async (): Promise<Recorded[]> => {
@@ -186,7 +200,8 @@ export interface Recorded {
   readonly front: string;
   readonly method: string;
   readonly path: string;
-  readonly status: number;
+  /** Absent: the connection was cut before an answer. */
+  readonly status?: number;
   /** Of requests to the cloud, the first MiB: as text, or as a file where it is none. */
   readonly body?: string;
   readonly bodyFile?: string;

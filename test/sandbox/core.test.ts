@@ -101,6 +101,20 @@ describe('Faults', () => {
     assert.equal(faults.list().find((each) => each.id === id)?.fired, 1);
   });
 
+  it('counts and skips for each target by itself where that is ordered', async () => {
+    const faults = new Faults();
+    faults.add({ route: 'PUT /**', moment: 'after', action: 'drop', skip: 1, each: true });
+    const [one, other] = ['block', 'blocklist'].map((comp) => ({ ...request, target: `${request.path}?comp=${comp}` }));
+    const verdicts = [];
+    for (const each of [one, other, one, other, one]) verdicts.push(await faults.meet('after', each!));
+    assert.deepEqual(verdicts, ['go on', 'go on', 'drop', 'drop', 'go on']);
+    assert.equal(faults.list()[0]?.fired, 2);
+    faults.add({ route: 'POST /**', moment: 'after', action: 'drop', each: true });
+    const token = (id: string) => ({ ...request, method: 'POST', target: `/token?client-request-id=${id}` });
+    assert.equal(await faults.meet('after', token('1')), 'drop');
+    assert.equal(await faults.meet('after', token('2')), 'go on');
+  });
+
   it('holds until it is released, or removed', async () => {
     const faults = new Faults();
     const { id } = faults.add({ route: '* /**', moment: 'after', action: 'hold', count: 2 });

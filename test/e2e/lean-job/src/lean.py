@@ -1,0 +1,16 @@
+"""As the slow job, a line a second, with no package to install or to load: for tests of what happens around training."""
+
+import pathlib
+import sys
+import time
+
+SCORE = "def init():\n    pass\n\n\ndef run(data):\n    return data\n"
+
+data, seconds, model = sys.argv[1], int(sys.argv[2]), pathlib.Path(sys.argv[3])
+for second in range(seconds):
+    print(f"second {second}", flush=True)
+    time.sleep(1)
+rows = len(pathlib.Path(data).read_text().splitlines())
+model.mkdir(parents=True, exist_ok=True)
+(model / "score.py").write_text(SCORE)
+(model / "rows.txt").write_text(f"{pathlib.Path('model-name.txt').read_text()} {rows}\n")

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { TrainModelResult } from '../../domain/train-model-result.ts';
+import type { BlobContainer } from '../../services/blob-storage.ts';
+import { auditor, type Recorded } from './auditor.ts';
+import { faultsOf } from './faults.ts';
+import { startProduct, type Product } from './product.ts';
+import { slowJob, writtenSeconds } from './slow-job.ts';
+
+const MODEL = 'lost';
+const FRONTS = ['azure', 'registry', 'release-blob', 'site-blob', 'stack-hub'];
+let product: Product;
+let audit: ReturnType<typeof auditor>;
+let result: TrainModelResult;
+/** What the run asked for, besides reading. */
+let changes: Recorded[];
+
+before(async () => {
+  product = await startProduct();
+  audit = auditor(product);
+});
+after(async () => product.close());
+
+test('the first run of a site completes although every change is made and its answer lost', async () => {
+  using job = slowJob({ folder: 'slow-job', model: MODEL, virtualMachine: 'lost', seconds: 3 });
+  const earlier = (await audit.requests()).length;
+  const faults = faultsOf(product);
+  const lost = { moment: 'after', action: 'drop' } as const;
+  // Its two later states have the target of the first.
+  await faults.order({ ...lost, route: 'PUT /**/networkInterfaces/*', front: 'stack-hub', count: 2 });
+  for (const method of ['PUT', 'POST', 'PATCH', 'DELETE'])
+    await faults.order({ ...lost, route: `${method} /**`, each: true });
+  result = await product.train(job.file);
+  await faults.clear();
+
+  changes = (await audit.requests()).slice(earlier).filter(({ method }) => method !== 'GET' && method !== 'HEAD');
+  assert.deepEqual(await writtenSeconds(audit, result.job), [0, 1, 2]);
+});
+
+test('no change of the run had its first answer: none is left out, at any front', () => {
+  const targets = Map.groupBy(changes, ({ front, method, path }) => `${front} ${method} ${path.replace(OWN_ID, '')}`);
+  const spared = [...targets].filter(([, sent]) => sent.some(isDone) && !sent.some(isLost)).map(([target]) => target);
+  assert.deepEqual(spared, []);
+  assert.deepEqual([...new Set(changes.filter(isLost).map(({ front }) => front))].sort(), FRONTS);
+});
+
+test('nothing is there twice', async () => {
+  assert.deepEqual(await audit.resourceTypes(), [
+    'Microsoft.Compute/disks',
+    'Microsoft.Compute/virtualMachines',
+    'Microsoft.Network/networkInterfaces',
+    'Microsoft.Network/networkSecurityGroups',
+    'Microsoft.Network/virtualNetworks',
+  ]);
+  assert.equal((await audit.computeTargets()).length, 1);
+  const runs = await audit.runs();
+  assert.deepEqual(
+    runs.map(({ info }) => info),
+    [{ ...runs[0]?.info, run_id: result.run.runId, status: 'FINISHED' }],
+  );
+  assert.deepEqual(
+    (await audit.modelVersions(MODEL)).map(({ name }) => name),
+    ['1'],
+  );
+  assert.deepEqual(await audit.imageTags(`edge-train/${MODEL}`), ['v1']);
+  assert.deepEqual(await audit.manifests(`edge-train/${MODEL}`), [result.image.digest]);
+});
+
+test('each artifact is one blob, and what was sent is gone from where it was sent', async () => {
+  const release = audit.releaseAccount();
+  const artifacts = result.released.artifacts.map(({ path }) => `models/${MODEL}/${result.job}/${path}`);
+  const receipt = `models/${MODEL}/${result.job}.receipt.json`;
+  assert.deepEqual(await names(release.container('edge-train-models'), 'models/'), [...artifacts, receipt].sort());
+  assert.deepEqual(await names(release.container('edge-train-staging')), []);
+  assert.equal((await names(release.container('edge-train-code'))).length, 1);
+});
+
+/** A token request's. */
+const OWN_ID = /\bclient-request-id=[^&]*/;
+const isDone = ({ status }: Recorded): boolean => status !== undefined && status < 300;
+const isLost = ({ status }: Recorded): boolean => status === undefined;
+
+async function names(container: BlobContainer, prefix = ''): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name } of container.listBlobsFlat({ prefix })) found.push(name);
+  return found.sort();
+}
