@@ -52,7 +52,7 @@ export function cloudOpener(configuration: CloudConfiguration): () => Promise<Cl
       file,
       secrets: configuration.secrets,
       step,
-      workspace: async () => openWorkspace({ ...azure, credential: await credentialOf(azure, ca), ...trust }),
+      workspace: async () => openWorkspace({ ...azure, credential: await credentialOf(azure, ca), ...trust, ...abort }),
       tracking: async (workspace) => ({
         uri: await trackingUri(workspace),
         credential: await credentialOf(azure, ca),
@@ -65,6 +65,7 @@ export function cloudOpener(configuration: CloudConfiguration): () => Promise<Cl
           endpoint: release.blobEndpoint,
           key: await configuration.secrets.resolve(release.key),
           ...trust,
+          ...abort,
         }),
       registry: async () => ({
         loginServer: registry.loginServer,
