@@ -6,6 +6,7 @@ import type {
   ModelVersion,
   RecordedRun,
   RegistrationRequest,
+  RegistrationWithdrawal,
 } from '../domain/model-version.ts';
 import type { Inspection, Release } from '../domain/release.ts';
 import type { DecisionPredicate, Envelope, Receipt } from '../domain/statement.ts';
@@ -63,6 +64,8 @@ export interface SiteActivities {
   }): Promise<DecisionPredicate>;
   /** Signs over the evidence and keeps the envelope in the site's run container. The same job has one receipt. */
   issueReceipt(evidence: Evidence): Promise<Receipt>;
+  /** Removes all that a cancelled run left in the site's run container, but its log; absent is fine. */
+  discardRun(request: { workflowId: string; originalExecutionRunId: string }): Promise<void>;
 }
 
 export interface CloudActivities {
@@ -99,6 +102,10 @@ export interface CloudActivities {
    * reaches, finds the version by its `job` tag or makes the next one, and reads it back.
    */
   registerModel(request: RegistrationRequest): Promise<ModelVersion>;
+  /** Signal with start of the `model` workflow. The answer comes by signal. */
+  withdrawRegistration(request: RegistrationWithdrawal): Promise<void>;
+  /** In the `model` workflow's order: removes what was released for a version that is not there. A version stays. */
+  discardRelease(request: RegistrationWithdrawal): Promise<'discarded' | 'registered'>;
   /** The same content has the same digest; what the registry has is not sent again. */
   buildImage(request: { evidence: Evidence; version: ModelVersion; repository: string }): Promise<ContainerImage>;
 }

@@ -56,6 +56,7 @@ const siteVerbs: Table<SiteActivities> = {
   grantData: { attempt: '2 minutes', summary: 'Grant the VM its inputs and the run container' },
   acceptDecision: { attempt: '2 minutes', summary: 'Verify the approver’s decision' },
   issueReceipt: { attempt: '2 minutes', summary: 'Sign the receipt' },
+  discardRun: { attempt: '1 hour', summary: 'Remove what the cancelled run left on site' },
 };
 
 const cloudVerbs: Table<CloudActivities> = {
@@ -71,6 +72,8 @@ const cloudVerbs: Table<CloudActivities> = {
   grantArtifacts: { attempt: '2 minutes', summary: 'Grant the VM a place for each artifact' },
   requestRegistration: { attempt: '1 minute', summary: 'Ask for the model version' },
   registerModel: { attempt: '6 hours', summary: 'Verify the receipt and the artifacts; register the version' },
+  withdrawRegistration: { attempt: '1 minute', summary: 'Ask for the model version no more' },
+  discardRelease: { attempt: '1 hour', summary: 'Remove what was released for no version' },
   buildImage: { attempt: '6 hours', summary: 'Build the image and push it' },
 };
 

@@ -96,6 +96,7 @@ export class World {
       grantData: async () => ({ kind: 'site', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
       acceptDecision: async ({ envelope }) => samples.decisionIn(envelope),
       issueReceipt: async ({ plan }) => samples.receipt(plan.job),
+      discardRun: async () => {},
     });
   }
 
@@ -124,6 +125,9 @@ export class World {
       grantCode: async () => ({ kind: 'code', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
       grantArtifacts: async () => ({ kind: 'artifacts', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
       requestRegistration: (request) => this.reallyRegister(request),
+      withdrawRegistration: async (request) => this.#signalModel(request.model, SIGNAL.withdrawRegistration, request),
+      discardRelease: async ({ model, holder: { job } }) =>
+        this.#versions.get(model)?.includes(job) ? 'registered' : 'discarded',
       registerModel: async ({ evidence: { plan } }) => {
         const { name } = plan.model;
         const jobs = this.#versions.get(name) ?? [];
@@ -174,13 +178,16 @@ export class World {
   }
 
   async reallyRegister(request: RegistrationRequest): Promise<void> {
-    const { name } = request.evidence.plan.model;
+    await this.#signalModel(request.evidence.plan.model.name, SIGNAL.requestRegistration, request);
+  }
+
+  async #signalModel(name: string, signal: string, value: unknown): Promise<void> {
     await this.#client.workflow.signalWithStart(WORKFLOW_TYPE.model, {
       workflowId: modelWorkflowId(name),
       taskQueue: CLOUD_QUEUE,
       args: [{ name }],
-      signal: SIGNAL.requestRegistration,
-      signalArgs: [request],
+      signal,
+      signalArgs: [value],
     });
   }
 
