@@ -5,8 +5,8 @@ import { hasModelVersion } from '../../services/machine-learning/model-versions.
 import type { Cloud } from './cloud.ts';
 
 /**
- * Removes what left the site for a version that will not be: the staged artifacts and their copies. Where the job has its
- * version, that is what they are for, and nothing is removed. Absent is fine.
+ * Removes what left the site for a version that will not be: the staged artifacts, their copies, and the receipt beside
+ * them. Where the job has its version, that is what they are for, and nothing is removed. Absent is fine.
  */
 export async function discardRelease(
   cloud: Cloud,
@@ -16,6 +16,7 @@ export async function discardRelease(
   const { stagingContainer, modelContainer } = cloud.file.release;
   const account = await cloud.release();
   await deleteBlobsBelow(account.container(stagingContainer), stagingPath(job, ''));
-  await deleteBlobsBelow(account.container(modelContainer), modelPath(model, job, ''));
+  // No slash at its end: the receipt lies beside the folder, under the same name.
+  await deleteBlobsBelow(account.container(modelContainer), modelPath(model, job));
   return 'discarded';
 }
