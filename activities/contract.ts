@@ -7,6 +7,7 @@ import type {
   ModelVersion,
   RecordedRun,
   RegistrationRequest,
+  RegistrationWithdrawal,
 } from '../domain/model-version.ts';
 import type { Inspection, Release } from '../domain/release.ts';
 import type { DecisionPredicate, Envelope, Receipt } from '../domain/statement.ts';
@@ -69,6 +70,8 @@ export interface SiteActivities {
   checkSite(request: CheckRequest & { release?: string }): Promise<SiteChecks>;
   /** Signs over the evidence and keeps the envelope in the site's run container. The same job has one receipt. */
   issueReceipt(evidence: Evidence): Promise<Receipt>;
+  /** Removes all that a cancelled run left in the site's run container, but its log; absent is fine. */
+  discardRun(request: { workflowId: string; originalExecutionRunId: string }): Promise<void>;
 }
 
 export interface CloudActivities {
@@ -107,6 +110,10 @@ export interface CloudActivities {
   registerModel(request: RegistrationRequest): Promise<ModelVersion>;
   /** For `doctor`: a fault is a Check, never a failure. Changes nothing. */
   checkCloud(request: CheckRequest): Promise<CloudChecks>;
+  /** Signal with start of the `model` workflow. The answer comes by signal. */
+  withdrawRegistration(request: RegistrationWithdrawal): Promise<void>;
+  /** In the `model` workflow's order: removes what was released for a version that is not there. A version stays. */
+  discardRelease(request: RegistrationWithdrawal): Promise<'discarded' | 'registered'>;
   /** The same content has the same digest; what the registry has is not sent again. */
   buildImage(request: { evidence: Evidence; version: ModelVersion; repository: string }): Promise<ContainerImage>;
 }

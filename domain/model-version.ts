@@ -57,8 +57,20 @@ export const RegistrationRequest = z.strictObject({
 });
 export type RegistrationRequest = z.infer<typeof RegistrationRequest>;
 
+/** From a run that ends without a version: what waits is dropped, what is under way is broken off, what was released goes. */
+export const RegistrationWithdrawal = z.strictObject({ holder: Holder, model: ModelName });
+export type RegistrationWithdrawal = z.infer<typeof RegistrationWithdrawal>;
+
 export const RegistrationAnswer = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('registered'), version: ModelVersion }),
   z.strictObject({ kind: z.literal('refused'), failure: Failure }),
 ]);
 export type RegistrationAnswer = z.infer<typeof RegistrationAnswer>;
+
+/** `withdrawn`: nothing of what was released is there any more. `kept`: the version had been made, and stays. */
+export const WithdrawalAnswer = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('withdrawn') }),
+  z.strictObject({ kind: z.literal('kept') }),
+  z.strictObject({ kind: z.literal('refused'), failure: Failure }),
+]);
+export type WithdrawalAnswer = z.infer<typeof WithdrawalAnswer>;

@@ -19,9 +19,11 @@ export const SIGNAL = {
   returnLease: 'returnLease',
   /** To `model`, with a RegistrationRequest. Asking twice for one holder is one request. */
   requestRegistration: 'requestRegistration',
+  /** To `model`, with a RegistrationWithdrawal. Who never asked is answered too. */
+  withdrawRegistration: 'withdrawRegistration',
   /** To `trainModel`, with a LeaseAnswer and the Holder that it is for. */
   leaseAnswered: 'leaseAnswered',
-  /** To `trainModel`, with a RegistrationAnswer and the Holder that it is for. */
+  /** To `trainModel`, with a RegistrationAnswer or a WithdrawalAnswer and the Holder that it is for. */
   versionRegistered: 'versionRegistered',
 } as const;
 

@@ -13,6 +13,8 @@ export interface BlobConnection {
   apiVersion?: string | undefined;
   /** A CONNECT proxy. */
   proxy?: { host: string; port: number } | undefined;
+  /** Ends whatever is under way, streams too. */
+  abortSignal?: AbortSignal | undefined;
 }
 
 /**
@@ -23,7 +25,7 @@ export function blobPipeline(
   credential: AnonymousCredential | StorageSharedKeyCredential,
   connection: BlobConnection,
 ): Pipeline {
-  const { ca, proxy, apiVersion } = connection;
+  const { ca, proxy, apiVersion, abortSignal } = connection;
   const options: StoragePipelineOptions & { tlsOptions?: { ca: string } } = {
     retryOptions: { maxTries: 2, tryTimeoutInMs: 120_000 },
     ...(ca === undefined ? {} : { tlsOptions: { ca } }),
@@ -35,6 +37,16 @@ export function blobPipeline(
       create: (next) => ({
         sendRequest(request) {
           request.headers.set('x-ms-version', apiVersion);
+          return next.sendRequest(request);
+        },
+      }),
+    });
+  }
+  if (abortSignal !== undefined) {
+    pipeline.factories.push({
+      create: (next) => ({
+        sendRequest(request) {
+          request.abortSignal ??= abortSignal;
           return next.sendRequest(request);
         },
       }),

@@ -11,3 +11,19 @@ export async function deleteBlobs(container: ContainerClient, paths: readonly st
     }
   }
 }
+
+/** Deletes every blob below a prefix but those that are named; a container that is not there has none. @throws ServiceError */
+export async function deleteBlobsBelow(
+  container: ContainerClient,
+  prefix: string,
+  keep: readonly string[] = [],
+): Promise<void> {
+  const found: string[] = [];
+  try {
+    for await (const { name } of container.listBlobsFlat({ prefix })) if (!keep.includes(name)) found.push(name);
+  } catch (error) {
+    if ((error as { statusCode?: unknown }).statusCode === 404) return;
+    throw toServiceError(error, `listing ${container.url.split('?', 1)[0]}/${prefix}`);
+  }
+  await deleteBlobs(container, found);
+}

@@ -22,7 +22,9 @@ export async function attach(
   const cloud = cloudSteps(ATTACH_PATIENCE[plan.attach]);
   try {
     const found = await cloud.findComputeTarget({ machine, name });
-    if (found?.state === 'attached') return found;
+    if (found?.state === 'attached' && !machine.created) return found;
+    // Of a VM of that name that is no more: Azure ML would go on dialling the old one.
+    if (found) await cloud.detachComputeTarget(name);
   } catch (error) {
     return unattached(plan, error);
   }

@@ -109,9 +109,9 @@ export class JobOnMachine {
     this.#over = true;
   }
 
-  /** Best effort on what a failed run leaves; the log went to the site while it was written. */
-  async undoTrain(): Promise<void> {
-    if (this.#kept || this.#over || this.#lease.returned) return;
+  /** Best effort on what a failed run leaves; the log went to the site while it was written. A cancelled one keeps no more. */
+  async undoTrain(reason: unknown): Promise<void> {
+    if (isCancellation(reason) || this.#kept || this.#over || this.#lease.returned || this.#machine.isGone) return;
     const plan = this.#plan;
     const edge = edgeSteps(this.#machine.machine.queue, { within: KEEP_PATIENCE });
     await CancellationScope.withTimeout(KEEP_PATIENCE, () =>
@@ -134,7 +134,9 @@ export class JobOnMachine {
   }
 
   async #clean(): Promise<void> {
-    await edgeSteps(this.#machine.machine.queue, { within: UNDO_PATIENCE }).cleanJob(this.#plan.job);
+    // With the VM went all that was on it.
+    if (!this.#machine.isGone)
+      await edgeSteps(this.#machine.machine.queue, { within: UNDO_PATIENCE }).cleanJob(this.#plan.job);
     this.#lease.cleaned();
   }
 }

@@ -16,11 +16,17 @@ export class LeasedMachine {
   readonly #lease: Lease;
   readonly #trainingSeconds: number;
   #restarts = 0;
+  #gone = false;
 
   constructor(machine: VirtualMachine, lease: Lease, plan: TrainingPlan) {
     this.machine = machine;
     this.#lease = lease;
     this.#trainingSeconds = plan.limits.seconds;
+  }
+
+  /** It was deleted or replaced: there is nobody to ask. */
+  get isGone(): boolean {
+    return this.#gone;
   }
 
   /** Does a step on the VM, however long it is silent within the tolerance. */
@@ -46,7 +52,7 @@ export class LeasedMachine {
     log.warn('the VM is silent', { virtualMachine: name, power });
     switch (power) {
       case 'absent':
-        throw failWith(gone(name), silence);
+        throw this.#lost(silence);
       case 'running':
       case 'starting':
       case 'unreachable': // a host's power is not ours: it may be off, or cut off, and comes back by itself
@@ -61,8 +67,13 @@ export class LeasedMachine {
 
   async #startAgain(): Promise<void> {
     const again = await this.#lease.take();
-    const { name, queue, publicKey } = this.machine;
-    if (again.queue !== queue || again.publicKey.x !== publicKey.x) throw failWith(gone(name));
+    const { queue, publicKey } = this.machine;
+    if (again.queue !== queue || again.publicKey.x !== publicKey.x) throw this.#lost();
+  }
+
+  #lost(silence?: unknown): Error {
+    this.#gone = true;
+    return failWith(gone(this.machine.name), silence);
   }
 }
 

@@ -1,12 +1,11 @@
-import { CancellationScope, condition, getExternalWorkflowHandle, isCancellation, log } from '@temporalio/workflow';
-import type { Failure } from '../domain/failure.ts';
+import { condition, getExternalWorkflowHandle, isCancellation, log } from '@temporalio/workflow';
 import { SIGNAL } from '../domain/signals.ts';
 import type { Holder, LeaseAnswer, LeaseRequest, VirtualMachine } from '../domain/virtual-machine.ts';
 import { Compensation } from './compensation.ts';
-import { toFailure } from './failure.ts';
 import type { LeaseDesk } from './lease-desk.ts';
 import { makeReady } from './make-ready.ts';
 import { CLEAN_PATIENCE, cloudSteps, edgeSteps, HOLDER_WATCH } from './steps.ts';
+import { whileWanted } from './while-wanted.ts';
 
 type Known = VirtualMachine | undefined;
 
@@ -14,7 +13,7 @@ type Known = VirtualMachine | undefined;
 export async function serve(desk: LeaseDesk, request: LeaseRequest, known: Known): Promise<Known> {
   desk.wanted(request);
   const undo = new Compensation();
-  const outcome = await outcomeOf(
+  const outcome = await whileWanted(
     () => desk.waits(request.holder),
     () => made(desk, request, known, undo),
   );
@@ -28,7 +27,7 @@ export async function serve(desk: LeaseDesk, request: LeaseRequest, known: Known
       await takeBack(desk, undo);
       return undefined;
     case 'ready': {
-      const { machine } = outcome;
+      const { value: machine } = outcome;
       desk.lease(request);
       const told = await tell(request.holder, { kind: 'leased', virtualMachine: machine });
       if (!told) desk.lost(request.holder, machine.created ? 'delete' : undefined);
@@ -62,13 +61,13 @@ export async function cleanJobs(desk: LeaseDesk, machine: VirtualMachine): Promi
 
 /** Its answer was lost, or the VM went silent under it and must be started again. */
 async function answerAgain(desk: LeaseDesk, { holder, machine: plan }: LeaseRequest, known: Known): Promise<Known> {
-  const outcome = await outcomeOf(
+  const outcome = await whileWanted(
     () => desk.holds(holder),
     () => makeReady(plan, known, new Compensation()),
   );
   if (outcome.kind === 'failed') await tell(holder, { kind: 'refused', failure: outcome.failure });
   if (outcome.kind !== 'ready') return undefined;
-  const machine = { ...outcome.machine, created: known?.created ?? outcome.machine.created };
+  const machine = { ...outcome.value, created: known?.created ?? outcome.value.created };
   if (!(await tell(holder, { kind: 'leased', virtualMachine: machine }))) desk.lost(holder);
   return machine;
 }
@@ -77,34 +76,6 @@ async function made(desk: LeaseDesk, request: LeaseRequest, known: Known, undo: 
   const machine = await makeReady(request.machine, known, undo);
   await cleanJobs(desk, machine);
   return machine;
-}
-
-type Outcome =
-  | { readonly kind: 'ready'; readonly machine: VirtualMachine }
-  | { readonly kind: 'failed'; readonly failure: Failure }
-  | { readonly kind: 'unwanted' };
-
-/** Does the deed while it is wanted, and no longer: who withdraws does not wait for a VM to be made. */
-async function outcomeOf(wanted: () => boolean, deed: () => Promise<VirtualMachine>): Promise<Outcome> {
-  const work = new CancellationScope();
-  const watch = new CancellationScope();
-  const watching = watch
-    .run(() => condition(() => !wanted()))
-    .then(
-      () => work.cancel(),
-      () => {},
-    );
-  try {
-    const machine = await work.run(deed);
-    return wanted() ? { kind: 'ready', machine } : { kind: 'unwanted' };
-  } catch (error) {
-    if (!wanted()) return { kind: 'unwanted' };
-    if (isCancellation(error)) throw error;
-    return { kind: 'failed', failure: toFailure(error) };
-  } finally {
-    watch.cancel();
-    await watching;
-  }
 }
 
 /** What was made for nobody goes, unless another waits for it. */

@@ -15,10 +15,21 @@ export interface Released {
   readonly job: JobOnMachine;
 }
 
-/** What is not released is kept on site while the model leaves. `finish` ends the run's record, whatever leaves. */
-export async function releaseAtOnce(job: JobOnMachine, finish: () => Promise<void>): Promise<Released> {
+/**
+ * What is not released is kept on site while the model leaves. `finish` ends the run's record, whatever leaves;
+ * `leaving` is called before anything does.
+ */
+export async function releaseAtOnce(
+  job: JobOnMachine,
+  finish: () => Promise<void>,
+  leaving: () => void,
+): Promise<Released> {
   const [release] = await together(
-    async () => job.release(await job.inspectOutputs()),
+    async () => {
+      const inspection = await job.inspectOutputs();
+      leaving();
+      return job.release(inspection);
+    },
     () => job.keepOutputs(),
     finish,
   );
@@ -34,8 +45,9 @@ export async function releaseWhenApproved(request: {
   progress: Progress;
   undo: Compensation;
   finish: () => Promise<void>;
+  leaving: () => void;
 }): Promise<Released> {
-  const { plan, job, gate, lease, progress, undo, finish } = request;
+  const { plan, job, gate, lease, progress, undo, finish, leaving } = request;
   const [inspection] = await together(
     () => job.inspectOutputs(),
     () => job.keepOutputs(),
@@ -47,5 +59,6 @@ export async function releaseWhenApproved(request: {
   const again = new JobOnMachine(plan, machine, lease, progress);
   undo.register('remove the job’s folders', () => again.undoStage());
   await again.restoreOutputs(inspection);
+  leaving();
   return { release: await again.release(inspection, approval), approval, job: again };
 }

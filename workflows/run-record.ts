@@ -37,6 +37,10 @@ export class RunRecord {
     this.#registered = true;
   }
 
+  get isRegistered(): boolean {
+    return this.#registered;
+  }
+
   /** Found by its `job` tag where `begin` was interrupted. */
   async undo(reason: unknown): Promise<void> {
     const killed = isCancellation(reason) && !this.#registered;

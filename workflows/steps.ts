@@ -60,6 +60,7 @@ const siteVerbs: Table<SiteActivities> = {
   acceptDecision: { attempt: '2 minutes', summary: 'Verify the approver’s decision' },
   issueReceipt: { attempt: '2 minutes', summary: 'Sign the receipt' },
   checkSite: { attempt: '45 seconds', summary: 'Look at what the site worker and its VMs need' },
+  discardRun: { attempt: '1 hour', summary: 'Remove what the cancelled run left on site' },
 };
 
 const cloudVerbs: Table<CloudActivities> = {
@@ -75,6 +76,8 @@ const cloudVerbs: Table<CloudActivities> = {
   grantArtifacts: { attempt: '2 minutes', summary: 'Grant the VM a place for each artifact' },
   requestRegistration: { attempt: '1 minute', summary: 'Ask for the model version' },
   registerModel: { attempt: '6 hours', summary: 'Verify the receipt and the artifacts; register the version' },
+  withdrawRegistration: { attempt: '1 minute', summary: 'Ask for the model version no more' },
+  discardRelease: { attempt: '1 hour', summary: 'Remove what was released for no version' },
   buildImage: { attempt: '6 hours', summary: 'Build the image and push it' },
   checkCloud: { attempt: '45 seconds', summary: 'Look at what the cloud worker needs' },
 };

@@ -14,6 +14,7 @@ import { RunRecord } from './run-record.ts';
 import type { Progress } from './status.ts';
 import { siteSteps } from './steps.ts';
 import { together } from './together.ts';
+import { discardCancelled, withdrawRelease } from './withdrawal.ts';
 
 /** The whole way of the data: a line an arrow, and its undo registered before it. */
 export async function trainOnSite(
@@ -21,6 +22,8 @@ export async function trainOnSite(
   progress: Progress,
   undo: Compensation,
 ): Promise<TrainModelResult> {
+  let record: RunRecord | undefined;
+  undo.register('remove what the run left on site', (reason) => discardCancelled(reason, record));
   const plan = await planTraining(input, progress);
 
   const gate = plan.release.approval ? new ReleaseGate(plan) : undefined;
@@ -29,13 +32,13 @@ export async function trainOnSite(
   const machine = await progress.step('lease', () => lease.take(), describeMachine);
 
   const job = new JobOnMachine(plan, machine, lease, progress);
-  const record = new RunRecord(plan, machine);
-  undo.register('end the run in Azure ML', (reason) => record.undo(reason));
+  const recorded = (record = new RunRecord(plan, machine));
+  undo.register('end the run in Azure ML', (reason) => recorded.undo(reason));
   const [run, environment] = await together(
     () =>
       progress.step(
         'record',
-        () => record.begin(),
+        () => recorded.begin(),
         ({ runId }) => `MLflow run ${runId}`,
       ),
     () => job.prepareEnvironment(),
@@ -45,20 +48,22 @@ export async function trainOnSite(
   undo.register('remove the job’s folders', () => job.undoStage());
   const inputs = await job.stageInputs();
 
-  undo.register('keep the outputs on site', () => job.undoTrain());
+  undo.register('keep the outputs on site', (reason) => job.undoTrain(reason));
   const completed = await job.train(environment);
 
-  const finish = () => record.finish(run, completed);
+  const finish = () => recorded.finish(run, completed);
+  const leaving = () =>
+    undo.register('take back what was released', () => withdrawRelease(lease.holder, plan.model.name, recorded));
   const released = gate
-    ? await releaseWhenApproved({ plan, job, gate, lease, progress, undo, finish })
-    : await releaseAtOnce(job, finish);
+    ? await releaseWhenApproved({ plan, job, gate, lease, progress, undo, finish, leaving })
+    : await releaseAtOnce(job, finish, leaving);
 
   const { name, bundle, computeTarget } = machine;
   const { release, approval } = released;
   const trained = { plan, machine: { name, bundle }, environment, inputs, completed, release };
   const evidence = approval ? { ...trained, approval } : trained;
   const [published] = await together(
-    () => publish({ holder: lease.holder, evidence, run, computeTarget }, record, progress),
+    () => publish({ holder: lease.holder, evidence, run, computeTarget }, recorded, progress),
     () => released.job.giveMachineBack(),
   );
   return summary(evidence, machine, run, published);

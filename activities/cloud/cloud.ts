@@ -57,7 +57,7 @@ export function cloudOpener(configuration: CloudConfiguration): () => Promise<Cl
       step,
       ...trust,
       credential: () => credentialOf(azure, ca),
-      workspace: async () => openWorkspace({ ...azure, credential: await credentialOf(azure, ca), ...trust }),
+      workspace: async () => openWorkspace({ ...azure, credential: await credentialOf(azure, ca), ...trust, ...abort }),
       tracking: async (workspace) => ({
         uri: await trackingUri(workspace),
         credential: await credentialOf(azure, ca),
@@ -70,6 +70,7 @@ export function cloudOpener(configuration: CloudConfiguration): () => Promise<Cl
           endpoint: release.blobEndpoint,
           key: await configuration.secrets.resolve(release.key),
           ...trust,
+          ...abort,
         }),
       registry: async () => ({
         loginServer: registry.loginServer,

@@ -4,6 +4,7 @@ import { checkCloud } from './check-cloud.ts';
 import { cloudOpener, type CloudConfiguration } from './cloud.ts';
 import { attachComputeTarget, detachComputeTarget, findComputeTarget } from './compute-target.ts';
 import { describeHolder } from './describe-holder.ts';
+import { discardRelease } from './discard-release.ts';
 import { finishRun } from './finish-run.ts';
 import { grantArtifacts } from './grant-artifacts.ts';
 import { grantCode } from './grant-code.ts';
@@ -13,6 +14,7 @@ import { registerModel } from './register-model.ts';
 import { requestRegistration } from './request-registration.ts';
 import { returnVirtualMachine } from './return-virtual-machine.ts';
 import type { Workflows } from './temporal.ts';
+import { withdrawRegistration } from './withdraw-registration.ts';
 
 export interface CloudDependencies extends CloudConfiguration {
   /** `client.workflow` of the worker's own namespace. */
@@ -35,6 +37,8 @@ export function createCloudActivities(dependencies: CloudDependencies): CloudAct
     grantCode: async (request) => grantCode(await open(), request),
     grantArtifacts: async (request) => grantArtifacts(await open(), request),
     requestRegistration: (request) => requestRegistration(workflows, request),
+    withdrawRegistration: (request) => withdrawRegistration(workflows, request),
+    discardRelease: async (request) => discardRelease(await open(), request),
     registerModel: async (request) => registerModel(await open(), request),
     checkCloud: (request) => checkCloud(open, workflows, request),
     buildImage: async (request) => buildImage(await open(), request),

@@ -25,12 +25,17 @@ export async function signalVirtualMachine(
   });
 }
 
-export async function signalModel(workflows: Workflows, name: string, argument: unknown): Promise<void> {
+export async function signalModel(
+  workflows: Workflows,
+  name: string,
+  signal: typeof SIGNAL.requestRegistration | typeof SIGNAL.withdrawRegistration,
+  argument: unknown,
+): Promise<void> {
   await workflows.signalWithStart(WORKFLOW_TYPE.model, {
     workflowId: modelWorkflowId(name),
     taskQueue: CLOUD_QUEUE,
     args: [{ name }],
-    signal: SIGNAL.requestRegistration,
+    signal,
     signalArgs: [argument],
     staticSummary: `model ${name}`,
   });

@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import type { BlobConnection } from '../../services/blob-storage.ts';
 import type { MachinePrivateKey } from '../../domain/machine-config.ts';
 import type { Launcher } from '../../services/systemd.ts';
@@ -34,4 +35,9 @@ export function connectionTo(url: string, edge: EdgeDependencies, stackHubVersio
   }
   const proxy = new URL(edge.uplink);
   return { ...ca, proxy: { host: proxy.hostname, port: Number(proxy.port) } };
+}
+
+/** The same, for a step that a cancelled run does not wait for: what it sends or fetches is broken off. */
+export function breakableConnection(url: string, edge: EdgeDependencies, stackHubVersion: string): BlobConnection {
+  return { ...connectionTo(url, edge, stackHubVersion), abortSignal: Context.current().cancellationSignal };
 }

@@ -6,21 +6,20 @@ import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { sha256 } from '../../services/signing.ts';
 import type { EdgeDependencies } from './dependencies.ts';
+import { modelFault, type ModelFault } from './model-fault.ts';
 import { declaredOutputs, digestFile, outputFolder, walk, type OutputFile } from './output-files.ts';
 import { readPolicy } from './policy.ts';
 
 /**
  * What the model's output holds, file by file with digests, checked against the root-owned policy. Reads only; the same
- * outputs have the same answer. @throws ServiceError `NoModel` (script), `ReleaseRefused` (policy)
+ * outputs have the same answer. @throws ServiceError `NoModel`, `AmbiguousModel`, `EmptyModel` (script), `ReleaseRefused` (policy)
  */
 export async function inspectOutputs(edge: EdgeDependencies, plan: TrainingPlan): Promise<Inspection> {
   const { model } = plan;
   const base = join(outputFolder(edge.home, plan.job, model.output), model.path);
   const { files, others } = await walk(base);
-  if (files.length === 0) throw noModel(plan, 'it has no file', await found(edge, plan));
-  if (model.type === 'mlflow_model' && !files.some(({ path }) => path === 'MLmodel')) {
-    throw noModel(plan, 'it has no file MLmodel, which every MLflow model has', await found(edge, plan));
-  }
+  const fault = modelFault(model.type, files);
+  if (fault) throw notOneModel(plan, fault, await found(edge, plan));
   if (others > 0) throw refused([`${others} of its entries are links, pipes or devices; only regular files leave`]);
 
   const artifacts: Artifact[] = [];
@@ -52,13 +51,13 @@ async function found(edge: EdgeDependencies, plan: TrainingPlan): Promise<string
   return counts.join('; ');
 }
 
-function noModel(plan: TrainingPlan, why: string, seen: string): ServiceError {
+function notOneModel(plan: TrainingPlan, fault: ModelFault, seen: string): ServiceError {
   const where = [plan.model.output, plan.model.path].filter(Boolean).join('/');
   return new ServiceError({
     class: 'script',
-    type: 'NoModel',
-    cause: `The script ended with exit code 0 and left no model in the output ${where}: ${why}. Found: ${seen}.`,
-    nextStep: `Save the model there, or say where it is as model.path. What was left is on site in ${siteRunPath(plan.job, 'outputs')}.`,
+    type: fault.type,
+    cause: `The script ended with exit code 0, but in the output ${where} ${fault.cause}. Found: ${seen}.`,
+    nextStep: `${fault.nextStep} What was left is on site in ${siteRunPath(plan.job, 'outputs')}.`,
     retryable: false,
   });
 }

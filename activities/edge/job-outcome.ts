@@ -44,7 +44,8 @@ export function outcome(plan: TrainingPlan, status: JobStatus): StartResult {
       }),
     );
   }
-  if (result.serviceResult === 'timeout') {
+  // Where the script had ended, what took too long is a process that it left and that did not end on TERM.
+  if (result.serviceResult === 'timeout' && !result.cage.finished) {
     return raise(
       failed({
         class: 'script',
@@ -64,8 +65,8 @@ export function outcome(plan: TrainingPlan, status: JobStatus): StartResult {
       }),
     );
   }
-  if (result.serviceResult === 'success' && result.exitCode === 'exited' && result.cage.finished?.exit === 0)
-    return result;
+  const ended = ['success', 'timeout'].includes(result.serviceResult) && result.exitCode === 'exited';
+  if (ended && result.cage.finished?.exit === 0) return result;
   return raise(
     failed({
       class: 'script',

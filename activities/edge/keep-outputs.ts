@@ -6,7 +6,7 @@ import { siteRunPath } from '../../domain/resource-names.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { openContainer, STACK_HUB_VERSION, type BlobContainer } from '../../services/blob-storage.ts';
 import { toServiceError } from '../../services/errors.ts';
-import { connectionTo, type EdgeDependencies } from './dependencies.ts';
+import { breakableConnection, type EdgeDependencies } from './dependencies.ts';
 import { openGrant } from './grants.ts';
 import { declaredOutputs, jobFolder, openRegular, outputFolder, walk, type OutputFile } from './output-files.ts';
 
@@ -25,7 +25,7 @@ export async function keepOutputs(
 ): Promise<void> {
   const { job } = request.plan;
   const { runs } = await openGrant('site', request.grants, edge.machineKey);
-  const container = openContainer(runs, connectionTo(runs, edge, STACK_HUB_VERSION));
+  const container = openContainer(runs, breakableConnection(runs, edge, STACK_HUB_VERSION));
   const folders = [
     ...declaredOutputs(request.plan).map((output) => ({
       folder: outputFolder(edge.home, job, output),

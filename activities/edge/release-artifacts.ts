@@ -10,7 +10,7 @@ import { openBlob, STACK_HUB_VERSION, type BlockBlob } from '../../services/blob
 import { ServiceError, toServiceError } from '../../services/errors.ts';
 import { verifyDecision } from '../../services/release-decision.ts';
 import { sha256 } from '../../services/signing.ts';
-import { connectionTo, type EdgeDependencies } from './dependencies.ts';
+import { breakableConnection, type EdgeDependencies } from './dependencies.ts';
 import { openGrant } from './grants.ts';
 import { openRegular, outputFolder } from './output-files.ts';
 import { readPolicy } from './policy.ts';
@@ -35,7 +35,7 @@ export async function releaseArtifacts(
     const url = grant.urls.find(({ path }) => path === artifact.path)?.url;
     if (url === undefined) throw ungranted(artifact);
     try {
-      await send(join(base, artifact.path), artifact, openBlob(url, connectionTo(url, edge, STACK_HUB_VERSION)));
+      await send(join(base, artifact.path), artifact, openBlob(url, breakableConnection(url, edge, STACK_HUB_VERSION)));
     } catch (error) {
       throw toServiceError(error, `sending ${artifact.path} to the release account`);
     }

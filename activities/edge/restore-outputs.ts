@@ -10,7 +10,7 @@ import { siteRunPath } from '../../domain/resource-names.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { openContainer, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
 import { readVerified } from '../../services/verified-blob.ts';
-import { connectionTo, type EdgeDependencies } from './dependencies.ts';
+import { breakableConnection, type EdgeDependencies } from './dependencies.ts';
 import { openGrant } from './grants.ts';
 import { jobLimits } from './job-limits.ts';
 import { digestFile, jobFolder, outputFolder } from './output-files.ts';
@@ -32,7 +32,7 @@ export async function restoreOutputs(
   await edge.launcher.environment(NO_ENVIRONMENT);
   await edge.launcher.create({ job, environment: NO_ENVIRONMENT, limits: await jobLimits(edge, plan) });
   const { runs } = await openGrant('site', request.grants, edge.machineKey);
-  const container = openContainer(runs, connectionTo(runs, edge, STACK_HUB_VERSION));
+  const container = openContainer(runs, breakableConnection(runs, edge, STACK_HUB_VERSION));
   const target = join(outputFolder(edge.home, job, model.output), model.path);
   const kept = [siteRunPath(job, 'outputs', model.output), model.path].filter(Boolean).join('/');
   for (const artifact of inspection.artifacts) {

@@ -8,7 +8,7 @@ import { PlanFile, type TrainingPlan } from '../../domain/training-plan.ts';
 import { openContainer, putIfAbsent, readText, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { sha256 } from '../../services/signing.ts';
-import { connectionTo, type EdgeDependencies } from './dependencies.ts';
+import { breakableConnection, type EdgeDependencies } from './dependencies.ts';
 import { fetchInput } from './fetch-input.ts';
 import { openGrant } from './grants.ts';
 import { jobLimits } from './job-limits.ts';
@@ -65,7 +65,7 @@ async function fetchAll(edge: EdgeDependencies, plan: TrainingPlan, grant: SiteG
     const frozen = planFile.inputs.find(({ name }) => name === planned.name);
     const store = grant.stores[planned.data.store];
     if (!frozen || store === undefined) throw notPlanned(planned.name);
-    const container = openContainer(store, connectionTo(store, edge, STACK_HUB_VERSION));
+    const container = openContainer(store, breakableConnection(store, edge, STACK_HUB_VERSION));
     for (const blob of frozen.blobs) {
       const file = await fetchInput({ edge, job: plan.job, input: planned, blob, container });
       files.push(file.data);
@@ -83,7 +83,7 @@ async function readPlanFile(edge: EdgeDependencies, plan: TrainingPlan, grant: S
 }
 
 const runContainer = (edge: EdgeDependencies, { runs }: SiteGrant) =>
-  openContainer(runs, connectionTo(runs, edge, STACK_HUB_VERSION));
+  openContainer(runs, breakableConnection(runs, edge, STACK_HUB_VERSION));
 
 async function readStaged(marker: string): Promise<StagedInputs | undefined> {
   try {

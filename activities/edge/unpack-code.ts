@@ -10,7 +10,7 @@ import type { CodeGrant } from '../../domain/grant.ts';
 import { ArchiveRefused, unpackArchive } from '../../services/code-archive.ts';
 import { openBlob, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
 import { ServiceError, toServiceError } from '../../services/errors.ts';
-import { connectionTo, type EdgeDependencies } from './dependencies.ts';
+import { breakableConnection, type EdgeDependencies } from './dependencies.ts';
 import { jobFolder } from './output-files.ts';
 
 /**
@@ -43,7 +43,7 @@ export async function unpackCode(
 async function fetchCode(edge: EdgeDependencies, url: string, target: string, code: CodeAsset): Promise<void> {
   const hash = createHash('sha256');
   try {
-    const blob = openBlob(url, connectionTo(url, edge, STACK_HUB_VERSION));
+    const blob = openBlob(url, breakableConnection(url, edge, STACK_HUB_VERSION));
     const response = await blob.download(0, undefined, { maxRetryRequests: 3 });
     if (!response.readableStreamBody) throw new Error('the answer has no body');
     const measured = new Transform({

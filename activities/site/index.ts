@@ -6,6 +6,7 @@ import { closeAttachRule } from './close-attach-rule.ts';
 import { currentStep } from './current-step.ts';
 import { deleteVirtualMachine } from './delete-virtual-machine.ts';
 import type { SiteDependencies, Step } from './dependencies.ts';
+import { discardRun } from './discard-run.ts';
 import { enrolVirtualMachine } from './enrol-virtual-machine.ts';
 import { grantData } from './grant-data.ts';
 import { issueReceipt } from './issue-receipt.ts';
@@ -34,6 +35,7 @@ export function createSiteActivities(dependencies: SiteDependencies): SiteActivi
     grantData: (request) => at((session, step) => grantData(session, step, dependencies, request)),
     acceptDecision: (request) => at((session) => acceptDecision(session, dependencies, request)),
     checkSite: (request) => checkSite(() => openSite(dependencies), dependencies, request),
+    discardRun: (request) => at((session) => discardRun(session, request)),
     issueReceipt: (evidence) => at((session) => issueReceipt(session, dependencies, evidence)),
   };
 }

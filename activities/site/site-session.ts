@@ -3,6 +3,7 @@ import { openAccount, STACK_HUB_VERSION, type BlobAccount } from '../../services
 import { readPem, readSiteFile } from '../../services/site-file.ts';
 import { openStackHub, type StackHub } from '../../services/stack-hub/session.ts';
 import { readStorageKey } from '../../services/stack-hub/storage-key.ts';
+import { currentStep } from './current-step.ts';
 import type { SiteDependencies } from './dependencies.ts';
 
 /** The site as its file says now. Connections are made, and secrets resolved, when they are asked for. */
@@ -31,6 +32,7 @@ export async function openSite(dependencies: SiteDependencies): Promise<SiteSess
         : await readStorageKey(await stackHub(), resourceGroup ?? site.stackHub.resourceGroup, name),
       apiVersion: STACK_HUB_VERSION,
       ca,
+      abortSignal: (dependencies.step ?? currentStep)().signal,
     });
   };
   return { site, digest, ca, stackHub, account };

@@ -32,6 +32,16 @@ export async function registerModelVersion(workspace: Workspace, model: ModelToR
   return compared(model, back);
 }
 
+/** Whether the job has its version, archived or not. */
+export async function hasModelVersion(workspace: Workspace, model: string, job: string): Promise<boolean> {
+  const { client, group, name } = workspace;
+  const there = await workspace.find(`reading the model ${model}`, () =>
+    client.modelContainers.get(group, name, model),
+  );
+  if (!there) return false;
+  return (await listVersions(workspace, model)).some(({ properties }) => properties.tags?.['job'] === job);
+}
+
 /** A model name belongs to one site; a model that nobody has tagged yet becomes this site's. */
 async function ensureContainer(workspace: Workspace, model: ModelToRegister): Promise<ModelContainer> {
   const { client, group, name } = workspace;

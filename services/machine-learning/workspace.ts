@@ -12,6 +12,8 @@ export interface WorkspaceConnection {
   readonly credential: TokenCredential;
   /** PEM of a certificate authority to trust instead of the system's. */
   readonly ca?: string;
+  /** Ends whatever is under way. */
+  readonly abortSignal?: AbortSignal;
 }
 
 /** An Azure Machine Learning workspace through the official ARM client, api-version 2022-10-01. */
@@ -35,6 +37,16 @@ export function openWorkspace(connection: WorkspaceConnection): Workspace {
     retryOptions: { maxRetries: 0 },
     ...(connection.ca === undefined ? {} : { tlsOptions: { ca: connection.ca } }),
   });
+  const { abortSignal } = connection;
+  if (abortSignal) {
+    client.pipeline.addPolicy({
+      name: 'abort',
+      sendRequest: (request, next) => {
+        request.abortSignal ??= abortSignal;
+        return next(request);
+      },
+    });
+  }
   const call = async <T>(doing: string, work: () => Promise<T>): Promise<T> => {
     try {
       return await work();

@@ -204,6 +204,29 @@ describe('the cloud worker against the sandbox', () => {
     );
   });
 
+  it('removes what was released for a version that will not be, and nothing of one that is', async () => {
+    const [made, broken] = [await stagedRegistration('taken-back'), await stagedRegistration('taken-back')];
+    const withdraw = ({ holder }: typeof made) => cloud.activities.discardRelease({ holder, model: 'taken-back' });
+    const blobsOf = async ({ evidence: { plan } }: typeof made) => {
+      const found: string[] = [];
+      for (const container of ['edge-train-staging', 'edge-train-models'])
+        for await (const { name } of cloud.release.container(container).listBlobsFlat())
+          if (name.includes(plan.job)) found.push(name);
+      return found;
+    };
+    await cloud.activities.registerModel(made);
+    await cloud.fault({ route: 'PUT /subscriptions/**/models/*/versions/*', moment: 'before', action: 'drop' });
+    await assert.rejects(cloud.activities.registerModel(broken));
+    const [kept, half] = [await blobsOf(made), await blobsOf(broken)];
+    assert.ok(kept.some((name) => name.endsWith('.receipt.json')) && half.length > kept.length, half.join(' '));
+
+    assert.equal(await withdraw(made), 'registered');
+    assert.equal(await withdraw(broken), 'discarded');
+    assert.equal(await withdraw(broken), 'discarded', 'twice is once');
+    assert.deepEqual([await blobsOf(made), await blobsOf(broken)], [kept, []]);
+    assert.equal((await versionsOf('taken-back')).length, 1);
+  });
+
   it('registers nothing when an artifact is not what was released', async () => {
     const request = await stagedRegistration('tampered');
     const blob = cloud.release

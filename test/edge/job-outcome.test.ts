@@ -25,6 +25,11 @@ const ended = (change: Partial<StartResult>, stop: string | null = null): JobSta
 test('only a zero exit that the helper saw is a success', () => {
   assert.equal(outcome(plan, ended({})).endedAt, 2);
   assert.equal(outcome(plan, ended({ oomKills: null })).endedAt, 2, 'a counter that cannot be read accuses nobody');
+  assert.equal(
+    outcome(plan, ended({ serviceResult: 'timeout' })).endedAt,
+    2,
+    'nor does a daemon that had to be killed',
+  );
 });
 
 test('every other end is a failure with its class, never tried again', () => {
@@ -53,6 +58,12 @@ test('every other end is a failure with its class, never tried again', () => {
       'script',
       'TimedOut',
       /120 s/,
+    ],
+    [
+      ended({ serviceResult: 'timeout', exitStatus: '4', cage: { finished: { exit: 4 } } }),
+      'script',
+      'ScriptFailed',
+      /exit code 4/,
     ],
     [ended({ oomKills: 1 }), 'quota', 'OutOfMemory', /256 MiB/],
     [

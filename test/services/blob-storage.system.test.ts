@@ -145,6 +145,20 @@ describe('faults', () => {
     assert.equal(await readText(site.container('data'), 'lost'), 'kept');
   });
 
+  it('a request that its caller gives up is broken off, and nothing comes of it', async () => {
+    const id = await fixture.fault({ route: 'PUT /sitedata/data/given-up', moment: 'before', action: 'hold' });
+    const caller = new AbortController();
+    const breakable = openAccount({ endpoint, key: account.key, ...stackHub(), abortSignal: caller.signal });
+    const putting = putIfAbsent(breakable.container('data'), 'given-up', 'x');
+    const held = async () =>
+      (await fixture.admin<{ held: string[] }[]>('GET', '/faults')).some((fault) => fault.held.length > 0);
+    while (!(await held())) await new Promise((resolve) => setImmediate(resolve));
+    caller.abort();
+    await assert.rejects(putting);
+    await fixture.admin('DELETE', `/faults/${id}`);
+    assert.equal(await findBlob(site.container('data'), 'given-up'), undefined);
+  });
+
   it('a dead service is a retryable failure that names the place', async () => {
     await fixture.fault({ route: 'PUT /sitedata/data/dead', moment: 'before', action: 'drop', count: 10 });
     await assert.rejects(

@@ -81,6 +81,22 @@ describe('a plan', () => {
     assert.notEqual(sha256((await readText(container, path))!), sha256(forged));
   });
 
+  it('of a cancelled run is removed with all else that the run left, but for its log', async () => {
+    const [cancelled, other] = [await plan(undefined, 'cancelled'), await plan(undefined, 'other')];
+    for (const name of ['job.log', 'receipt.json', 'outputs/model/MLmodel', 'logs/job.log'])
+      await site.put('runs', `runs/${cancelled.job}/${name}`, 'x');
+    const discard = () => site.activities.discardRun({ workflowId: 'train-demo', originalExecutionRunId: 'cancelled' });
+    await discard();
+    await discard();
+    const left: string[] = [];
+    for await (const { name } of site.blobs.container('runs').listBlobsFlat())
+      if (name.includes(cancelled.job) || name.includes(other.job)) left.push(name);
+    assert.deepEqual(
+      left.sort(),
+      [`runs/${cancelled.job}/job.log`, `runs/${other.job}/plan.json`, `runs/${other.job}/plan.sig.json`].sort(),
+    );
+  });
+
   it('sets a folder’s path, literals as Python prints them, and what --input says', async () => {
     const made = await plan((input) => {
       input.job.command =

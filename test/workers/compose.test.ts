@@ -127,7 +127,8 @@ test('the workers take what they are given, and each file is valid', async () =>
 
     const folder = path.join(ROOT, mounted.source);
     const read = readConfig(['--role', role, '--config', folder], NOWHERE);
-    assert.equal(read.temporal.options.address, 'temporal:7233');
+    assert.equal(read.temporal.options.address, '127.0.0.1:7233', 'on the loopback that it shares with the server');
+    assert.equal(worker.network_mode, 'service:temporal');
     assert.equal(read.temporal.namespace, service('temporal-namespace').environment?.['TEMPORAL_NAMESPACE']);
     const file = role === 'cloud' ? read.cloudFile : read.siteFile;
     await (role === 'cloud' ? readCloudFile(file) : readSiteFile(file));

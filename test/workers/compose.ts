@@ -16,7 +16,8 @@ export interface Service {
   readonly ports?: string[];
   readonly depends_on?: Record<string, { condition: string }>;
   readonly healthcheck?: { test: string[] };
-  readonly init?: boolean;
+  readonly network_mode?: string;
+  init?: boolean;
   readonly read_only?: boolean;
   readonly cap_drop?: string[];
   readonly security_opt?: string[];

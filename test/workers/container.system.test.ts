@@ -112,7 +112,7 @@ test('both services of docker-compose.yml poll a real Temporal server, and SIGTE
   const queues = { 'worker-cloud': CLOUD_QUEUE, 'worker-site': SITE_QUEUE };
   for (const name of Object.keys(queues))
     await docker(
-      ...['run', '--detach', ...label, '--name', `${id}-${name}`, '--network', id],
+      ...['run', '--detach', ...label, '--name', `${id}-${name}`],
       ...[...runArguments(service(name), secrets, id), image, ...(service(name).command ?? [])],
     );
   for (const [name, queue] of Object.entries(queues)) {

@@ -73,6 +73,7 @@ const PLANTED = [
 export function runArguments(service: Service, secrets: string, prefix: string): string[] {
   return [
     ...(service.init ? ['--init'] : []),
+    ...(service.network_mode ? ['--network', service.network_mode.replace('service:', `container:${prefix}-`)] : []),
     ...(service.read_only ? ['--read-only'] : []),
     ...(service.cap_drop ?? []).flatMap((name) => ['--cap-drop', name]),
     ...(service.security_opt ?? []).flatMap((option) => ['--security-opt', option.replace(':true', '')]),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure, WorkflowFailedError } from '@temporalio/client';
 import { modelWorkflowId } from '../../domain/resource-names.ts';
 import { TrainModelResult } from '../../domain/train-model-result.ts';
 import { ServiceError } from '../../services/errors.ts';
@@ -85,4 +86,38 @@ test('a run that was terminated while it waited for its version holds nobody up'
   go();
   const second = TrainModelResult.parse(await (await harness.train(request('vm-2', 'left'))).result());
   assert.equal(second.model.version, 2);
+});
+
+test('a run that is cancelled while others wait for the same model gives way, and takes back what it released', async () => {
+  const { world } = harness;
+  world.instead('registerModel', (_, times) => (times === 1 ? Context.current().cancelled : undefined));
+  const first = await harness.train(request('vm-1', 'withdrawn'));
+  await until('the first registers', () => world.count('registerModel') === 1);
+  const second = await harness.train(request('vm-2', 'withdrawn'));
+  await until('the second waits', () => world.count('requestRegistration') === 2);
+  await first.cancel();
+  await assert.rejects(
+    first.result(),
+    (error) => error instanceof WorkflowFailedError && error.cause instanceof CancelledFailure,
+  );
+  assert.equal(TrainModelResult.parse(await second.result()).model.version, 1);
+  assert.deepEqual(
+    world.values('discardRelease').map(({ model, holder }) => [model, holder.workflowId]),
+    [['withdrawn', first.workflowId]],
+  );
+});
+
+test('a version that had been made when its run was cancelled stays, and so does all that it is made of', async () => {
+  const { world } = harness;
+  world.instead('registerModel', () => Context.current().cancelled);
+  world.instead('discardRelease', () => 'registered');
+  const run = await harness.train(request('vm-1', 'late'));
+  await until('it registers', () => world.count('registerModel') === 1 && world.count('finishRun') === 1);
+  await run.cancel();
+  await assert.rejects(run.result());
+  assert.deepEqual(
+    world.values('finishRun').map(({ status }) => status),
+    ['FINISHED'],
+  );
+  assert.equal(world.count('discardRun'), 0);
 });

@@ -221,14 +221,24 @@ test('a grant that is expired whenever it is made ends the run', async () => {
 
 /** Where a run is cancelled: while this step is under way. */
 const cancelledAt: readonly [at: Verb, undo: Verb[], finish: string[], after: string][] = [
-  ['planTraining', [], [], ''],
-  ['provisionVirtualMachine', ['returnVirtualMachine', 'deleteVirtualMachine'], [], 'keep'],
+  ['planTraining', ['discardRun'], [], ''],
+  ['provisionVirtualMachine', ['returnVirtualMachine', 'discardRun'], [], 'keep'],
   ['attachComputeTarget', ['closeAttachRule', 'detachComputeTarget', 'deleteVirtualMachine'], [], 'keep'],
-  ['prepareEnvironment', ['finishRun', 'returnVirtualMachine', 'deleteVirtualMachine'], ['KILLED'], 'delete'],
+  ['prepareEnvironment', ['finishRun', 'returnVirtualMachine', 'discardRun'], ['KILLED'], 'delete'],
   ['stageInputs', ['cleanJob', 'finishRun', 'returnVirtualMachine'], ['KILLED'], 'delete'],
-  ['runTrainingJob', ['keepOutputs', 'cleanJob', 'finishRun', 'returnVirtualMachine'], ['KILLED'], 'delete'],
-  ['releaseArtifacts', ['cleanJob', 'returnVirtualMachine'], ['FINISHED', 'KILLED'], 'delete'],
-  ['registerModel', ['cleanJob', 'returnVirtualMachine'], ['FINISHED', 'KILLED'], 'keep'],
+  ['runTrainingJob', ['cleanJob', 'finishRun', 'returnVirtualMachine', 'discardRun'], ['KILLED'], 'delete'],
+  [
+    'releaseArtifacts',
+    ['withdrawRegistration', 'discardRelease', 'cleanJob', 'returnVirtualMachine', 'discardRun'],
+    ['FINISHED', 'KILLED'],
+    'delete',
+  ],
+  [
+    'registerModel',
+    ['cleanJob', 'returnVirtualMachine', 'withdrawRegistration', 'discardRelease', 'discardRun'],
+    ['FINISHED', 'KILLED'],
+    'keep',
+  ],
   ['buildImage', ['cleanJob', 'returnVirtualMachine'], ['FINISHED'], 'keep'],
 ];
 for (const [at, undo, finish, after] of cancelledAt) {
@@ -256,6 +266,8 @@ for (const [at, undo, finish, after] of cancelledAt) {
       world.values('finishRun').map(({ status }) => status),
       finish,
     );
+    assert.equal(world.count('discardRun'), finish.at(-1) === 'FINISHED' ? 0 : 1, 'what a version is made of stays');
+    assert.equal(world.count('keepOutputs'), ['releaseArtifacts', 'registerModel', 'buildImage'].includes(at) ? 1 : 0);
     if (after) assert.equal(world.values('returnVirtualMachine')[0]?.after, after);
     assert.equal((await status(run)).state, 'cancelled');
   });

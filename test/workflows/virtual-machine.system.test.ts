@@ -113,6 +113,15 @@ test('attach: require fails when Azure ML cannot reach the VM, and the rule is c
   assert.deepEqual(world.verbs('openAttachRule', 'closeAttachRule'), ['openAttachRule', 'closeAttachRule']);
 });
 
+test('a VM that is made anew is attached anew: what Azure ML has of the old one goes first', async () => {
+  const { world } = harness;
+  const machine = fresh();
+  world.instead('findComputeTarget', ({ name }) => ({ state: 'attached', name, resourceId: `/computes/${name}` }));
+  await (await harness.train(request(machine, 'anew'))).result();
+  const order = world.verbs('findComputeTarget', 'detachComputeTarget', 'attachComputeTarget');
+  assert.deepEqual(order, ['findComputeTarget', 'detachComputeTarget', 'attachComputeTarget']);
+});
+
 for (const rest of ['deallocate', 'delete'] as const) {
   test(`after: ${rest} is done when nobody waits, and the workflow ends`, async () => {
     const { world } = harness;

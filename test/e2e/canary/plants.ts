@@ -6,7 +6,8 @@ import { request } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { Client, Connection } from '@temporalio/client';
 import type { auditor } from '../auditor.ts';
-import { until, type Product } from '../product.ts';
+import { until } from '../../support/until.ts';
+import type { Product } from '../product.ts';
 import { disguises } from './disguises.ts';
 import type { Kind } from './exhibit.ts';
 
@@ -62,7 +63,7 @@ async function startWorkflow({ info }: Product, argument: string): Promise<void>
     const options = { workflowId, taskQueue: 'nobody', args: [argument] };
     await (await workflow.start('planted', options)).terminate('planted');
     const listed = async () => (await workflow.count(`WorkflowId = '${workflowId}'`)).count > 0;
-    await until('the server lists the planted workflow', 30, listed);
+    await until('the server lists the planted workflow', listed, 30);
   } finally {
     await connection.close();
   }

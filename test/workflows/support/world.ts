@@ -106,6 +106,7 @@ export class World {
       acceptDecision: async ({ envelope }) => samples.decisionIn(envelope),
       checkSite: async () => ({ checks: [], machines: [] }),
       issueReceipt: async ({ plan }) => samples.receipt(plan.job),
+      discardRun: async () => {},
     });
   }
 
@@ -134,6 +135,9 @@ export class World {
       grantCode: async () => ({ kind: 'code', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
       grantArtifacts: async () => ({ kind: 'artifacts', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
       requestRegistration: (request) => this.reallyRegister(request),
+      withdrawRegistration: async (request) => this.#signalModel(request.model, SIGNAL.withdrawRegistration, request),
+      discardRelease: async ({ model, holder: { job } }) =>
+        this.#versions.get(model)?.includes(job) ? 'registered' : 'discarded',
       registerModel: async ({ evidence: { plan } }) => {
         const { name } = plan.model;
         const jobs = this.#versions.get(name) ?? [];
@@ -185,13 +189,16 @@ export class World {
   }
 
   async reallyRegister(request: RegistrationRequest): Promise<void> {
-    const { name } = request.evidence.plan.model;
+    await this.#signalModel(request.evidence.plan.model.name, SIGNAL.requestRegistration, request);
+  }
+
+  async #signalModel(name: string, signal: string, value: unknown): Promise<void> {
     await this.#client.workflow.signalWithStart(WORKFLOW_TYPE.model, {
       workflowId: modelWorkflowId(name),
       taskQueue: CLOUD_QUEUE,
       args: [{ name }],
-      signal: SIGNAL.requestRegistration,
-      signalArgs: [request],
+      signal,
+      signalArgs: [value],
     });
   }
 
