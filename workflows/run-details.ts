@@ -1,4 +1,5 @@
 import { workflowInfo } from '@temporalio/workflow';
+import { bytesText } from '../domain/amount-text.ts';
 import type { RunStatus, Step } from '../domain/run-status.ts';
 
 /** A run for people in the Temporal UI, as Markdown: what is happening, and what to do. */
@@ -6,7 +7,7 @@ export function runDetails(status: RunStatus): string {
   return [
     `**${heading(status)}**`,
     ...todo(status),
-    ['| | step | where | s | |', '|---|---|---|---:|---|', ...status.steps.map(row)].join('\n'),
+    status.steps.map(line).join('\n'),
     ...(status.approval ? [artifacts(status.approval)] : []),
   ].join('\n\n');
 }
@@ -19,7 +20,7 @@ function heading({ state, model, site, virtualMachine, failure }: RunStatus): st
 
 function todo({ state, failure, approval }: RunStatus): string[] {
   const { workflowId } = workflowInfo();
-  if (failure) return [failure.cause, `**To do:** ${failure.nextStep}`];
+  if (failure) return [failure.cause.replaceAll('\n', '  \n'), `**To do:** ${failure.nextStep}`];
   if (approval)
     return [
       `**To do:** an approver decides with \`edge-train approve ${workflowId} --reason …\` or \`edge-train reject ${workflowId} --reason …\`.`,
@@ -31,20 +32,19 @@ function todo({ state, failure, approval }: RunStatus): string[] {
 }
 
 function artifacts({ release, artifacts }: NonNullable<RunStatus['approval']>): string {
-  const rows = artifacts.map(({ path, bytes, sha256 }) => `| ${cell(path)} | ${bytes} | \`${sha256.slice(0, 16)}\` |`);
-  return [
-    `Would leave the site (release \`${release.slice(0, 16)}\`):\n`,
-    '| file | bytes | sha256 |',
-    '|---|---:|---|',
-    ...rows,
-  ].join('\n');
+  const files = artifacts.map(
+    ({ path, bytes, sha256 }) => `- \`${path}\`, ${bytesText(bytes)}, \`${sha256.slice(0, 16)}\``,
+  );
+  return [`Would leave the site (release \`${release.slice(0, 16)}\`):\n`, ...files].join('\n');
 }
 
 const MARKS: Record<Step['state'], string> = { waiting: '·', running: '▶', done: '✓', failed: '✗', skipped: '–' };
 
-const row = ({ name, where, state, startedAt, endedAt, detail }: Step): string =>
-  `| ${MARKS[state]} | ${name} | ${where} | ${seconds(startedAt, endedAt)} | ${cell(detail ?? '')} |`;
+/** A list, since the UI's column is narrow. */
+function line({ name, where, state, startedAt, endedAt, detail }: Step): string {
+  const place = [where, seconds(startedAt, endedAt)].filter(Boolean).join(', ');
+  return `- ${MARKS[state]} **${name}** (${place})${detail === undefined ? '' : `: ${detail.replace(/\s+/g, ' ')}`}`;
+}
 
-const cell = (text: string): string => text.replace(/[|\r\n]+/g, ' ');
 const seconds = (from?: string, to?: string): string =>
-  from && to ? ((Date.parse(to) - Date.parse(from)) / 1000).toFixed(1) : '';
+  from && to ? `${((Date.parse(to) - Date.parse(from)) / 1000).toFixed(1)} s` : '';

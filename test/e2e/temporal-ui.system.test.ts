@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { RunStatus } from '../../domain/run-status.ts';
+import { auditor } from './auditor.ts';
+import { openBrowser } from './browser.ts';
+import { until } from '../support/until.ts';
+import { EXAMPLE, startProduct, type Product } from './product.ts';
+
+/** Where pictures are kept: `EDGE_TRAIN_PICTURES=docs/pictures` renews those of the README. */
+const pictures = process.env['EDGE_TRAIN_PICTURES'] ?? mkdtempSync(join(tmpdir(), 'edge-train-pictures-'));
+let product: Product;
+let browser: Awaited<ReturnType<typeof openBrowser>>;
+
+before(async () => {
+  mkdirSync(pictures, { recursive: true });
+  product = await startProduct();
+  browser = await openBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await product?.close();
+});
+
+test('a run that is started from the Temporal UI’s form completes, and its page says what happens', async () => {
+  const printed = await product.edgeTrain('run', join(EXAMPLE, 'training.yml'), '--print-input');
+  assert.equal(printed.code, 0, printed.stderr);
+  await startFromForm('train-breast-cancer', printed.stdout);
+
+  await openRun('train-breast-cancer', 'user-metadata');
+  const { page } = browser;
+  await details().getByText('Nothing to do.').waitFor({ timeout: 60_000 });
+  await until('it trains', async () => (await statusOf('train-breast-cancer')).steps.some(isTraining), 180);
+  await page.keyboard.press('r');
+  await details().getByText('48 packages').waitFor({ timeout: 60_000 });
+  await picture('temporal-ui-details.png');
+
+  await until('it has ended', async () => (await statusOf('train-breast-cancer')).state !== 'running', 300);
+  assert.equal((await statusOf('train-breast-cancer')).state, 'succeeded');
+  const audit = auditor(product);
+  assert.equal((await audit.modelVersions('breast-cancer')).length, 1);
+  assert.deepEqual(await audit.imageTags('edge-train/breast-cancer'), ['v1']);
+
+  await openRun('train-breast-cancer', 'timeline');
+  await page.getByText('Build the image and push it').waitFor({ timeout: 30_000 });
+  await picture('temporal-ui-timeline.png');
+  await openRun('train-breast-cancer', 'search-attributes');
+  for (const value of ['demo', 'breast-cancer', 'Completed', 'demo-ds1-v2'])
+    await page.getByText(value, { exact: true }).first().waitFor({ timeout: 30_000 });
+});
+
+test('a wrong form fails the workflow at once, and the page names every fault by its path', async () => {
+  await startFromForm('train-wrong', JSON.stringify({ site: 'NO', colour: 'red', model: { name: 'Ä' } }));
+  await openRun('train-wrong', 'user-metadata');
+  await details().getByText('InvalidInput (input)').waitFor({ timeout: 60_000 });
+  const told = await details().locator('body').innerText();
+  for (const path of ['site: ', 'colour: unknown key', 'model.name: ', 'job: ']) assert.ok(told.includes(path), path);
+  assert.deepEqual(
+    await auditor(product)
+      .runs()
+      .then((runs) => runs.length),
+    1,
+    'only the run before',
+  );
+  await picture('temporal-ui-refused.png');
+});
+
+test('the pages came from the server of the run alone', () => {
+  assert.deepEqual([...browser.hosts], [new URL(product.info.temporal.ui).host]);
+});
+
+/** The UI shows Markdown in a frame of its own: the last is that of the current details. */
+const details = () => browser.page.frameLocator('iframe >> nth=-1');
+
+const isTraining = ({ name, state }: RunStatus['steps'][number]) => name === 'train' && state === 'running';
+
+async function startFromForm(workflowId: string, input: string): Promise<void> {
+  const { page } = browser;
+  const query = new URLSearchParams({ taskQueue: 'edge-train', workflowType: 'trainModel', workflowId });
+  await page.goto(`${product.info.temporal.ui}/namespaces/default/workflows/start-workflow?${query}`);
+  await page.getByRole('textbox', { name: 'Data' }).click();
+  await page.keyboard.insertText(input);
+  const sent = page.waitForResponse(
+    (answer) => answer.request().method() === 'POST' && /workflows\//.test(answer.url()),
+  );
+  await page.getByTestId('start-workflow-button').click();
+  assert.equal((await sent).status(), 200);
+}
+
+async function openRun(workflowId: string, tab: string): Promise<void> {
+  const { runId } = JSON.parse((await product.edgeTrain('status', workflowId, '--json')).stdout) as { runId: string };
+  await browser.page.goto(`${product.info.temporal.ui}/namespaces/default/workflows/${workflowId}/${runId}/${tab}`);
+}
+
+async function statusOf(workflowId: string): Promise<RunStatus> {
+  return JSON.parse((await product.edgeTrain('status', workflowId, '--json')).stdout) as RunStatus;
+}
+
+async function picture(name: string): Promise<void> {
+  await browser.page.screenshot({ path: join(pictures, name) });
+  assert.ok(statSync(join(pictures, name)).size > 10_000, `${name} shows something`);
+}
