@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { failed } from '../command-error.ts';
 import { count } from '../../domain/amount-text.ts';
+import { failed } from '../command-error.ts';
 import { printable } from '../show/text.ts';
 import { PORT } from './serve.ts';
 

@@ -21,17 +21,9 @@ export async function resetSandbox(paths: StatePaths, say: (text: string) => voi
   await endServing(paths);
   if (await stopWorker(paths)) say('stopped the worker');
   if (existsSync(paths.sandbox)) await sandboxProgram(['reset', '--state', paths.sandbox], say);
-  const ours = [paths.sandbox, paths.keys, paths.seed, paths.worker.logs, paths.worker.cache, paths.worker.pid];
-  for (const path of [
-    ...ours,
-    paths.site,
-    paths.cloud,
-    paths.client,
-    paths.temporal,
-    paths.written,
-    paths.lock,
-    paths.docker,
-  ])
+  const { sandbox, keys, seed, worker, site, cloud, client, temporal, written, lock, docker } = paths;
+  const ours = [sandbox, keys, seed, worker.logs, worker.cache, worker.pid];
+  for (const path of [...ours, site, cloud, client, temporal, written, lock, docker])
     rmSync(path, { recursive: true, force: true });
   const drafts = readdirSync(paths.folder).filter((name) => /\.\d+\.new$/.test(name)); // of a command that was killed
   for (const name of drafts) rmSync(join(paths.folder, name));
