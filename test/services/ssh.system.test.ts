@@ -65,6 +65,26 @@ test('a server that offers none of ours is refused for good, and told so', async
   await new Promise<void>((resolve) => server.close(() => resolve()));
 });
 
+test('a server with another key than the stated is refused before anybody logs in', async () => {
+  const { private: hostKey } = ssh2.utils.generateKeyPairSync('ed25519');
+  let asked = 0;
+  const server = new ssh2.Server({ hostKeys: [hostKey], algorithms: SSH_ALGORITHMS }, (client) => {
+    client
+      .on('error', () => {})
+      .on('authentication', (context) => {
+        asked++;
+        context.accept();
+      });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const credential = { password: 'never sent' };
+  const target = { name: 'other', address: '127.0.0.1', port, username: 'nobody', hostKeys: [HOST_KEY], credential };
+  await assert.rejects(openSsh(target), { type: 'HostKeyChanged', class: 'policy', retryable: false });
+  assert.equal(asked, 0);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+});
+
 test('a host that takes the password only as PAM asks for it, lets us in; a command that hangs is cut', async () => {
   const { private: hostKey, public: line } = ssh2.utils.generateKeyPairSync('ed25519');
   const server = new ssh2.Server({ hostKeys: [hostKey], algorithms: SSH_ALGORITHMS }, (client) => {
