@@ -1,101 +1,31 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { WorkflowFailedError } from '@temporalio/client';
+import { CancelledFailure } from '@temporalio/common';
 import type { CompletedJob } from '../../domain/completed-job.ts';
-import type { SealedGrant } from '../../domain/grant.ts';
+import { Failure } from '../../domain/failure.ts';
 import type { Inspection } from '../../domain/release.ts';
 import type { Hello } from '../../domain/virtual-machine.ts';
-import { ensureContainer, readText } from '../../services/blob-storage.ts';
-import { seal } from '../../services/signing.ts';
-import { startTemporal, type TemporalServer } from '../support/temporal.ts';
+import { readText } from '../../services/blob-storage.ts';
+import { startEdge, type Edge } from './edge.ts';
 import { until } from '../support/until.ts';
-import { bootMachine, type TestMachine } from '../vm/vm.ts';
-import type { callEdge } from './call-edge.ts';
 import { environment, planFor } from './plan.ts';
-import { startSite, type TestSite } from './site.ts';
-
-const QUEUE = 'test-callers';
+import { scriptFaults } from './script-faults.ts';
 
 describe('the edge worker on a VM', () => {
-  let temporal: TemporalServer;
-  let site: TestSite;
-  let machine: TestMachine;
-  let client: Client;
-  let worker: { stop(): Promise<void> };
-  let count = 0;
-
-  before(
-    async () => {
-      temporal = await startTemporal();
-      machine = await bootMachine(async (config, gateway) => {
-        site = await startSite(gateway, [temporal.address]);
-        return {
-          ...config,
-          temporal: { address: temporal.address, namespace: temporal.namespace, tls: false },
-          uplink: site.uplink,
-          caBundle: site.ca,
-          siteBlobEndpoints: [site.blobEndpoint],
-        };
-      });
-      await ensureContainer(site.account.container('runs'));
-      client = new Client({ connection: await Connection.connect({ address: temporal.address }) });
-      worker = await startCaller(temporal.address);
-    },
-    { timeout: 300_000 },
-  );
-  after(
-    async () => {
-      await worker?.stop();
-      await client?.connection.close();
-      await machine?.remove();
-      await site?.close();
-      await temporal?.stop();
-    },
-    { timeout: 120_000 },
-  );
-
-  const begin = (...args: Parameters<typeof callEdge>) =>
-    client.workflow.start<typeof callEdge>('callEdge', { taskQueue: QUEUE, workflowId: `call-${++count}`, args });
-  const ask = async <T>(verb: Parameters<typeof callEdge>[1], request?: unknown): Promise<T> =>
-    (await (await begin(machine.config.queue, verb, request)).result()) as T;
-  const siteGrant = async (expires = new Date(Date.now() + 3_600_000)): Promise<SealedGrant> => {
-    const { kty, crv, x, y } = machine.config.privateKey;
-    const runs = site.account.sas({ container: 'runs', permissions: 'racwl' }).url;
-    const jwe = await seal({ kind: 'site', stores: {}, runs, plan: '' }, { kty, crv, x, y });
-    return { kind: 'site', jwe, expires: expires.toISOString() };
-  };
-  const train = async (job: string, command: string, seconds?: number) =>
-    await begin(machine.config.queue, 'runTrainingJob', {
-      plan: planFor(job, command, seconds),
-      environment,
-      grants: [await siteGrant()],
-    });
-  const log = async (job: string): Promise<string> =>
-    (await readText(site.account.container('runs'), `runs/${job}/job.log`)) ?? '';
-  const unitState = async (job: string) =>
-    (await machine.exec(['systemctl', 'show', '-p', 'ActiveState', '--value', `edge-train-job@${job}`])).stdout.trim();
-  const failureOf = async (handle: Awaited<ReturnType<typeof train>>): Promise<ApplicationFailure> => {
-    const error: unknown = await handle.result().then(
-      () => assert.fail('it did not fail'),
-      (reason: unknown) => reason,
-    );
-    assert.ok(error instanceof WorkflowFailedError && error.cause instanceof ActivityFailure, String(error));
-    assert.ok(error.cause.cause instanceof ApplicationFailure, String(error.cause.cause));
-    return error.cause.cause;
-  };
+  let edge: Edge;
+  before(async () => void (edge = await startEdge()), { timeout: 300_000 });
+  after(() => edge?.close(), { timeout: 120_000 });
 
   it('dials out through the uplink alone, and says who it is', async () => {
-    const hello = await ask<Hello>('hello');
-    const { kty, crv, x, y } = machine.config.privateKey;
-    assert.equal(hello.bundle, machine.bundle.digest);
-    assert.equal(hello.bootId, (await machine.sh('cat /run/edge-train/boot-id')).trim());
+    const hello = await edge.ask<Hello>('hello');
+    const { kty, crv, x, y } = edge.machine.config.privateKey;
+    assert.equal(hello.bundle, edge.machine.bundle.digest);
+    assert.equal(hello.bootId, (await edge.machine.sh('cat /run/edge-train/boot-id')).trim());
     assert.ok(Math.abs(Date.parse(hello.clock) - Date.now()) < 60_000);
     assert.deepEqual(hello.publicKey, { kty, crv, x, y });
     assert.ok(!('d' in hello.publicKey));
-    assert.deepEqual([...new Set(site.asked)], [temporal.address]);
+    assert.deepEqual([...new Set(edge.site.asked)], [edge.temporal.address]);
   });
 
   it('trains: log on site, parameters and last metrics from the folder store, outputs inspected, then nothing is left', async () => {
@@ -106,7 +36,7 @@ describe('the edge worker on a VM', () => {
       'printf "1000 0.5 1\\n2000 0.75 2\\n" >$r/metrics/val/accuracy',
       'echo "$TEST $AZUREML_RUN_ID $MLFLOW_TRACKING_URI"; echo model >/job/outputs/model/model.txt',
     ].join('\n');
-    const completed = (await (await train(job, store)).result()) as CompletedJob;
+    const completed = (await (await edge.train(job, store)).result()) as CompletedJob;
     assert.deepEqual(
       { ...completed, startedAt: '', endedAt: '', bootId: '' },
       {
@@ -121,18 +51,18 @@ describe('the edge worker on a VM', () => {
         log: `runs/${job}/job.log`,
       },
     );
-    assert.equal(await log(job), `yes ${job} file:///job/outputs/mlruns\n`);
+    assert.equal(await edge.log(job), `yes ${job} file:///job/outputs/mlruns\n`);
     const plan = planFor(job, store);
-    const inspection = await ask<Inspection>('inspectOutputs', { plan });
+    const inspection = await edge.ask<Inspection>('inspectOutputs', { plan });
     assert.deepEqual(
       inspection.artifacts.map(({ path, bytes }) => ({ path, bytes })),
       [{ path: 'model.txt', bytes: 6 }],
     );
-    await ask('keepOutputs', { plan, grants: [await siteGrant()] });
-    assert.equal(await readText(site.account.container('runs'), `runs/${job}/outputs/model/model.txt`), 'model\n');
-    await ask('cleanJob', job);
-    await ask('cleanJob', job);
-    assert.equal((await machine.exec(['test', '-e', `/var/lib/edge-train/jobs/${job}`])).code, 1);
+    await edge.ask('keepOutputs', { plan, grants: [await edge.siteGrant()] });
+    assert.equal(await readText(edge.site.account.container('runs'), `runs/${job}/outputs/model/model.txt`), 'model\n');
+    await edge.ask('cleanJob', job);
+    await edge.ask('cleanJob', job);
+    assert.equal((await edge.machine.exec(['test', '-e', `/var/lib/edge-train/jobs/${job}`])).code, 1);
   });
 
   it(
@@ -140,69 +70,74 @@ describe('the edge worker on a VM', () => {
     { timeout: 240_000 },
     async () => {
       const job = 'b'.repeat(20);
-      const handle = await train(job, 'for i in $(seq 20); do echo "line $i"; sleep 1; done');
-      const unit = `edge-train-worker@${machine.bundle.digest.slice(0, 12)}`;
-      await until('line 3 on site', async () => (await log(job)).includes('line 3\n'), 120);
-      await machine.sh(`systemctl kill -s KILL ${unit}`);
-      await until('line 8 on site', async () => (await log(job)).includes('line 8\n'), 120);
-      await machine.sh(`systemctl restart ${unit}`);
+      const handle = await edge.train(job, 'for i in $(seq 20); do echo "line $i"; sleep 1; done');
+      const unit = `edge-train-worker@${edge.machine.bundle.digest.slice(0, 12)}`;
+      await until('line 3 on site', async () => (await edge.log(job)).includes('line 3\n'));
+      await edge.machine.sh(`systemctl kill -s KILL ${unit}`);
+      await until('line 8 on site', async () => (await edge.log(job)).includes('line 8\n'));
+      await edge.machine.sh(`systemctl restart ${unit}`);
       const completed = (await handle.result()) as CompletedJob;
       assert.equal(completed.starts, 1);
-      assert.equal(await log(job), Array.from({ length: 20 }, (_, i) => `line ${i + 1}\n`).join(''));
+      assert.equal(await edge.log(job), Array.from({ length: 20 }, (_, i) => `line ${i + 1}\n`).join(''));
     },
   );
 
   it('stops the script when the run is cancelled, and keeps what it said', async () => {
     const job = 'c'.repeat(20);
-    const handle = await train(job, 'echo begun; sleep 600');
-    await until('the first line on site', async () => (await log(job)) === 'begun\n', 120);
+    const handle = await edge.train(job, 'echo begun; sleep 600');
+    await until('the first line on site', async () => (await edge.log(job)) === 'begun\n');
     await handle.cancel();
     await assert.rejects(
       handle.result(),
       (error) => error instanceof WorkflowFailedError && error.cause instanceof CancelledFailure,
     );
-    assert.ok(['inactive', 'failed'].includes(await unitState(job)));
+    assert.ok(['inactive', 'failed'].includes(await edge.unitState(job)));
   });
 
   it('says whose turn it is when a script fails, and nothing of what it printed', async () => {
-    const failed = await failureOf(await train('d'.repeat(20), 'echo SECRET-ROW >&2; exit 3'));
+    const failed = await edge.failureOf(await edge.train('d'.repeat(20), 'echo SECRET-ROW >&2; exit 3'));
     assert.deepEqual([failed.type, failed.nonRetryable], ['ScriptFailed', true]);
     assert.match(failed.message, /exit code 3/);
     assert.doesNotMatch(JSON.stringify(failed), /SECRET-ROW/);
-    assert.equal(await log('d'.repeat(20)), 'SECRET-ROW\n');
+    assert.equal(await edge.log('d'.repeat(20)), 'SECRET-ROW\n');
 
-    const late = await failureOf(await train('e'.repeat(20), 'sleep 600', 1));
+    const late = await edge.failureOf(await edge.train('e'.repeat(20), 'sleep 600', 1));
     assert.equal(late.type, 'TimedOut');
-    const large = await failureOf(await train('f'.repeat(20), 'python3 -c "x = bytearray(600 << 20)"'));
+    const large = await edge.failureOf(await edge.train('f'.repeat(20), 'python3 -c "x = bytearray(600 << 20)"'));
     assert.equal(large.type, 'OutOfMemory');
-    const greedy = await failureOf(await train('1'.repeat(20), 'true', 999_999));
+    const greedy = await edge.failureOf(await edge.train('1'.repeat(20), 'true', 999_999));
     assert.deepEqual([greedy.type, greedy.nonRetryable], ['PolicyRefused', true]);
   });
 
   it('refuses a grant that has run out, so that the workflow grants anew', async () => {
-    const handle = await begin(machine.config.queue, 'runTrainingJob', {
+    const handle = await edge.begin('runTrainingJob', {
       plan: planFor('2'.repeat(20), 'true'),
       environment,
-      grants: [await siteGrant(new Date(Date.now() - 1000))],
+      grants: [await edge.siteGrant(new Date(Date.now() - 1000))],
     });
-    assert.equal((await failureOf(handle)).type, 'GrantExpired');
+    assert.equal((await edge.failureOf(handle)).type, 'GrantExpired');
   });
-});
 
-/** A worker for `callEdge`, as the cloud's is for `trainModel`. */
-async function startCaller(address: string): Promise<{ stop(): Promise<void> }> {
-  const connection = await NativeConnection.connect({ address });
-  const worker = await Worker.create({
-    connection,
-    taskQueue: QUEUE,
-    workflowsPath: join(import.meta.dirname, 'call-edge.ts'),
+  it('a VM that reboots under it starts it again, at most 3 times in all', { timeout: 400_000 }, async () => {
+    const job = '3'.repeat(20);
+    const handle = await edge.train(
+      job,
+      'echo "start $(cat checkpoint 2>/dev/null)"; echo x >>checkpoint; sync; sleep 600',
+      3000,
+    );
+    for (let starts = 1; starts <= 3; starts++) {
+      const begun = async () => (await edge.log(job)).match(/^start/gm)?.length === starts;
+      await until(`start ${starts} on site`, begun);
+      await edge.machine.stop();
+      await edge.machine.start();
+    }
+    const failed = await edge.failureOf(handle);
+    const { class: failureClass, cause, nextStep } = Failure.parse(failed.details?.[0]);
+    assert.deepEqual([failureClass, failed.type, failed.nonRetryable], ['host', 'JobInterrupted', true]);
+    assert.match(cause, /3 times/);
+    assert.match(nextStep, /why the VM restarts/);
+    assert.match(await edge.log(job), /^start \nstart x\nstart x\nx\n$/, 'what it wrote is there at the next start');
   });
-  const running = worker.run();
-  return {
-    async stop() {
-      worker.shutdown();
-      await running;
-      await connection.close();
-    },
-  };
-}
+
+  scriptFaults(() => edge);
+});
