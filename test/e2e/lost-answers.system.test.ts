@@ -22,14 +22,15 @@ before(async () => {
 after(async () => product.close());
 
 test('the first run of a site completes although every change is made and its answer lost', async () => {
-  using job = slowJob({ folder: 'slow-job', model: MODEL, virtualMachine: 'lost', seconds: 3 });
+  using job = slowJob({ folder: 'lean-job', model: MODEL, virtualMachine: 'lost', seconds: 3 });
   const earlier = (await audit.requests()).length;
   const faults = faultsOf(product);
   const lost = { moment: 'after', action: 'drop' } as const;
   // Its two later states have the target of the first.
   await faults.order({ ...lost, route: 'PUT /**/networkInterfaces/*', front: 'stack-hub', count: 2 });
-  for (const method of ['PUT', 'POST', 'PATCH', 'DELETE'])
-    await faults.order({ ...lost, route: `${method} /**`, each: true });
+  for (const method of ['PUT', 'POST', 'DELETE']) await faults.order({ ...lost, route: `${method} /**`, each: true });
+  // Once: docker-registry gives up an upload whose answer was lost, and each that begins anew has another target.
+  await faults.order({ ...lost, route: 'PATCH /**' });
   result = await product.train(job.file);
   await faults.clear();
 
@@ -38,7 +39,7 @@ test('the first run of a site completes although every change is made and its an
 });
 
 test('no change of the run had its first answer: none is left out, at any front', () => {
-  const targets = Map.groupBy(changes, ({ front, method, path }) => `${front} ${method} ${path.replace(OWN_ID, '')}`);
+  const targets = Map.groupBy(changes, ({ front, method, path }) => `${front} ${method} ${path.replace(OWN_ID, '…')}`);
   const spared = [...targets].filter(([, sent]) => sent.some(isDone) && !sent.some(isLost)).map(([target]) => target);
   assert.deepEqual(spared, []);
   assert.deepEqual([...new Set(changes.filter(isLost).map(({ front }) => front))].sort(), FRONTS);
@@ -58,6 +59,11 @@ test('nothing is there twice', async () => {
     runs.map(({ info }) => info),
     [{ ...runs[0]?.info, run_id: result.run.runId, status: 'FINISHED' }],
   );
+  const { params, metrics } = runs[0]?.data ?? {};
+  assert.deepEqual(
+    [params, metrics?.map(({ key, value }) => [key, value])],
+    [[{ key: 'seconds', value: '3' }], [['written', 3]]],
+  );
   assert.deepEqual(
     (await audit.modelVersions(MODEL)).map(({ name }) => name),
     ['1'],
@@ -75,8 +81,8 @@ test('each artifact is one blob, and what was sent is gone from where it was sen
   assert.equal((await names(release.container('edge-train-code'))).length, 1);
 });
 
-/** A token request's. */
-const OWN_ID = /\bclient-request-id=[^&]*/;
+/** What names the single request: a token's request, or an upload to the registry. */
+const OWN_ID = /(?<=client-request-id=)[^&]*|(?<=\/blobs\/uploads\/)[^/?]+\?.*/;
 const isDone = ({ status }: Recorded): boolean => status !== undefined && status < 300;
 const isLost = ({ status }: Recorded): boolean => status === undefined;
 

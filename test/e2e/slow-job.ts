@@ -14,7 +14,7 @@ export interface SlowJobOptions {
   readonly model: string;
   readonly virtualMachine: string;
   readonly seconds: number;
-  /** `slow-job` learns and logs with scikit-learn and MLflow, `lean-job` needs no package. */
+  /** `slow-job` learns with scikit-learn; `lean-job` needs MLflow's client only, and is ready soon. */
   readonly folder: 'slow-job' | 'lean-job';
   /** A blob of the hospital's; default: the example's table. */
   readonly data?: string;
