@@ -59,7 +59,7 @@ function ofLiteral(source: ts.SourceFile, node: ts.ObjectLiteralExpression): Mad
   const type = member('type');
   if (!type || !member('nextStep')) return [];
   if (!ts.isPropertyAssignment(type)) return passedOn(source, node);
-  if (type.initializer.getText(source) === 'this.type') return [];
+  if (/^\w+\.type$/.test(type.initializer.getText(source))) return []; // handed on from a literal that is read itself
   const types = literals(type.initializer);
   if (types.length === 0)
     throw new Error(`${source.fileName}: a failure’s type cannot be read: ${node.getText(source)}`);
