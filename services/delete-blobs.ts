@@ -12,7 +12,10 @@ export async function deleteBlobs(container: ContainerClient, paths: readonly st
   }
 }
 
-/** Deletes every blob below a prefix but those that are named; a container that is not there has none. @throws ServiceError */
+/**
+ * Deletes every blob below a prefix but those that are named; a container that is not there has none. What an upload that
+ * was broken off has sent goes too: the service would keep it for a week. @throws ServiceError
+ */
 export async function deleteBlobsBelow(
   container: ContainerClient,
   prefix: string,
@@ -20,10 +23,19 @@ export async function deleteBlobsBelow(
 ): Promise<void> {
   const found: string[] = [];
   try {
-    for await (const { name } of container.listBlobsFlat({ prefix })) if (!keep.includes(name)) found.push(name);
+    for await (const { name } of container.listBlobsFlat({ prefix, includeUncommitedBlobs: true }))
+      if (!keep.includes(name)) found.push(name);
+    for (const name of found) await deleteWhole(container, name);
   } catch (error) {
     if ((error as { statusCode?: unknown }).statusCode === 404) return;
-    throw toServiceError(error, `listing ${container.url.split('?', 1)[0]}/${prefix}`);
+    throw toServiceError(error, `deleting below ${container.url.split('?', 1)[0]}/${prefix}`);
   }
-  await deleteBlobs(container, found);
+}
+
+/** Blocks without a blob cannot be deleted: an empty blob, made of none of them, discards them and can. */
+async function deleteWhole(container: ContainerClient, name: string): Promise<void> {
+  const blob = container.getBlockBlobClient(name);
+  if ((await blob.deleteIfExists()).succeeded) return;
+  await blob.commitBlockList([]);
+  await blob.deleteIfExists();
 }

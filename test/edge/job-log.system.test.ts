@@ -1,34 +1,38 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { JobLog } from '../../activities/edge/job-log.ts';
-import { readText } from '../../services/blob-storage.ts';
-import { startSite, type TestSite } from './site.ts';
+import { ensureContainer, openAccount, readText, type BlobContainer } from '../../services/blob-storage.ts';
+import { secret } from '../sandbox/fixture.ts';
+import { startAzurite, type Upstream } from '../sandbox/upstream.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'edge-train-log-'));
-const file = join(folder, 'job.log');
-let site: TestSite;
-
+const account = { name: 'sitedata', key: secret() };
+let azurite: Upstream;
+let runs: BlobContainer;
+let folder: string;
 before(async () => {
-  site = await startSite('127.0.0.1', []);
-  await site.account.container('runs').create();
+  azurite = await startAzurite([account]);
+  runs = openAccount({ endpoint: `${azurite.url}/${account.name}`, key: account.key }).container('runs');
+  await ensureContainer(runs);
+  folder = await mkdtemp(join(tmpdir(), 'edge-train-log-'));
 });
 after(async () => {
-  rmSync(folder, { recursive: true });
-  await site?.close();
+  await azurite[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
 });
 
-test('what stands on site already, by an answer that was lost or by another worker, is neither repeated nor a failure', async () => {
-  const runs = site.account.container('runs');
-  const [one, other] = [new JobLog(file, runs, 'job.log'), new JobLog(file, runs, 'job.log')];
-  appendFileSync(file, 'line 1\n');
-  await one.copyAll();
-  appendFileSync(file, 'line 2\n');
-  await other.copyAll();
-  appendFileSync(file, 'line 3\n');
-  await one.copyAll(); // believes that line 2 is not there yet
-  assert.equal(await readText(runs, 'job.log'), 'line 1\nline 2\nline 3\n');
-  assert.equal(one.bytes, 21);
+test('two attempts at once, as after a line that was cut, copy each line once, and neither fails', async () => {
+  const file = join(folder, 'job.log');
+  const [lost, next] = [new JobLog(file, runs, 'job.log'), new JobLog(file, runs, 'job.log')];
+  await appendFile(file, 'first\n');
+  await lost.copyAll();
+  await appendFile(file, 'second\n');
+  await next.copyAll();
+  await appendFile(file, 'third\n');
+  await lost.copyAll();
+  await appendFile(file, 'fourth\n');
+  await Promise.all([lost.copyAll(), next.copyAll()]);
+  assert.equal(await readText(runs, 'job.log'), await readFile(file, 'utf8'));
 });
