@@ -35,20 +35,14 @@ export class JobLog {
     this.lastCopy = Date.now();
   }
 
-  /**
-   * Where another attempt of the step copies too (its worker was cut off, not killed), or an answer was lost, the blob is
-   * longer than was thought: then it is asked again. @throws ServiceError, `GrantExpired` where the SAS has run out
-   */
+  /** @throws ServiceError, `GrantExpired` where the SAS has run out */
   async copyAll(): Promise<void> {
-    for (let overtaken = 0; ; overtaken++) {
-      try {
-        this.copied ??= await this.length();
-        return await this.append();
-      } catch (error) {
-        this.copied = undefined;
-        if (isOvertaken(error) && overtaken < 10) continue;
-        throw toServiceError(error, 'copying the job’s log to the site’s run container');
-      }
+    try {
+      this.copied ??= await this.length();
+      await this.append();
+    } catch (error) {
+      this.copied = undefined; // another worker may have written: ask again
+      throw toServiceError(error, 'copying the job’s log to the site’s run container');
     }
   }
 
@@ -92,6 +86,3 @@ export class JobLog {
     }
   }
 }
-
-const isOvertaken = (error: unknown): boolean =>
-  (error as { code?: unknown } | null)?.code === 'AppendPositionConditionNotMet';
