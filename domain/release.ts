@@ -64,20 +64,25 @@ export type ReleasePolicy = z.infer<typeof ReleasePolicy>;
 
 export const isPickle = (path: string): boolean => /\.(pkl|pickle|joblib|skops|cloudpickle|pt|pth)$/i.test(path);
 
-/** Every reason why these artifacts may not leave; none means that they may. */
+/** Every reason why these artifacts may not leave; none means that they may. Names, which a script chose, stay on site. */
 export function refusals(policy: ReleasePolicy, artifacts: readonly Artifact[]): string[] {
   const bytes = artifacts.reduce((sum, artifact) => sum + artifact.bytes, 0);
+  const pickles = artifacts.filter(({ path }) => isPickle(path));
   return [
     ...(artifacts.length > policy.maxFiles
       ? [`${artifacts.length} files, and the site allows ${policy.maxFiles}`]
       : []),
     ...(bytes > policy.maxBytes ? [`${bytes} bytes, and the site allows ${policy.maxBytes}`] : []),
-    ...(policy.pickle === 'deny'
-      ? artifacts
-          .filter(({ path }) => isPickle(path))
-          .map(({ path }) => `${path} is a pickle, and the site denies pickles`)
+    ...(policy.pickle === 'deny' && pickles.length > 0
+      ? [
+          `${pickles.length} of ${artifacts.length} files are pickles (${suffixes(pickles)}), and the site denies pickles`,
+        ]
       : []),
   ];
+}
+
+function suffixes(artifacts: readonly Artifact[]): string {
+  return [...new Set(artifacts.map(({ path }) => path.slice(path.lastIndexOf('.')).toLowerCase()))].sort().join(', ');
 }
 
 /** The text whose SHA-256 is the release's digest: `sha256 bytes path` a line, in code-unit order of the path. */

@@ -108,7 +108,12 @@ const EXPIRED_SAS = /not valid in the specified time frame|Signature did not mat
 
 const isKnown = (code: string): boolean => Object.hasOwn(azureCodes, code) || Object.hasOwn(errnoCodes, code);
 
-const text = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const text = (error: unknown): string => (error instanceof Error ? withoutPath(error) : String(error));
+
+/** Node puts the path into what it says of a file: on site a patient's name can be in it, and `doing` says enough. */
+function withoutPath({ message, path }: NodeJS.ErrnoException): string {
+  return path === undefined ? message : (message.split(" '", 1)[0] ?? '');
+}
 
 /** Azure's blob errors have ids and times in the lines below the first. Cut, since a server's text can be any length. */
 function firstLine(message: string): string {

@@ -4,6 +4,7 @@ import { lstat, open, readdir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { DEFAULT_OUTPUT } from '../../domain/training-plan.ts';
+import { ServiceError } from '../../services/errors.ts';
 
 /** A file that a job left. `path` is relative to the folder that was walked, with `/`. */
 export interface OutputFile {
@@ -39,7 +40,7 @@ export function declaredOutputs(plan: TrainingPlan): string[] {
 export async function walk(base: string, relative = ''): Promise<Walk> {
   const stat = await lstat(join(base, relative)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw error;
+    return refuseClosed(error);
   });
   if (!stat) return { files: [], others: 0 };
   if (stat.isFile()) {
@@ -47,7 +48,7 @@ export async function walk(base: string, relative = ''): Promise<Walk> {
     return { files: [{ path, absolute: join(base, relative), bytes: stat.size }], others: 0 };
   }
   if (!stat.isDirectory()) return { files: [], others: 1 };
-  const names = (await readdir(join(base, relative))).sort();
+  const names = (await readdir(join(base, relative)).catch(refuseClosed)).sort();
   const walks: Walk[] = [];
   for (const name of names) walks.push(await walk(base, relative ? `${relative}/${name}` : name));
   return { files: walks.flatMap(({ files }) => files), others: walks.reduce((sum, { others }) => sum + others, 0) };
@@ -55,7 +56,7 @@ export async function walk(base: string, relative = ''): Promise<Walk> {
 
 /** Opens without following a link and without waiting on a pipe. @throws where it is no regular file any more. */
 export async function openRegular(path: string): Promise<FileHandle> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(refuseClosed);
   if ((await file.stat()).isFile()) return file;
   await file.close();
   throw new Error('it is no regular file');
@@ -77,4 +78,16 @@ export async function digestFile(path: string): Promise<{ sha256: string; bytes:
   } finally {
     await file.close();
   }
+}
+
+/** The job's files are its group's to read, unless the script has seen to it that they are not. */
+function refuseClosed(error: NodeJS.ErrnoException): never {
+  if (error.code !== 'EACCES') throw error;
+  throw new ServiceError({
+    class: 'script',
+    type: 'OutputClosed',
+    cause: 'The script left a file or a folder among its outputs that only itself may read.',
+    nextStep: 'Let the script make its outputs readable for its group (chmod g+rX), and start the run again.',
+    retryable: false,
+  });
 }

@@ -106,6 +106,10 @@ test('the canaries were read: they are where data belongs, on site, and the scri
   assert.equal(failed.code, 1, failed.stderr);
   assert.equal(told.failure.class, 'script');
   assert.equal(told.failure.type, 'ScriptFailed');
+  assert.match(
+    told.failure.nextStep,
+    /Could not undo: keep the outputs on site: The script left .* only itself may read/,
+  );
   const onSite = (name: string) => evidence.findings.filter((each) => each.onSite && each.name === name);
   const where = (name: string) => onSite(name).map(({ exhibit }) => exhibit);
   for (const place of [/\/hospital\/cohort\//, /\/outputs\/predictions\/held-out\.csv$/, /\/job\.log$/])

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readFile, rename, rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { invalidInput, redact, ServiceError, toServiceError } from '../../services/errors.ts';
 import { armError } from '../../services/stack-hub/request.ts';
@@ -73,6 +76,22 @@ describe('the table of verdicts', () => {
     assert.equal(withHeader('31536000'), 600_000);
     assert.equal(withHeader('soon'), undefined);
     assert.ok((withHeader(new Date(Date.now() + 60_000).toUTCString()) ?? 0) > 50_000);
+  });
+
+  it('says what became of a file, and not its path: a patient’s name can be in it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'edge-train-of-patient-'));
+    const failures = [
+      readFile(join(folder, 'absent')),
+      mkdir(join(folder, 'x'.repeat(300))),
+      rename(join(folder, 'absent'), join(folder, 'other')),
+    ];
+    for (const failure of failures) {
+      const error: unknown = await failure.catch((thrown: unknown) => thrown);
+      assert.match((error as Error).message, /of-patient/);
+      const { message } = toServiceError(error, 'keeping a file');
+      assert.match(message, /^keeping a file: E[A-Z]+: E[A-Z]+: [a-z ]+, [a-z]+$/);
+    }
+    await rmdir(folder);
   });
 
   it('shows the first line of a service’s words, and not a megabyte', () => {

@@ -142,7 +142,7 @@ describe('a receipt', () => {
     await assert.rejects(site.activities.issueReceipt(pickled), {
       class: 'policy',
       type: 'ReleaseRefused',
-      message: /model\.pkl is a pickle/,
+      message: /pickles \(\.pkl\)/,
     });
     const other = await newPlan('run-pickle');
     await site.configure({ release: { pickle: 'allow' } });

@@ -13,8 +13,9 @@ patient = pd.read_csv(file)["patient_id"][0]
 print(f"{file.name}: {patient}", flush=True)
 print(f"{file.name}: {patient}", file=sys.stderr, flush=True)
 logging.warning("%s: %s", file.name, patient)
-model.mkdir(parents=True, exist_ok=True)
-(model / f"{patient}.txt").write_text(f"{file.name}: {patient}\n")
+(model / patient).mkdir(parents=True)
+(model / patient / f"{patient}.txt").write_text(f"{file.name}: {patient}\n")
+(model / patient).chmod(0o700)  # so that keeping it on site fails too
 with mlflow.start_run(run_name=patient, description=patient, tags={"patient": patient}):
     mlflow.log_param("patient", patient)
     raise ValueError(f"no model for {patient} of {file.name}")
