@@ -4,26 +4,29 @@ import { join } from 'node:path';
 import type { auditor } from './auditor.ts';
 import { ROOT } from './product.ts';
 
-export interface SlowJob extends Disposable {
+const FOLDER = join(ROOT, 'test', 'e2e', 'lean-job');
+
+export interface LeanJob extends Disposable {
   /** Path of its `training.yml`. */
   readonly file: string;
   readonly seconds: number;
 }
 
-export interface SlowJobOptions {
+export interface LeanJobOptions {
   readonly model: string;
   readonly virtualMachine: string;
   readonly seconds: number;
-  /** `slow-job` learns with scikit-learn; `lean-job` needs MLflow's client only, and is ready soon. */
-  readonly folder: 'slow-job' | 'lean-job';
   /** A blob of the hospital's; default: the example's table. */
   readonly data?: string;
 }
 
-/** A copy of a job that writes a line a second, under a model name and on a VM of its own; its code is like no other's. */
-export function slowJob({ folder: name, model, virtualMachine, seconds, data }: SlowJobOptions): SlowJob {
+/**
+ * A copy of the job that writes a line a second and needs MLflow's client only, under a model name and on a VM of its own;
+ * its code is like no other's.
+ */
+export function leanJob({ model, virtualMachine, seconds, data }: LeanJobOptions): LeanJob {
   const folder = mkdtempSync(join(tmpdir(), 'edge-train-job-'));
-  cpSync(join(ROOT, 'test', 'e2e', name), folder, { recursive: true });
+  cpSync(FOLDER, folder, { recursive: true });
   const job = join(folder, 'job.yml');
   const text = readFileSync(job, 'utf8').replace('seconds: 30', `seconds: ${seconds}`);
   writeFileSync(job, data === undefined ? text : text.replace('breast-cancer/wdbc.csv', data));
