@@ -4,10 +4,11 @@ import { Context } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { modelWorkflowId, virtualMachineWorkflowId } from '../../../domain/resource-names.ts';
+import { UPDATE } from '../../../domain/signals.ts';
 import { ServiceError } from '../../../services/errors.ts';
 import { until } from '../../support/until.ts';
-import { startHarness } from './harness.ts';
-import { hostRequest, request } from './samples.ts';
+import { startHarness, status } from './harness.ts';
+import { decision, hostRequest, request } from './samples.ts';
 
 /**
  * `node test/workflows/support/record-histories.ts`: runs the workflows and keeps their histories, which must replay for
@@ -62,5 +63,15 @@ await keep('train-model-on-host', onHost);
 const host = client.workflow.getHandle(virtualMachineWorkflowId('host-straight'));
 await host.result();
 await keep('virtual-machine-host', host);
+
+for (const word of ['approve', 'reject'] as const) {
+  world.reset();
+  world.approval = true;
+  const run = await train(request(`vm-${word}`, word));
+  await until('it waits for approval', async () => (await status(run)).approval !== undefined);
+  await run.executeUpdate(UPDATE.decideRelease, { args: [decision(word)] });
+  await run.result().catch(() => {});
+  await keep(`train-model-${word === 'approve' ? 'approved' : 'rejected'}`, run);
+}
 
 await harness.stop();
