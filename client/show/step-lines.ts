@@ -71,7 +71,6 @@ export function timeOf(step: Step, now: number): string {
   return durationText((step.endedAt === undefined ? now : Date.parse(step.endedAt)) - Date.parse(step.startedAt));
 }
 
-/** Steps that the workflow has not spoken of yet stand there waiting. */
 function inOrder(steps: readonly Step[]): Step[] {
-  return STEPS.map((name) => steps.find((step) => step.name === name) ?? { name, where: '', state: 'waiting' });
+  return STEPS.flatMap((name) => steps.find((step) => step.name === name) ?? []);
 }

@@ -32,12 +32,14 @@ test('a run that is started from the Temporal UI’s form completes, and its pag
   await openRun('train-breast-cancer', 'user-metadata');
   const { page } = browser;
   await details().getByText('Nothing to do.').waitFor({ timeout: 60_000 });
-  await until('it trains', async () => (await statusOf('train-breast-cancer')).steps.some(isTraining), 180);
+  await until('it trains', async () => (await statusOf('train-breast-cancer')).steps.some(hasTrained), 600);
   await page.keyboard.press('r');
-  await details().getByText('48 packages').waitFor({ timeout: 60_000 });
+  await details()
+    .getByText(/Python 3.11, \d+ packages/)
+    .waitFor({ timeout: 60_000 });
   await picture('temporal-ui-details.png');
 
-  await until('it has ended', async () => (await statusOf('train-breast-cancer')).state !== 'running', 300);
+  await until('it has ended', async () => (await statusOf('train-breast-cancer')).state !== 'running', 600);
   assert.equal((await statusOf('train-breast-cancer')).state, 'succeeded');
   const audit = auditor(product);
   assert.equal((await audit.modelVersions('breast-cancer')).length, 1);
@@ -52,7 +54,7 @@ test('a run that is started from the Temporal UI’s form completes, and its pag
 });
 
 test('a wrong form fails the workflow at once, and the page names every fault by its path', async () => {
-  await startFromForm('train-wrong', JSON.stringify({ site: 'NO', colour: 'red', model: { name: 'Ä' } }));
+  await startFromForm('train-wrong', JSON.stringify({ site: 'NO', colour: 'red', model: { name: 'Ä' } }, null, 2));
   await openRun('train-wrong', 'user-metadata');
   await details().getByText('InvalidInput (input)').waitFor({ timeout: 60_000 });
   const told = await details().locator('body').innerText();
@@ -67,6 +69,17 @@ test('a wrong form fails the workflow at once, and the page names every fault by
   await picture('temporal-ui-refused.png');
 });
 
+test('the command shows the run that the form has started', async () => {
+  const { stdout } = await product.edgeTrain('status', 'train-breast-cancer');
+  assert.match(stdout, /train-breast-cancer: succeeded/);
+  assert.match(stdout, /breast-cancer version 1/);
+  const { page } = browser;
+  await page.setContent('<pre style="display:inline-block;padding:1em;background:#1e1e1e;color:#ddd;font-size:13px">');
+  const shown = `$ edge-train status train-breast-cancer\n${stdout}`;
+  await page.locator('pre').evaluate((pre, text) => (pre.textContent = text), shown);
+  await page.locator('pre').screenshot({ path: join(pictures, 'terminal.png') });
+});
+
 test('the pages came from the server of the run alone', () => {
   assert.deepEqual([...browser.hosts], [new URL(product.info.temporal.ui).host]);
 });
@@ -74,8 +87,9 @@ test('the pages came from the server of the run alone', () => {
 /** The UI shows Markdown in a frame of its own: the last is that of the current details. */
 const details = () => browser.page.frameLocator('iframe >> nth=-1');
 
-const isTraining = ({ name, state }: RunStatus['steps'][number]) => name === 'train' && state === 'running';
+const hasTrained = ({ name, state }: RunStatus['steps'][number]) => name === 'train' && state !== 'waiting';
 
+/** `input` is laid out as the form lays it out, or the button moves away under the click. */
 async function startFromForm(workflowId: string, input: string): Promise<void> {
   const { page } = browser;
   const query = new URLSearchParams({ taskQueue: 'edge-train', workflowType: 'trainModel', workflowId });
