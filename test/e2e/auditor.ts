@@ -16,7 +16,7 @@ interface Key {
 }
 
 /** What the services themselves say, asked over the wire: never what the product recorded of its own doings. */
-export function auditor(product: Product) {
+export function auditor(product: Pick<Product, 'folder' | 'info'>) {
   const { info } = product;
   const ca = readFileSync(info.caFile, 'utf8');
   const server = JSON.parse(readFileSync(join(product.folder, 'sandbox', 'server.json'), 'utf8')) as ServerFile;

@@ -55,7 +55,7 @@ export async function docker(info: SandboxInfo, ...args: string[]): Promise<stri
 }
 
 /** The one VM's container. */
-export async function vmContainer({ info, folder }: Product): Promise<string> {
+export async function vmContainer({ info, folder }: Pick<Product, 'info' | 'folder'>): Promise<string> {
   const label = `label=edge-train.state=${join(folder, 'sandbox')}`;
   const names = (await docker(info, 'ps', '--filter', label, '--format', '{{.Names}}')).split('\n').filter(Boolean);
   if (names.length !== 1) throw new Error(`expected one VM, and these run: ${names.join(', ') || 'none'}`);
@@ -76,7 +76,7 @@ function command(args: string[], folder: string): Promise<Ended> {
 }
 
 /** A process of its own waits for the end of a pipe to this one, and then resets: so nothing outlives a killed test. */
-function guard(folder: string): () => Promise<void> {
+export function guard(folder: string): () => Promise<void> {
   const script = 'cat >/dev/null; exec "$0" "$1" sandbox reset --state "$2" >/dev/null 2>&1';
   const child = spawn('sh', ['-c', script, process.execPath, join(ROOT, 'client', 'main.ts'), folder], {
     detached: true,
