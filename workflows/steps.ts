@@ -141,6 +141,8 @@ function stepsOf<A>(table: Table<A>, options: ActivityOptions): A {
       ...options,
       startToCloseTimeout: attempt,
       heartbeatTimeout: HEARTBEAT,
+      // Said, since the SDK (1.24) takes none for TRY_CANCEL, against its own word: a deed would go on beside its undo.
+      cancellationType: 'WAIT_CANCELLATION_COMPLETED',
       retry: RETRY,
       summary,
     });

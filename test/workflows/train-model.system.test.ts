@@ -222,9 +222,9 @@ test('a grant that is expired whenever it is made ends the run', async () => {
 /** Where a run is cancelled: while this step is under way. */
 const cancelledAt: readonly [at: Verb, undo: Verb[], finish: string[], after: string][] = [
   ['planTraining', ['discardRun'], [], ''],
-  ['provisionVirtualMachine', ['returnVirtualMachine', 'discardRun'], [], 'keep'],
+  ['provisionVirtualMachine', ['returnVirtualMachine', 'deleteVirtualMachine'], [], 'keep'],
   ['attachComputeTarget', ['closeAttachRule', 'detachComputeTarget', 'deleteVirtualMachine'], [], 'keep'],
-  ['prepareEnvironment', ['finishRun', 'returnVirtualMachine', 'discardRun'], ['KILLED'], 'delete'],
+  ['prepareEnvironment', ['finishRun', 'returnVirtualMachine', 'deleteVirtualMachine'], ['KILLED'], 'delete'],
   ['stageInputs', ['cleanJob', 'finishRun', 'returnVirtualMachine'], ['KILLED'], 'delete'],
   ['runTrainingJob', ['cleanJob', 'finishRun', 'returnVirtualMachine', 'discardRun'], ['KILLED'], 'delete'],
   [
@@ -272,6 +272,32 @@ for (const [at, undo, finish, after] of cancelledAt) {
     assert.equal((await status(run)).state, 'cancelled');
   });
 }
+
+test('what is under way when a run is cancelled is waited for, before anything is undone', async () => {
+  const { world } = harness;
+  let settle = () => {};
+  const settled = new Promise<void>((resolve) => (settle = resolve));
+  world.instead('runTrainingJob', async () => {
+    await Context.current().cancelled.catch(() => {});
+    await settled;
+    throw new CancelledFailure('stopped');
+  });
+  const run = await harness.train(request(fresh(), 'slow-to-stop'));
+  await until('it trains', () => world.count('runTrainingJob') > 0);
+  await run.cancel();
+  await until('the step is told', async () => {
+    const { raw } = await run.describe();
+    return (raw.pendingActivities ?? []).some(({ state }) => state === CANCEL_REQUESTED);
+  });
+  for (let look = 0; look < 5; look++) await status(run); // each a whole turn of the workflow's worker
+  assert.deepEqual(world.verbs('cleanJob', 'finishRun', 'returnVirtualMachine', 'discardRun'), []);
+  settle();
+  await assert.rejects(run.result());
+  assert.equal(world.verbs('cleanJob', 'finishRun', 'returnVirtualMachine', 'discardRun').length, 4);
+});
+
+/** PendingActivityState: https://github.com/temporalio/api, enums/v1/workflow.proto */
+const CANCEL_REQUESTED = 3;
 
 const isOrdered = (seen: readonly Verb[], wanted: readonly Verb[]) => wanted.every((verb, i) => seen[i] === verb);
 
