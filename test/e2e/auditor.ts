@@ -145,7 +145,6 @@ export function auditor(product: Pick<Product, 'folder' | 'info'>) {
       openAccount({ endpoint: info.release.blobEndpoint, key: server.accounts.release.key, ca }),
     siteBlobs: () => service(info.stackHub.blobEndpoint, server.accounts.site, STACK_HUB_VERSION),
     releaseBlobs: () => service(info.release.blobEndpoint, server.accounts.release),
-    secrets: (): string[] => [server.accounts.site.key, server.accounts.release.key],
     registryUrl: server.dockerRegistry.url,
   };
 

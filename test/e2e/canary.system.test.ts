@@ -42,9 +42,9 @@ const FAULTS = [
   ['registry', 'POST /oauth2/token', { status: 503, code: 'UNAVAILABLE' }],
 ] as const;
 
+const folder = mkdtempSync(join(tmpdir(), 'edge-train-canary-'));
 let product: Product;
 let audit: ReturnType<typeof auditor>;
-let folder: string;
 let trained: TrainModelResult;
 let failed: Ended;
 let plants: readonly Plant[];
@@ -53,7 +53,6 @@ let evidence: Evidence;
 before(async () => {
   product = await startProduct();
   audit = auditor(product);
-  folder = mkdtempSync(join(tmpdir(), 'edge-train-canary-'));
   await uploadCohort();
   await orderFaults();
   const watched = watchCommandLines();
@@ -72,7 +71,7 @@ before(async () => {
   evidence = await examine(exhibits(commandLines), new Needles(await everythingLookedFor()));
 });
 after(async () => {
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true });
   await product.close();
 });
 

@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { docker, vmContainer, type Product } from '../product.ts';
 import type { Needle } from './needles.ts';
@@ -19,12 +19,21 @@ export async function secrets(product: Product): Promise<Needle[]> {
     ...encodedSecret('the key of the release account', accounts.release.key),
     ...text('the Stack Hub client’s secret', read('sandbox', 'secrets', 'stack-hub-client')),
     ...text('the Azure client’s secret', read('sandbox', 'secrets', 'azure-client')),
-    ...encodedSecret('the signature of the user’s SAS', new URLSearchParams(read('keys', 'code-sas')).get('sig') ?? ''),
-    { name: 'the key that signs receipts', bytes: scalarOfPem(read('keys', 'receipt.pem')) },
-    { name: 'the key that Azure ML logs in with', bytes: seedOfOpenSsh(read('keys', 'attach')) },
+    ...readdirSync(join(product.folder, 'keys'))
+      .filter((file) => !file.endsWith('.pub'))
+      .flatMap((file) => keyOfFile(`keys/${file}`, read('keys', file))),
     { name: 'the VM’s own key', bytes: Buffer.from(machine.privateKey.d, 'base64url') },
     { name: 'the VM’s SSH host key', bytes: seedOfOpenSsh(await onMachine('/etc/ssh/ssh_host_ed25519_key')) },
   ];
+}
+
+/** The receipts' key, the one that Azure ML logs in with, the user's SAS: a file of another kind must be taught here. */
+function keyOfFile(name: string, content: string): Needle[] {
+  if (content.startsWith('-----BEGIN OPENSSH')) return [{ name, bytes: seedOfOpenSsh(content) }];
+  if (content.startsWith('-----BEGIN')) return [{ name, bytes: scalarOfPem(content) }];
+  const signature = new URLSearchParams(content).get('sig');
+  if (signature === null) throw new Error(`${name} holds a secret of a kind that is not looked for`);
+  return encodedSecret(name, signature);
 }
 
 interface Key {
