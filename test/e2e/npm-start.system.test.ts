@@ -9,7 +9,7 @@ import type { SandboxInfo } from '../../sandbox/info.ts';
 import type { SandboxState } from '../../sandbox/state.ts';
 import { until } from '../support/until.ts';
 import { auditor } from './auditor.ts';
-import { listeningPorts, npmStart, npmStartOnTerminal, processesOf } from './npm-start.ts';
+import { listeningPorts, npmStart, startOnTerminal, processesOf } from './npm-start.ts';
 import { docker, guard, ROOT, vmContainer } from './product.ts';
 
 const exec = promisify(execFile);
@@ -42,7 +42,7 @@ test('its reader leaves while the sandbox starts: it ends in order, and nothing 
 });
 
 test('its terminal is closed while the sandbox starts: it ends in order, and nothing runs', async (t) => {
-  const start = npmStartOnTerminal(t, folder);
+  const start = startOnTerminal(t, 'npm start', folder);
   await start.says(/docker-registry answers/);
   start.child.kill('SIGKILL');
   await until('all of it is gone', () => ours().length === 0);
@@ -90,13 +90,19 @@ test('Ctrl-C in training: the run is taken over, and everything is stopped', asy
   await nothingRuns();
 });
 
+test('npm, set-up and demo are killed in training', async (t) => {
+  const start = npmStart(t, folder);
+  await start.says(/it runs already; watching it/);
+  await hold('PUT /v2/**breast-cancer/manifests/*', 'before');
+  await until('the script runs', jobRuns, 120);
+  await start.kill();
+});
+
 test('npm, set-up and demo are killed while the image is pushed', async (t) => {
   const start = npmStart(t, folder);
-  await start.says(/server answers/);
-  await hold('PUT /v2/**breast-cancer/manifests/*', 'before');
   await start.says(/it runs already; watching it/);
-  await until('the push stands still', isHeld, 120);
   await start.says(/train in the cage .* exit code 0, .* 2 starts/); // the VM came up again, and trained anew
+  await until('the push stands still', isHeld, 120);
   await start.kill();
 });
 
@@ -111,7 +117,7 @@ test('npm, set-up and demo are killed while they predict', async (t) => {
 });
 
 test('--keep on a terminal keeps everything up, prints lines that work, and ends with Ctrl-C', async (t) => {
-  const start = npmStartOnTerminal(t, folder, '--keep');
+  const start = startOnTerminal(t, 'node setup/main.mjs start', folder, '--keep');
   await start.says(/^ {2}curl .*$/m);
   const screen = stripVTControlCharacters(start.output()).replaceAll('\r', '');
   assert.match(screen, /^Model +breast-cancer version 2 /m);
@@ -123,7 +129,7 @@ test('--keep on a terminal keeps everything up, prints lines that work, and ends
   await imageAnswers(/^ +(docker run .*)$/m.exec(screen)?.[1] ?? '', /^ +curl .* @(\S+) (\S+)$/m.exec(screen) ?? []);
 
   start.child.stdin?.write('\u0003');
-  await start.ended;
+  assert.deepEqual(await start.ended, { code: 0, signal: null });
   assert.match(start.output(), /^Nothing runs any more\./m);
   await nothingRuns();
 });

@@ -22,13 +22,19 @@ export function npmStart(t: TestContext, folder: string, ...args: string[]): Npm
   return watched(t, spawn('npm', ['start', '--', '--state', folder, ...args], { ...asUser(), detached: true }));
 }
 
-/** The same on a terminal of its own (`script` is in every Debian): what is written to `child.stdin` is typed there. */
-export function npmStartOnTerminal(t: TestContext, folder: string, ...args: string[]): NpmStart {
-  const command = `stty cols 100 rows 50; exec npm start -- --state ${folder} ${args.join(' ')}`;
-  return watched(
-    t,
-    spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], { ...asUser(), detached: true }),
-  );
+/**
+ * The same on a terminal of its own (`script` is in every Debian): what is written to `child.stdin` is typed there. Told
+ * to, without npm in between, which ends with 130 after a Ctrl-C whatever its script ended with.
+ */
+export function startOnTerminal(
+  t: TestContext,
+  program: 'npm start' | 'node setup/main.mjs start',
+  folder: string,
+  ...args: string[]
+): NpmStart {
+  const command = `stty cols 100 rows 50; exec ${program} -- --state ${folder} ${args.join(' ')}`;
+  const script = ['--quiet', '--return', '--command', command, '/dev/null'];
+  return watched(t, spawn('script', script, { ...asUser(), detached: true }));
 }
 
 function asUser() {
