@@ -105,7 +105,7 @@ for (const name of programs) {
 
 test('what blob storage has answered is kept, however soon it is killed', async () => {
   const blob = siteService().getContainerClient('patients').getBlockBlobClient('kept.csv');
-  for (let round = 0; round < 5; round += 1) {
+  for (let round = 0; round < 3; round += 1) {
     await blob.upload(`round ${round}`, 7);
     const victim = sandboxProcesses(sandbox.directory).find(({ role }) => role === 'azurite');
     assert.ok(victim);

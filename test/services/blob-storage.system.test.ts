@@ -145,7 +145,7 @@ describe('faults', () => {
     assert.equal(await readText(site.container('data'), 'lost'), 'kept');
   });
 
-  it('a request that its caller gives up is broken off, and nothing comes of it', async () => {
+  it('a request that its caller gives up is broken off, while the service still holds it', async () => {
     const id = await fixture.fault({ route: 'PUT /sitedata/data/given-up', moment: 'before', action: 'hold' });
     const caller = new AbortController();
     const breakable = openAccount({ endpoint, key: account.key, ...stackHub(), abortSignal: caller.signal });
@@ -155,8 +155,9 @@ describe('faults', () => {
     while (!(await held())) await new Promise((resolve) => setImmediate(resolve));
     caller.abort();
     await assert.rejects(putting);
-    await fixture.admin('DELETE', `/faults/${id}`);
+    assert.ok(await held(), 'it ended by its caller’s will, not by an answer');
     assert.equal(await findBlob(site.container('data'), 'given-up'), undefined);
+    await fixture.admin('DELETE', `/faults/${id}`);
   });
 
   it('a dead service is a retryable failure that names the place', async () => {
