@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { stringify } from 'yaml';
+import type { RunStatus } from '../../domain/run-status.ts';
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
+import { publicKeyOf } from '../../services/signing.ts';
 import { until } from '../support/until.ts';
 import { auditor } from './auditor.ts';
 import { docker, EXAMPLE, ROOT, startProduct, vmContainer, type Product } from './product.ts';
@@ -173,14 +176,48 @@ test('killed workers: the run completes with no human act, and no second of trai
   assert.deepEqual(await audit.imageTags('edge-train/killed'), ['v1']);
 });
 
+test('where the site asks for approval, the model leaves when an approver has signed for it, and not before', async () => {
+  const key = readFileSync(join(product.folder, 'keys', 'approval.pem'), 'utf8');
+  const policy = stringify({ approval: { approvers: { demo: publicKeyOf(key) } } }).replace(/^/gm, '  ');
+  const siteFile = join(product.folder, 'site.yml');
+  const before = readFileSync(siteFile, 'utf8');
+  writeFileSync(siteFile, before.replace('\nrelease:\n', `\nrelease:\n${policy.trimEnd()}\n`));
+  try {
+    // A VM of its own: it gets the policy as it is now, and obeys that, whatever a workflow says.
+    const file = variant(training, '  name: breast-cancer', '  name: approved\nvirtualMachine:\n  name: approving');
+    const started = await product.edgeTrain('run', file, '--detach', '--json');
+    const { workflowId } = JSON.parse(started.stdout) as { workflowId: string };
+    const status = async () =>
+      JSON.parse((await product.edgeTrain('status', workflowId, '--json')).stdout) as RunStatus;
+    await until('it waits for approval', async () => (await status()).approval, 600);
+    assert.equal((await audit.modelVersions('approved').catch(() => [])).length, 0);
+    const approved = await product.edgeTrain('approve', workflowId, '--reason', 'no row in it');
+    assert.equal(approved.code, 0, approved.stdout + approved.stderr);
+    const watched = await product.edgeTrain('watch', workflowId, '--json');
+    assert.equal(watched.code, 0, watched.stdout + watched.stderr);
+    const { result } = JSON.parse(watched.stdout) as { result: TrainModelResult };
+    assert.equal(result.model.version, 1);
+    const receipt = JSON.parse(
+      await text(audit.siteAccount().container('edge-train-runs'), `runs/${result.job}/receipt.json`),
+    ) as { payload: string };
+    const statement = JSON.parse(Buffer.from(receipt.payload, 'base64').toString()) as {
+      predicate: { approval?: { by: string; reason: string } };
+    };
+    assert.equal(statement.predicate.approval?.by, 'demo');
+    assert.equal(statement.predicate.approval.reason, 'no row in it');
+  } finally {
+    writeFileSync(siteFile, before);
+  }
+});
+
 /** A copy of a job's folder, in the run's temporary folder, with one thing changed. */
 function variant(jobFile: string, from: string, to: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'edge-train-job-'));
   cpSync(dirname(jobFile), folder, { recursive: true });
-  const job = join(folder, 'job.yml');
-  writeFileSync(job, readFileSync(jobFile, 'utf8').replace(from, to));
+  const file = join(folder, basename(jobFile));
+  writeFileSync(file, readFileSync(jobFile, 'utf8').replace(from, to));
   copies.push(folder);
-  return job;
+  return file;
 }
 
 async function logPath(job: string): Promise<string> {
