@@ -184,8 +184,13 @@ test('where the site asks for approval, the model leaves when an approver has si
   writeFileSync(siteFile, before.replace('\nrelease:\n', `\nrelease:\n${policy.trimEnd()}\n`));
   try {
     // A VM of its own: it gets the policy as it is now, and obeys that, whatever a workflow says.
-    const file = variant(training, '  name: breast-cancer', '  name: approved\nvirtualMachine:\n  name: approving');
+    const file = variant(
+      training,
+      'model:\n  name: breast-cancer',
+      'virtualMachine:\n  name: approving\nmodel:\n  name: approved',
+    );
     const started = await product.edgeTrain('run', file, '--detach', '--json');
+    assert.equal(started.code, 0, started.stdout + started.stderr);
     const { workflowId } = JSON.parse(started.stdout) as { workflowId: string };
     const status = async () =>
       JSON.parse((await product.edgeTrain('status', workflowId, '--json')).stdout) as RunStatus;
