@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import { STEPS, type RunStatus } from '../../domain/run-status.ts';
+import type { RunStatus } from '../../domain/run-status.ts';
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import { openProgress, plainProgress } from '../../client/show/progress.ts';
 import { stepLines } from '../../client/show/step-lines.ts';
@@ -36,16 +36,19 @@ const status: RunStatus = {
 test('a live line for each step in order, none wider than the terminal, nothing that repaints it', () => {
   for (const columns of [40, 80, 200]) {
     const lines = stepLines(status, { now: NOW, columns, frame: 0, colour: false });
-    assert.equal(lines.length, STEPS.length);
+    assert.equal(lines.length, status.steps.length);
     for (const line of lines) {
       assert.ok([...line].length <= columns, `${columns}: ${line}`);
       assert.doesNotMatch(line, /[\p{Cc}\u202e]/u);
     }
   }
-  const [plan = '', lease = '', record = ''] = stepLines(status, { now: NOW, columns: 80, frame: 1, colour: false });
+  const [plan = '', lease = '', train = ''] = stepLines(
+    { ...status, steps: status.steps.toReversed() },
+    { now: NOW, columns: 80, frame: 1, colour: false },
+  );
   assert.match(plan, /^✔ plan the training +site +2\.0 s job abc$/);
   assert.match(lease, /^⠙ provision and lease the VM +site +58 s a\\u001b\[2J\\u202e/);
-  assert.match(record, /^· record the run in Azure ML$/);
+  assert.match(train, /^· train in the cage$/);
 });
 
 test('colour adds escapes and changes no text', () => {
@@ -70,7 +73,7 @@ test('what is said after a live list leaves the list as it is; a terminal withou
     const progress = await openProgress(out as unknown as NodeJS.WriteStream);
     progress.status(status);
     progress.end();
-    assert.match(written, rows > 0 ? /^· build and push the image/m : /^plan the training \(site\) done in 2\.0 s/m);
+    assert.match(written, rows > 0 ? /^· train in the cage/m : /^plan the training \(site\) done in 2\.0 s/m);
     written = '';
     progress.say('Model    heart version 2');
     assert.equal(written, 'Model    heart version 2\n');
