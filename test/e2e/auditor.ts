@@ -127,8 +127,23 @@ export function auditor(product: Product) {
       }),
     releaseAccount: (): BlobAccount =>
       openAccount({ endpoint: info.release.blobEndpoint, key: server.accounts.release.key, ca }),
+    /** Both accounts, with what opens them whole. */
+    storage: {
+      site: { endpoint: info.stackHub.blobEndpoint, key: server.accounts.site.key, ca, apiVersion: '2019-07-07' },
+      release: { endpoint: info.release.blobEndpoint, key: server.accounts.release.key, ca },
+    },
     secrets: (): string[] => [server.accounts.site.key, server.accounts.release.key],
     registryUrl: server.dockerRegistry.url,
+    /** Stack Hub's Resource Manager, as its operator asks it; `path` is below the subscription. */
+    stackHub: async (method: string, path: string) =>
+      call(method, `${stackHub.endpoint}/subscriptions/${stackHub.subscription}${path}`, {
+        bearer: await stackHubToken(),
+      }),
+    /** Below the workspace. */
+    workspace: async (path: string) =>
+      call('GET', `${azure.endpoint}${workspace}${path}`, { bearer: await azureToken() }),
+    acr: async (path: string, scope: string) =>
+      call('GET', `https://${info.registry.loginServer}/acr/v1${path}`, { bearer: await registryToken(scope) }),
   };
 
   function call(
@@ -148,7 +163,7 @@ export function auditor(product: Product) {
         answer.on('data', (chunk: Buffer) => chunks.push(chunk));
         answer.on('end', () => {
           const text = Buffer.concat(chunks).toString();
-          if ((answer.statusCode ?? 500) < 300) resolve(JSON.parse(text));
+          if ((answer.statusCode ?? 500) < 300) resolve(text === '' ? undefined : JSON.parse(text));
           else reject(new Error(`${method} ${url}: ${answer.statusCode} ${text.slice(0, 300)}`));
         });
       });
