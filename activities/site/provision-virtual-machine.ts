@@ -13,6 +13,7 @@ import { ensureResource, getResource, type Resource } from '../../services/stack
 import type { StackHub } from '../../services/stack-hub/session.ts';
 import { machineBody, REQUEST_TAG } from '../../services/stack-hub/virtual-machine.ts';
 import type { Step } from './dependencies.ts';
+import { removeOrphanedDisk } from './orphaned-disk.ts';
 import type { SiteSession } from './site-session.ts';
 
 /**
@@ -31,6 +32,7 @@ export async function provisionVirtualMachine(
   const request = { name: plan.name, size: plan.size.name, image, request: step.request };
 
   await ensureGroup(hub, step.signal);
+  await removeOrphanedDisk(hub, plan.name, step);
   await ensureResource(hub, securityGroup, () => securityGroupBody(hub, plan.name), step);
   await ensureResource(hub, virtualNetwork, () => virtualNetworkBody(hub, plan.name, addressPrefix), step);
   await ensureResource(hub, networkInterface, () => networkInterfaceBody(hub, plan.name, false), step);
