@@ -34,6 +34,12 @@ const sizeAbsent = verdict(
   'Choose another VM size; site.yml lists those that the site allows.',
 );
 const busy = verdict('host', 'Busy', true, 'Another operation on the resource is under way; it is tried again.');
+const nameTaken = verdict(
+  'host',
+  'NameTaken',
+  false,
+  'Something of that name is there already: remove it if nobody needs it, or choose another VM name.',
+);
 const denied = verdict(
   'policy',
   'Denied',
@@ -115,6 +121,7 @@ export const azureCodes: Readonly<Record<string, Verdict>> = {
   DeploymentActiveAndUneditable: busy,
   OperationPreempted: busy,
   Conflict: busy,
+  ConflictingUserInput: nameTaken,
   ResourceGroupBeingDeleted: busy,
   AuthorizationFailed: denied,
   LinkedAuthorizationFailed: denied,

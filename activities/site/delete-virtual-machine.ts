@@ -1,5 +1,4 @@
-import { machineResources } from '../../domain/resource-names.ts';
-import { DISK_VERSION, machineAddress } from '../../services/stack-hub/compute.ts';
+import { diskAddress, machineAddress } from '../../services/stack-hub/compute.ts';
 import { networkAddresses } from '../../services/stack-hub/network.ts';
 import { deleteResource, getResource, isOurs, requireOurs } from '../../services/stack-hub/resource.ts';
 import type { StackHub } from '../../services/stack-hub/session.ts';
@@ -22,11 +21,6 @@ export async function deleteVirtualMachine(session: SiteSession, step: Step, mac
   await deleteResource(hub, virtualNetwork, step);
   await deleteResource(hub, securityGroup, step);
 }
-
-const diskAddress = (machine: string) => ({
-  path: `Microsoft.Compute/disks/${machineResources(machine).osDisk}`,
-  apiVersion: DISK_VERSION,
-});
 
 /** @throws ServiceError `NotOurs` when there is such a VM and it is another's: then nothing at all is removed. */
 async function hasWitness(hub: StackHub, machine: string, step: Step): Promise<boolean> {

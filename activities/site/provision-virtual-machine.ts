@@ -14,6 +14,7 @@ import type { StackHub } from '../../services/stack-hub/session.ts';
 import { loginPassword } from '../../services/stack-hub/login-password.ts';
 import { machineBody, REQUEST_TAG } from '../../services/stack-hub/virtual-machine.ts';
 import type { SiteDependencies, Step } from './dependencies.ts';
+import { removeOrphanedDisk } from './orphaned-disk.ts';
 import type { SiteSession } from './site-session.ts';
 
 /**
@@ -37,6 +38,7 @@ export async function provisionVirtualMachine(
   const request = { name: plan.name, size: plan.size.name, image, request: step.request, password };
 
   await ensureGroup(hub, step.signal);
+  await removeOrphanedDisk(hub, plan.name, step);
   await ensureResource(hub, securityGroup, () => securityGroupBody(hub, plan.name), step);
   await ensureResource(hub, virtualNetwork, () => virtualNetworkBody(hub, plan.name, addressPrefix), step);
   await ensureResource(hub, networkInterface, () => networkInterfaceBody(hub, plan.name, false), step);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { MachineSize } from '../../domain/machine-size.ts';
+import { machineResources } from '../../domain/resource-names.ts';
 import type { PowerState } from '../../domain/virtual-machine.ts';
 import { ServiceError } from '../errors.ts';
 import type { Progress } from './long-running.ts';
@@ -14,6 +15,12 @@ export const DISK_VERSION = '2019-07-01';
 export const machineAddress = (machine: string): Address => ({
   path: `Microsoft.Compute/virtualMachines/${machine}`,
   apiVersion: COMPUTE_VERSION,
+});
+
+/** The implicit OS disk: Stack Hub gives it no tag, and leaves it when its VM is deleted. */
+export const diskAddress = (machine: string): Address => ({
+  path: `Microsoft.Compute/disks/${machineResources(machine).osDisk}`,
+  apiVersion: DISK_VERSION,
 });
 
 const Sizes = z.object({ value: z.array(z.object({ name: z.string(), numberOfCores: z.int(), memoryInMB: z.int() })) });

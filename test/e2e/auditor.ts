@@ -146,6 +146,16 @@ export function auditor(product: Pick<Product, 'folder' | 'info'>) {
     siteBlobs: () => service(info.stackHub.blobEndpoint, server.accounts.site, STACK_HUB_VERSION),
     releaseBlobs: () => service(info.release.blobEndpoint, server.accounts.release),
     registryUrl: server.dockerRegistry.url,
+    /** Stack Hub's Resource Manager, as its operator asks it; `path` is below the subscription. */
+    stackHub: async (method: string, path: string) =>
+      call(method, `${stackHub.endpoint}/subscriptions/${stackHub.subscription}${path}`, {
+        bearer: await stackHubToken(),
+      }),
+    /** Below the workspace. */
+    workspace: async (path: string) =>
+      call('GET', `${azure.endpoint}${workspace}${path}`, { bearer: await azureToken() }),
+    acr: async (path: string, scope: string) =>
+      call('GET', `https://${info.registry.loginServer}/acr/v1${path}`, { bearer: await registryToken(scope) }),
   };
 
   /** A whole account, whatever containers it has. */
@@ -170,7 +180,7 @@ export function auditor(product: Pick<Product, 'folder' | 'info'>) {
         answer.on('data', (chunk: Buffer) => chunks.push(chunk));
         answer.on('end', () => {
           const text = Buffer.concat(chunks).toString();
-          if ((answer.statusCode ?? 500) < 300) resolve(JSON.parse(text));
+          if ((answer.statusCode ?? 500) < 300) resolve(text === '' ? undefined : JSON.parse(text));
           else reject(new Error(`${method} ${url}: ${answer.statusCode} ${text.slice(0, 300)}`));
         });
       });

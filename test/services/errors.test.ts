@@ -30,6 +30,7 @@ describe('the table of verdicts', () => {
     ['403', rest(403, 'AuthorizationFailed'), { class: 'policy', type: 'Denied', retryable: false }],
     ['a wrong client secret', rest(400, 'invalid_client'), { type: 'CredentialRefused' }],
     ['404', rest(404, 'ResourceNotFound'), { type: 'NotFound', retryable: false }],
+    ['409 of a name', rest(409, 'ConflictingUserInput'), { type: 'NameTaken', retryable: false }],
     ['409 of two writers', rest(409, 'AnotherOperationInProgress'), { type: 'Busy', retryable: true }],
     ['412', rest(412, 'ConditionNotMet'), { class: 'data', type: 'Changed', retryable: false }],
     [

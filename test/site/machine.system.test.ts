@@ -26,8 +26,22 @@ const plan = (change: Partial<MachinePlan> = {}): MachinePlan => ({
   ...change,
 });
 
+/** As somebody in the Stack Hub's portal would. */
+async function deletedByHand(path: string, apiVersion: string): Promise<void> {
+  const hub = await operator();
+  const id = `subscriptions/${hub.subscription}/resourceGroups/edge-train/providers/${path}`;
+  await hub.resources.resources.beginDeleteByIdAndWait(id, apiVersion);
+}
+
 /** Names of all that is in the site's resource group. */
 async function resources(): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of (await operator()).resources.resources.listByResourceGroup('edge-train'))
+    names.push(name ?? '');
+  return names.sort();
+}
+
+async function operator() {
   const { subscription, clientId, clientSecret } = site.fixture.config.stackHub;
   const options = {
     endpoint: site.fixture.stackHub,
@@ -39,10 +53,7 @@ async function resources(): Promise<string[]> {
     clientSecret,
     ca: site.fixture.ca,
   };
-  const hub = await openStackHub(options);
-  const names: string[] = [];
-  for await (const { name } of hub.resources.resources.listByResourceGroup('edge-train')) names.push(name ?? '');
-  return names.sort();
+  return openStackHub(options);
 }
 
 const whole = ['demo-ds1-v2', 'demo-ds1-v2-nic', 'demo-ds1-v2-nsg', 'demo-ds1-v2-os', 'demo-ds1-v2-vnet'];
@@ -162,6 +173,31 @@ describe('provisioning', () => {
     await retried(() => site.activities.deleteVirtualMachine('demo-ds1-v2'), lost.length + 1);
     assert.deepEqual(await resources(), []);
     assert.deepEqual(await fired(), [1, 1, 1, 1, 1]);
+  });
+
+  it('makes a VM anew that somebody deleted: the disk that the Stack Hub left goes first', async () => {
+    await site.activities.provisionVirtualMachine(plan());
+    await deletedByHand('Microsoft.Compute/virtualMachines/demo-ds1-v2', '2020-06-01');
+    assert.ok((await resources()).includes('demo-ds1-v2-os'), 'the Stack Hub leaves it');
+    site.step.request = 'request-2';
+    assert.equal((await site.activities.provisionVirtualMachine(plan())).created, true);
+    assert.deepEqual(await resources(), whole);
+  });
+
+  it('leaves a disk alone that nothing shows to be ours, and makes nothing', async () => {
+    await deletedByHand('Microsoft.Compute/virtualMachines/demo-ds1-v2', '2020-06-01');
+    await deletedByHand('Microsoft.Network/networkInterfaces/demo-ds1-v2-nic', '2018-11-01');
+    const left = await resources();
+    await assert.rejects(site.activities.provisionVirtualMachine(plan()), {
+      class: 'policy',
+      type: 'NotOurs',
+      retryable: false,
+      message: /demo-ds1-v2-os is there already without a VM/,
+    });
+    assert.deepEqual(await resources(), left);
+    await deletedByHand('Microsoft.Compute/disks/demo-ds1-v2-os', '2019-07-01');
+    await site.activities.deleteVirtualMachine('demo-ds1-v2');
+    assert.deepEqual(await resources(), []);
   });
 
   it('without quota, without capacity, and without the size says so by Azure’s own code', async () => {
