@@ -14,6 +14,8 @@ import { declaredOutputs, jobFolder, openRegular, outputFolder, walk, type Outpu
 const MAX_NAME = 880;
 /** A tracking store is many small files, and each costs a round trip. */
 const AT_ONCE = 8;
+/** Up to here a file is one request; above, blocks and the list of them. */
+const BLOCK = 4 * 2 ** 20;
 
 /**
  * Copies every declared output, `./outputs` and `./logs` to the site's run container, below `runs/<job>/`: what is not
@@ -46,7 +48,9 @@ async function keep({ path, absolute, bytes }: OutputFile, target: string, conta
   heartbeat({ keeping: target, bytes });
   const file = await openRegular(absolute);
   try {
-    await container.getBlockBlobClient(name).uploadStream(file.createReadStream({ autoClose: false }), 4 * 2 ** 20, 2);
+    const blob = container.getBlockBlobClient(name);
+    if (bytes <= BLOCK) await blob.uploadData(await file.readFile());
+    else await blob.uploadStream(file.createReadStream({ autoClose: false }), BLOCK, 2);
   } catch (error) {
     throw toServiceError(error, `keeping a file of ${target} in the site’s run container`);
   } finally {

@@ -15,6 +15,7 @@ import { openGrant } from './grants.ts';
 import { openRegular, outputFolder } from './output-files.ts';
 import { readPolicy } from './policy.ts';
 
+/** Up to here an artifact is one request; above, blocks and the list of them. */
 const BLOCK = 8 * 2 ** 20;
 /** Each holds one block in memory. */
 const AT_ONCE = 4;
@@ -63,6 +64,13 @@ async function requireApproval(
 async function send(path: string, artifact: Artifact, blob: BlockBlob): Promise<void> {
   const file = await openRegular(path);
   try {
+    if ((await file.stat()).size !== artifact.bytes) throw changed(artifact);
+    if (artifact.bytes <= BLOCK) {
+      const content = await file.readFile();
+      if (sha256(content) !== artifact.sha256) throw changed(artifact);
+      await blob.upload(content, content.length);
+      return;
+    }
     const hash = createHash('sha256');
     const blocks: string[] = [];
     let sent = 0;
@@ -88,7 +96,7 @@ const changed = ({ path }: Artifact) =>
   new ServiceError({
     class: 'policy',
     type: 'ArtifactChanged',
-    cause: `${path} is not what was inspected: its digest has changed. Nothing of it was released.`,
+    cause: `${path} is not what was inspected: its size or digest has changed. Nothing of it was released.`,
     nextStep: 'Start the run again, and find out what on the VM wrote to the job’s folder.',
     retryable: false,
   });
