@@ -1,15 +1,17 @@
 import type { ContainerClient } from '@azure/storage-blob';
+import pMap from 'p-map';
 import { toServiceError } from './errors.ts';
 
 /** Deletes blobs; what is absent is fine. @throws ServiceError */
 export async function deleteBlobs(container: ContainerClient, paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
+  const remove = async (path: string) => {
     try {
       await container.getBlobClient(path).deleteIfExists();
     } catch (error) {
       throw toServiceError(error, `deleting ${container.url.split('?', 1)[0]}/${path}`);
     }
-  }
+  };
+  await pMap(paths, remove, { concurrency: 8 });
 }
 
 /**

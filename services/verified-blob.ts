@@ -1,5 +1,6 @@
 import type { BlockBlobClient } from '@azure/storage-blob';
 import { createHash } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
 import { inChunks } from './container-registry/blobs.ts';
 import { ServiceError, toServiceError } from './errors.ts';
 
@@ -39,6 +40,12 @@ export async function copyVerified(
 ): Promise<void> {
   if (await isThere(to, expected)) return;
   const options = abortSignal ? { abortSignal } : {};
+  const metadata = { sha256: expected.sha256 };
+  if (expected.bytes <= BLOCK) {
+    const content = await buffer(readVerified(from, expected));
+    await told(to, () => to.upload(content, content.length, { metadata, ...options }));
+    return;
+  }
   const blocks: string[] = [];
   for await (const block of inChunks(readVerified(from, expected), BLOCK)) {
     const id = Buffer.from(String(blocks.length).padStart(8, '0')).toString('base64');
@@ -46,7 +53,7 @@ export async function copyVerified(
     blocks.push(id);
     progress();
   }
-  await told(to, () => to.commitBlockList(blocks, { metadata: { sha256: expected.sha256 }, ...options }));
+  await told(to, () => to.commitBlockList(blocks, { metadata, ...options }));
 }
 
 async function isThere(blob: BlockBlobClient, expected: Expected): Promise<boolean> {

@@ -1,4 +1,6 @@
+import pMap from 'p-map';
 import type { ModelVersion, RegistrationRequest } from '../../domain/model-version.ts';
+import type { Artifact } from '../../domain/release.ts';
 import { modelPath, stagingPath } from '../../domain/resource-names.ts';
 import { ensureContainer, putIfAbsent, readText } from '../../services/blob-storage.ts';
 import { deleteBlobs } from '../../services/delete-blobs.ts';
@@ -9,6 +11,9 @@ import { canonicalJson } from '../../services/signing.ts';
 import { copyVerified } from '../../services/verified-blob.ts';
 import type { Cloud } from './cloud.ts';
 import { verifyReceipt } from './verify-receipt.ts';
+
+/** Each holds a block in memory. */
+const AT_ONCE = 4;
 
 type Containers = Awaited<ReturnType<typeof openContainers>>;
 
@@ -40,7 +45,7 @@ async function moveArtifacts(
   { evidence }: RegistrationRequest,
 ): Promise<void> {
   const { plan, release } = evidence;
-  for (const artifact of release.artifacts) {
+  const move = async (artifact: Artifact) => {
     await copyVerified(
       staging.getBlockBlobClient(stagingPath(plan.job, artifact.path)),
       models.getBlockBlobClient(modelPath(plan.model.name, plan.job, artifact.path)),
@@ -48,7 +53,8 @@ async function moveArtifacts(
       step,
     );
     step.progress();
-  }
+  };
+  await pMap(release.artifacts, move, { concurrency: AT_ONCE });
 }
 
 /** Beside the model's folder and not in it: what Azure ML downloads is what the site released. */
