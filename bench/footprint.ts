@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { sandboxProcesses } from '../sandbox/supervisor/processes.ts';
 import { EXAMPLE, ROOT, startProduct } from '../test/e2e/product.ts';
@@ -9,7 +10,7 @@ import { row, spread, timed } from './table.ts';
 const exec = promisify(execFile);
 
 /**
- * What lies idle, and how quick the command is: memory (PSS) of the Temporal server and the worker after a run, and
+ * What lies idle, and how quick the command is: memory (PSS) of the Temporal server and the worker a minute after a run, and
  * `--help` and `status` beside a bare `node -e 0`, in turn. `npm run bench footprint [ROUNDS]`.
  */
 async function main(rounds: number): Promise<void> {
@@ -20,19 +21,20 @@ async function main(rounds: number): Promise<void> {
     };
     const worker = (JSON.parse(readFileSync(join(product.folder, 'worker.json'), 'utf8')) as { pid: number }).pid;
     const server = sandboxProcesses(join(product.folder, 'sandbox')).find(({ role }) => role === 'temporal')?.pid;
+    await pause(60_000); // idle: what the run needed is given back
     const [ofServer, ofWorker] = [megabytes(server ?? 0), megabytes(worker)];
     console.log(`idle, MB: Temporal ${ofServer}, worker of both roles ${ofWorker}, together ${ofServer + ofWorker}`);
 
-    const main = join(ROOT, 'client', 'main.ts');
+    const edgeTrain = join(ROOT, 'bin', 'edge-train');
     const env = { ...process.env, EDGE_TRAIN_CONFIG: product.folder };
-    const node = (...args: string[]) =>
-      timed(() => exec(process.execPath, args, { env })).then(({ seconds }) => seconds);
+    const seconds = (program: string, ...args: string[]) =>
+      timed(() => exec(program, args, { env })).then((done) => done.seconds);
     const seen: { bare: number; help: number; status: number }[] = [];
     for (let round = -1; round < rounds; round += 1) {
       const each = {
-        bare: await node('-e', '0'),
-        help: await node(main, '--help'),
-        status: await node(main, 'status', run.workflowId),
+        bare: await seconds(process.execPath, '-e', '0'),
+        help: await seconds(edgeTrain, '--help'),
+        status: await seconds(edgeTrain, 'status', run.workflowId),
       };
       if (round >= 0) seen.push(each); // the first warms caches
     }

@@ -30,8 +30,10 @@ export async function status(
   const { runId, running } = await findRun(temporal, workflowId, 'The run’s status cannot be read');
   const handle = temporal.client.workflow.getHandle(workflowId, runId);
   const links = { workflowId, ...uiLink(temporalUi, temporal.namespace, workflowId, runId) };
-  const outcome = running ? undefined : await outcomeOf(() => handle.result());
-  const steps = await askStatus(temporal, handle).catch(() => undefined);
+  const [outcome, steps] = await Promise.all([
+    running ? undefined : outcomeOf(() => handle.result()),
+    askStatus(temporal, handle).catch(() => undefined),
+  ]);
   if (options.json)
     printJson<StatusOutput>({ ok: ok(outcome), runId, ...links, state: 'running', ...steps, ...outcome });
   else tell(steps, outcome, links);

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { VERSION } from '../../domain/version.ts';
 import { cut, printable } from '../show/text.ts';
 import type { Done } from './options.ts';
 import { addLocalCommands } from './local.ts';
@@ -17,6 +18,7 @@ output: {"ok": false, "exitCode", "failure": {"class", "type", "cause", "nextSte
 export function program(done: Done, { quiet = false } = {}): Command {
   const edgeTrain = new Command('edge-train')
     .description('Train Azure Machine Learning jobs where the data lives.')
+    .version(VERSION, '-V, --version', 'print the version')
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({

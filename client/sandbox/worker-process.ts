@@ -36,7 +36,8 @@ export function startWorker(paths: StatePaths, configuration: string, caFile: st
   const child = spawn(process.execPath, workerCommand(ROLES, paths.folder), {
     detached: true,
     stdio: ['ignore', log, log],
-    env: { ...withoutTemporal(process.env), NODE_EXTRA_CA_CERTS: caFile },
+    // A fixed threshold makes glibc give back what the start needed.
+    env: { ...withoutTemporal(process.env), NODE_EXTRA_CA_CERTS: caFile, MALLOC_TRIM_THRESHOLD_: '131072' },
   });
   closeSync(log);
   child.on('error', () => undefined); // no pid then, which is told below
