@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { TrainModelInput } from '../../domain/train-model-input.ts';
+import { VERSION } from '../../domain/version.ts';
 import { command, folder, JOB, training } from './command.ts';
 import { told } from './stub/told.ts';
 
@@ -13,6 +14,10 @@ test('what the sandbox prints with --json is as published, also where there is n
   assert.equal(told<{ state: string }>('output-sandbox-status', status).state, 'absent');
   assert.equal(status.exitCode, 1);
   for (const ended of [stopped, reset]) told('output-sandbox-ended', ended);
+});
+
+test('--version prints the version, and nothing else', async () => {
+  assert.deepEqual(await command(['--version']), { exitCode: 0, stdout: `${VERSION}\n`, stderr: '' });
 });
 
 test('--print-input prints the whole input with what was set, and the form that it goes to', async (t) => {
