@@ -17,7 +17,7 @@ export interface MachineNeed {
 }
 
 export type SizeChoice =
-  | { readonly ok: true; readonly size: MachineSize }
+  | { readonly ok: true; readonly size: MachineSize; readonly larger?: string }
   | { readonly ok: false; readonly path: string; readonly rule: string };
 
 /** The system, Python and a data frame of the data: frames take two to four times a CSV's bytes. */
@@ -32,8 +32,8 @@ export function neededMemoryMiB(need: MachineNeed): number {
 export const isGpuSize = (name: string): boolean => /^Standard_N[CVD]/i.test(name);
 
 /**
- * The requested size if it will do, else the smallest offered that does. A size that the site lacks, that is too small
- * or that has a GPU is refused, and the rule names those that would do.
+ * The requested size if it will do, else the smallest offered that does; and the next larger one, for a job that runs out
+ * of memory. A size that the site lacks, that is too small or that has a GPU is refused, and the rule names those that would do.
  */
 export function chooseSize(offered: readonly MachineSize[], need: MachineNeed): SizeChoice {
   const enough = neededMemoryMiB(need);
@@ -44,6 +44,10 @@ export function chooseSize(offered: readonly MachineSize[], need: MachineNeed): 
     fitting.length > 0
       ? `these would do: ${fitting.map((size) => size.name).join(', ')}`
       : 'no size of this site would do';
+  const choose = (size: MachineSize): SizeChoice => {
+    const larger = fitting.find(({ memoryMiB }) => memoryMiB > size.memoryMiB);
+    return { ok: true, size, ...(larger ? { larger: larger.name } : {}) };
+  };
   const refuse = (rule: string): SizeChoice => ({
     ok: false,
     path: 'virtualMachine.size',
@@ -58,8 +62,8 @@ export function chooseSize(offered: readonly MachineSize[], need: MachineNeed): 
     if (!size) return refuse(`this site does not offer ${need.requested}`);
     if (size.memoryMiB < enough)
       return refuse(`${size.name} has ${size.memoryMiB} MiB and the job needs ${enough} MiB`);
-    return { ok: true, size };
+    return choose(size);
   }
   const smallest = fitting[0];
-  return smallest ? { ok: true, size: smallest } : refuse(`the job needs ${enough} MiB of memory`);
+  return smallest ? choose(smallest) : refuse(`the job needs ${enough} MiB of memory`);
 }

@@ -4,7 +4,16 @@ import { DataReference } from './data-reference.ts';
 import { EnvironmentPlan } from './environment.ts';
 import { MachineSize } from './machine-size.ts';
 import { ReleasePolicy } from './release.ts';
-import { Identifier, JobId, ModelName, Repository, Sha256, SiteName, VirtualMachineName } from './resource-names.ts';
+import {
+  Identifier,
+  JobId,
+  ModelName,
+  Repository,
+  Sha256,
+  SiteName,
+  VirtualMachineName,
+  VirtualMachineSizeName,
+} from './resource-names.ts';
 import { ModelTags } from './train-model-input.ts';
 
 /** One blob of an input as it was when the run was planned; the edge fetches exactly this one (If-Match). */
@@ -33,6 +42,8 @@ export const MachinePlan = z.strictObject({
   /** An existing host of the site: adopted as it is, never made, started, stopped or deleted. Absent: a VM of the Stack Hub. */
   host: z.literal(true).optional(),
   size: MachineSize,
+  /** The next size that the site allows and that has more memory: for whoever runs out of it. */
+  larger: VirtualMachineSizeName.optional(),
   after: z.enum(['keep', 'deallocate', 'delete']),
   attach: z.enum(['never', 'try', 'require']),
   /** Deallocated this long after its last lease. */

@@ -18,6 +18,9 @@ const StartResult = z.object({
   exitCode: z.string(),
   exitStatus: z.string(),
   oomKills: z.int().nullable(),
+  /** The most that the job's control group held, in bytes, and how often it was refused a process or thread. */
+  memoryPeak: z.int().nullish(),
+  tasksRefused: z.int().nullish(),
   startedAt: z.number(),
   endedAt: z.number(),
   cage: z.object({

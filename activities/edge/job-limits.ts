@@ -4,7 +4,7 @@ import type { EdgeDependencies } from './dependencies.ts';
 import { readPolicy } from './policy.ts';
 
 /** Enough for a thread pool a core in each of several libraries; far below what would hurt the VM. */
-const TASKS = 1024;
+export const TASKS = 1024;
 
 /** What the plan asks for; the launcher refuses what is above the site's policy. */
 export async function jobLimits(edge: EdgeDependencies, plan: TrainingPlan): Promise<JobLimits> {

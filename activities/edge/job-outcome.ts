@@ -2,6 +2,7 @@ import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { siteRunPath } from '../../domain/resource-names.ts';
 import { ServiceError } from '../../services/errors.ts';
 import type { JobStatus, StartResult } from '../../services/systemd.ts';
+import { TASKS } from './job-limits.ts';
 
 /**
  * The start that succeeded, or the failure that the job's end is. Says how it ended and never what it printed: the log is
@@ -60,8 +61,19 @@ export function outcome(plan: TrainingPlan, status: JobStatus): StartResult {
       failed({
         class: 'quota',
         type: 'OutOfMemory',
-        cause: `The script, or a process of it, was killed because it used more than ${plan.limits.memoryMiB} MiB.`,
-        nextStep: `Choose a larger VM size (virtualMachine.size), or let the script hold less at once. ${log}`,
+        cause: `The script, or a process of it, was killed: out of memory at ${memoryUsed(plan, result)}.`,
+        nextStep: `${largerSize(plan)}, or let the script hold less at once. ${log}`,
+      }),
+    );
+  }
+  const tasks = result.tasksRefused ?? 0;
+  if (tasks > 0 && result.cage.finished?.exit !== 0) {
+    return raise(
+      failed({
+        class: 'script',
+        type: 'TooManyTasks',
+        cause: `The script ended with ${ending(result)} after it was refused a process or thread ${tasks} times: ${TASKS} at once is the limit.`,
+        nextStep: `Let it start fewer (n_jobs, num_workers, OMP_NUM_THREADS). ${log}`,
       }),
     );
   }
@@ -94,6 +106,20 @@ export const jobLogPath = (plan: TrainingPlan): string => siteRunPath(plan.job, 
 function ending({ exitCode, exitStatus, cage }: StartResult): string {
   if (cage.finished?.exit !== undefined) return `exit code ${cage.finished.exit}`;
   return exitCode === 'exited' ? `exit code ${exitStatus}` : `signal ${exitStatus || 'unknown'}`;
+}
+
+/** `3.4 of 3.5 GiB`; the limit alone where the kernel keeps no peak. */
+function memoryUsed({ limits }: TrainingPlan, { memoryPeak }: StartResult): string {
+  const limit = limits.memoryMiB / 1024;
+  const used = memoryPeak ? `${Math.min(memoryPeak / 2 ** 30, limit).toFixed(1)} of ` : '';
+  return `${used}${limit.toFixed(1)} GiB`;
+}
+
+function largerSize({ virtualMachine: { host, larger } }: TrainingPlan): string {
+  if (host) return 'Choose a host or a VM with more memory';
+  return larger
+    ? `Choose the VM size ${larger} (virtualMachine.size)`
+    : 'The site allows no larger VM: ask its operator for one';
 }
 
 function raise(error: ServiceError): never {

@@ -19,9 +19,11 @@ const offered = [
 
 test('the smallest size that will do is chosen', () => {
   const chosen = chooseSize(offered, { dataBytes: 1000, sharedMemoryMiB: 0 });
-  assert.deepEqual(chosen, { ok: true, size: offered[1] });
+  assert.deepEqual(chosen, { ok: true, size: offered[1], larger: 'Standard_DS2_v2' });
   const larger = chooseSize(offered, { dataBytes: 2 ** 30, sharedMemoryMiB: 0 });
-  assert.deepEqual(larger, { ok: true, size: offered[2] });
+  assert.deepEqual(larger, { ok: true, size: offered[2], larger: 'Standard_DS3_v2' });
+  const largest = chooseSize(offered, { requested: 'standard_ds3_v2', dataBytes: 1000, sharedMemoryMiB: 0 });
+  assert.deepEqual(largest, { ok: true, size: offered[0] }, 'a size with a GPU is no larger one');
 });
 
 test('a size that is absent, too small or has a GPU is refused, and those that would do are named', () => {

@@ -128,7 +128,12 @@ const STEPS: readonly [step: string, what: string, gate: Gate][] = [
   [
     'release',
     'while artifacts leave',
-    { route: 'PUT /*/*/staging/**', moment: 'before', front: 'release-blob', skip: 3 },
+    { route: 'PUT /*/*/staging/**', moment: 'before', front: 'release-blob', skip: 1 },
+  ],
+  [
+    'receipt',
+    'while its receipt is signed',
+    { route: 'PUT /*/edge-train-runs/runs/*/receipt.json', moment: 'before', front: 'site-blob' },
   ],
   ['register', 'while it is registered', { route: 'PUT /**/models/*/versions/*', moment: 'before', front: 'azure' }],
 ];

@@ -65,7 +65,13 @@ test('every other end is a failure with its class, never tried again', () => {
       'ScriptFailed',
       /exit code 4/,
     ],
-    [ended({ oomKills: 1 }), 'quota', 'OutOfMemory', /256 MiB/],
+    [ended({ oomKills: 1, memoryPeak: 250 * 2 ** 20 }), 'quota', 'OutOfMemory', /out of memory at 0\.2 of 0\.3 GiB/],
+    [
+      ended({ exitStatus: '1', tasksRefused: 7, cage: { finished: { exit: 1 } } }),
+      'script',
+      'TooManyTasks',
+      /exit code 1 after it was refused a process or thread 7 times: 1024/,
+    ],
     [
       ended({ serviceResult: 'oom-kill', exitCode: 'killed', exitStatus: 'KILL', oomKills: null, cage: {} }),
       'quota',

@@ -58,6 +58,27 @@ const ENDS: Fault[] = [
     ...{ class: 'script', type: 'ScriptFailed', cause: /signal KILL/, nextStep: /not tried again/ },
   },
   {
+    what: 'more memory than it has',
+    command: 'python3 -c "x = bytearray(600 << 20)"',
+    ...{
+      class: 'quota',
+      type: 'OutOfMemory',
+      cause: /out of memory at 0\.\d of 0\.\d GiB/,
+      nextStep: /VM size|larger VM/,
+    },
+  },
+  {
+    what: 'more threads than it may have',
+    command: `python3 -c "import threading, time
+for _ in range(1100): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"`,
+    ...{
+      class: 'script',
+      type: 'TooManyTasks',
+      cause: /refused a process or thread \d+ times/,
+      nextStep: /num_workers/,
+    },
+  },
+  {
     what: 'no ear for TERM when its time is over',
     command: 'trap "" TERM; echo begun; while :; do sleep 1; done',
     seconds: 12,

@@ -34,6 +34,7 @@ export function composePlan(chosen: {
       name: machine.name,
       ...(machine.host ? { host: machine.host } : {}),
       size: machine.size,
+      ...(machine.larger ? { larger: machine.larger } : {}),
       after: input.virtualMachine.after,
       attach: machine.host ? 'never' : site.attach.mode,
       idleSeconds: Math.round(site.virtualMachines.idleMinutes * 60),

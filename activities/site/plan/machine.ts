@@ -17,6 +17,7 @@ export interface MachineChoice {
   /** An existing host. */
   readonly host?: true;
   readonly size: MachineSize;
+  readonly larger?: string;
   /** Set where the VM would have to be made and the site's quota has no room for it. */
   readonly shortage?: ServiceError;
 }
@@ -63,7 +64,8 @@ export async function chooseMachine(
   const name = stated ?? virtualMachineName(site.name, choice.size.name);
   const isThere = existing !== undefined || (await existingSize(session, step, name)) !== undefined;
   const shortage = isThere ? undefined : await quotaShortage(session, step, name, choice.size);
-  return { value: { name, size: choice.size, ...(shortage ? { shortage } : {}) }, issues: [] };
+  const { size, larger } = choice;
+  return { value: { name, size, ...(larger ? { larger } : {}), ...(shortage ? { shortage } : {}) }, issues: [] };
 }
 
 /** What the job may hold: the VM's memory but for what the system needs. */

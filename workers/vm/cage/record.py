@@ -26,6 +26,8 @@ def main():
         "exitCode": os.environ.get("EXIT_CODE", ""),
         "exitStatus": os.environ.get("EXIT_STATUS", ""),
         "oomKills": said.pop("oomKills", None),
+        "memoryPeak": said.pop("memoryPeak", None),
+        "tasksRefused": said.pop("tasksRefused", None),
         "startedAt": started["startedAt"],
         "endedAt": time.time(),
         "cage": said,
