@@ -30,6 +30,12 @@ export const MachineRequest = z.strictObject({
     .enum(['keep', 'deallocate', 'delete'])
     .default('keep')
     .describe('What becomes of the VM after the run. `keep`: the next run uses it; it is deallocated when idle.'),
+  onLoss: z
+    .enum(['restart', 'fail'])
+    .default('restart')
+    .describe(
+      'When somebody deletes the VM under the run. `restart`: it is made anew, and the script goes on from its last checkpoint.',
+    ),
 });
 
 export type MachineRequest = z.infer<typeof MachineRequest>;

@@ -45,6 +45,7 @@ export const MachinePlan = z.strictObject({
   /** The next size that the site allows and that has more memory: for whoever runs out of it. */
   larger: VirtualMachineSizeName.optional(),
   after: z.enum(['keep', 'deallocate', 'delete']),
+  onLoss: z.enum(['restart', 'fail']).default('restart'),
   attach: z.enum(['never', 'try', 'require']),
   /** Deallocated this long after its last lease. */
   idleSeconds: z.int().min(0),
@@ -104,5 +105,7 @@ export const CAGE = {
   outputs: '/job/outputs',
   environment: '/job/env',
 } as const;
+/** `$AZUREML_CHECKPOINT_DIR`, below the outputs; no output's name begins with a dot. */
+export const CHECKPOINTS = '.checkpoints';
 /** `${{outputs.default}}` and files that a script puts into `./outputs`, as Azure ML has it. */
 export const DEFAULT_OUTPUT = 'default';

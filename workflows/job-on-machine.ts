@@ -109,6 +109,12 @@ export class JobOnMachine {
     this.#over = true;
   }
 
+  /** The VM is gone, and with it all that was on it: there is nothing to keep and nothing to remove. */
+  lose(): void {
+    this.#lease.cleaned();
+    this.#over = true;
+  }
+
   /** Best effort on what a failed run leaves; the log went to the site while it was written. A cancelled one keeps no more. */
   async undoTrain(reason: unknown): Promise<void> {
     if (isCancellation(reason) || this.#kept || this.#over || this.#lease.returned || this.#machine.isGone) return;

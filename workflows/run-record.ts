@@ -8,20 +8,20 @@ import { cloudSteps, UNDO_PATIENCE } from './steps.ts';
 /** Azure ML's record of a run. The script's exit code ends it; a run that is cancelled before its model is registered was killed. */
 export class RunRecord {
   readonly #plan: TrainingPlan;
-  readonly #machine: VirtualMachine;
+  #machine: VirtualMachine | undefined;
   #run: RecordedRun | undefined;
   #completed: CompletedJob | undefined;
   #finished = false;
   #registered = false;
 
-  constructor(plan: TrainingPlan, machine: VirtualMachine) {
+  constructor(plan: TrainingPlan) {
     this.#plan = plan;
-    this.#machine = machine;
   }
 
-  async begin(): Promise<RecordedRun> {
-    this.#run = await this.#record(undefined);
-    return this.#run;
+  /** With the VM that it began on; a run that goes on with another is still that run. */
+  async begin(machine: VirtualMachine): Promise<RecordedRun> {
+    this.#machine ??= machine;
+    return (this.#run ??= await this.#record(this.#machine));
   }
 
   /** The script has ended well, whatever becomes of its model. */
@@ -44,8 +44,8 @@ export class RunRecord {
   /** Found by its `job` tag where `begin` was interrupted. */
   async undo(reason: unknown): Promise<void> {
     const killed = isCancellation(reason) && !this.#registered;
-    if (this.#finished && !killed) return;
-    const run = this.#run ?? (await this.#record(UNDO_PATIENCE));
+    if (!this.#machine || (this.#finished && !killed)) return;
+    const run = this.#run ?? (await this.#record(this.#machine, UNDO_PATIENCE));
     const status = killed ? 'KILLED' : this.#completed ? 'FINISHED' : 'FAILED';
     await cloudSteps(UNDO_PATIENCE).finishRun({ run, status, ...this.#results() });
   }
@@ -56,8 +56,8 @@ export class RunRecord {
     return { completed: { parameters, metrics, endedAt } };
   }
 
-  async #record(within: Parameters<typeof cloudSteps>[0]): Promise<RecordedRun> {
-    const { computeTarget, ...machine } = this.#machine;
+  async #record(on: VirtualMachine, within?: Parameters<typeof cloudSteps>[0]): Promise<RecordedRun> {
+    const { computeTarget, ...machine } = on;
     return cloudSteps(within).recordRun({ plan: this.#plan, machine, computeTarget });
   }
 }

@@ -17,6 +17,8 @@ export const UNDO_PATIENCE: Duration = '10 minutes';
 export const SILENCE: Duration = '1 minute';
 /** How often a VM that stopped under a run is started again for it. */
 export const MACHINE_RESTARTS = 3;
+/** How often a run whose VM was deleted goes on with another. */
+export const MACHINE_LOSSES = 2;
 /** How often a step that finds its grants expired at once is granted anew. */
 export const GRANT_RENEWALS = 3;
 /** The same for a VM that is known to be silent and to run. */

@@ -5,8 +5,7 @@ import type { TrainModelResult } from '../domain/train-model-result.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
 import type { VirtualMachine } from '../domain/virtual-machine.ts';
 import type { Compensation } from './compensation.ts';
-import { JobOnMachine } from './job-on-machine.ts';
-import { describeMachine, Lease } from './lease.ts';
+import { Lease } from './lease.ts';
 import { publish, type Published } from './publish.ts';
 import { releaseAtOnce, releaseWhenApproved } from './release.ts';
 import { ReleaseGate } from './release-gate.ts';
@@ -14,6 +13,7 @@ import { RunRecord } from './run-record.ts';
 import type { Progress } from './status.ts';
 import { siteSteps } from './steps.ts';
 import { together } from './together.ts';
+import { trainUntilDone } from './train-until-done.ts';
 import { discardCancelled, withdrawRelease } from './withdrawal.ts';
 
 /** The whole way of the data: a line an arrow, and its undo registered before it. */
@@ -29,28 +29,17 @@ export async function trainOnSite(
   const gate = plan.release.approval ? new ReleaseGate(plan) : undefined;
   const lease = new Lease(plan);
   undo.register('give the VM back', (reason) => lease.giveBackAfter(reason));
-  const machine = await progress.step('lease', () => lease.take(), describeMachine);
-
-  const job = new JobOnMachine(plan, machine, lease, progress);
-  const recorded = (record = new RunRecord(plan, machine));
+  const recorded = (record = new RunRecord(plan));
   undo.register('end the run in Azure ML', (reason) => recorded.undo(reason));
-  const [run, environment] = await together(
-    () =>
-      progress.step(
-        'record',
-        () => recorded.begin(),
-        ({ runId }) => `MLflow run ${runId}`,
-      ),
-    () => job.prepareEnvironment(),
-    () => job.grantData(),
-  );
+  const begin = (machine: VirtualMachine) =>
+    progress.step(
+      'record',
+      () => recorded.begin(machine),
+      ({ runId }) => `MLflow run ${runId}`,
+    );
+  const trained = await trainUntilDone({ plan, lease, progress, undo, record: begin });
 
-  undo.register('remove the job’s folders', () => job.undoStage());
-  const inputs = await job.stageInputs();
-
-  undo.register('keep the outputs on site', (reason) => job.undoTrain(reason));
-  const completed = await job.train(environment);
-
+  const { machine, job, run, environment, inputs, completed } = trained;
   const finish = () => recorded.finish(run, completed);
   const leaving = () =>
     undo.register('take back what was released', () => withdrawRelease(lease.holder, plan.model.name, recorded));
@@ -60,8 +49,8 @@ export async function trainOnSite(
 
   const { name, bundle, computeTarget } = machine;
   const { release, approval } = released;
-  const trained = { plan, machine: { name, bundle }, environment, inputs, completed, release };
-  const evidence = approval ? { ...trained, approval } : trained;
+  const proven = { plan, machine: { name, bundle }, environment, inputs, completed, release };
+  const evidence = approval ? { ...proven, approval } : proven;
   const [published] = await together(
     () => publish({ holder: lease.holder, evidence, run, computeTarget }, recorded, progress),
     () => released.job.giveMachineBack(),

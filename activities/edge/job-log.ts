@@ -1,24 +1,43 @@
-import { open } from 'node:fs/promises';
-import type { BlobContainer } from '../../services/blob-storage.ts';
+import { open, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findBlob, type BlobContainer } from '../../services/blob-storage.ts';
 import { toServiceError } from '../../services/errors.ts';
+import type { JobStatus } from '../../services/systemd.ts';
 
 /** Append Block takes at most 4 MiB, and a blob at most 50,000 of them. */
 const BLOCK = 4 * 2 ** 20;
 const SECOND = 1000;
 
 /**
+ * The log of a job in `folder`. One that begins on this VM goes on where that of a VM that was lost ended; where that was
+ * is written down first, so that every attempt says the same. @throws ServiceError
+ */
+export async function openLog(folder: string, runs: BlobContainer, path: string, standing: JobStatus): Promise<JobLog> {
+  const marker = join(folder, 'spec', 'log.json');
+  const known = await readFile(marker, 'utf8').catch(() => undefined);
+  if (known !== undefined || standing.state !== 'created')
+    return new JobLog(join(folder, 'logs', 'job.log'), runs, path, Number(known ?? 0));
+  const offset = (await findBlob(runs, path))?.bytes ?? 0;
+  await writeFile(`${marker}.new`, String(offset));
+  await rename(`${marker}.new`, marker);
+  return new JobLog(join(folder, 'logs', 'job.log'), runs, path, offset);
+}
+
+/**
  * Copies a job's log to an append blob of the site's run container while it grows. The blob is always a prefix of the
- * file: each block names the position it belongs at, so a worker that was killed, or two at once, repeat nothing.
+ * file, from `offset` on: each block names the position it belongs at, so a worker that was killed, or two at once, repeat nothing.
  */
 export class JobLog {
   private copied: number | undefined;
   private lastCopy = 0;
   private readonly startedAt = Date.now();
   private readonly file: string;
+  private readonly offset: number;
   private readonly blob: ReturnType<BlobContainer['getAppendBlobClient']>;
 
-  constructor(file: string, container: BlobContainer, path: string) {
+  constructor(file: string, container: BlobContainer, path: string, offset = 0) {
     this.file = file;
+    this.offset = offset;
     this.blob = container.getAppendBlobClient(path);
   }
 
@@ -64,8 +83,8 @@ export class JobLog {
     try {
       const block = Buffer.allocUnsafe(BLOCK);
       for (;;) {
-        const at = this.copied ?? 0;
-        const { bytesRead } = await file.read(block, 0, BLOCK, at);
+        const at = this.copied ?? this.offset;
+        const { bytesRead } = await file.read(block, 0, BLOCK, at - this.offset);
         if (bytesRead === 0) return;
         this.copied = await this.appendAt(at, block.subarray(0, bytesRead));
       }

@@ -1,6 +1,6 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CAGE, DEFAULT_OUTPUT, type TrainingPlan } from '../../domain/training-plan.ts';
+import { CAGE, CHECKPOINTS, DEFAULT_OUTPUT, type TrainingPlan } from '../../domain/training-plan.ts';
 
 /** What the in-cage helper reads: the command, its variables, and the folders to make for outputs. */
 export interface JobSpec {
@@ -14,6 +14,7 @@ export function jobSpec(plan: TrainingPlan): JobSpec {
   const ours = {
     AZUREML_RUN_ID: plan.job,
     AZUREML_EXPERIMENT_NAME: plan.run.experiment,
+    AZUREML_CHECKPOINT_DIR: `${CAGE.outputs}/${CHECKPOINTS}`,
     MLFLOW_TRACKING_URI: `file://${CAGE.outputs}/mlruns`,
     MLFLOW_ALLOW_FILE_STORE: 'true',
     MLFLOW_EXPERIMENT_NAME: plan.run.experiment,

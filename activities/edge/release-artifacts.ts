@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { heartbeat } from '@temporalio/activity';
 import pMap from 'p-map';
@@ -6,17 +5,16 @@ import type { SealedGrant } from '../../domain/grant.ts';
 import { canonicalArtifacts, type Artifact, type Inspection, type Release } from '../../domain/release.ts';
 import type { Envelope } from '../../domain/statement.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
-import { openBlob, STACK_HUB_VERSION, type BlockBlob } from '../../services/blob-storage.ts';
+import { openBlob, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
 import { ServiceError, toServiceError } from '../../services/errors.ts';
 import { verifyDecision } from '../../services/release-decision.ts';
 import { sha256 } from '../../services/signing.ts';
 import { breakableConnection, type EdgeDependencies } from './dependencies.ts';
 import { openGrant } from './grants.ts';
-import { openRegular, outputFolder } from './output-files.ts';
+import { outputFolder } from './output-files.ts';
 import { readPolicy } from './policy.ts';
+import { sendFile } from './send-file.ts';
 
-/** Up to here an artifact is one request; above, blocks and the list of them. */
-const BLOCK = 8 * 2 ** 20;
 /** Each holds one block in memory. */
 const AT_ONCE = 4;
 
@@ -36,7 +34,8 @@ export async function releaseArtifacts(
     const url = grant.urls.find(({ path }) => path === artifact.path)?.url;
     if (url === undefined) throw ungranted(artifact);
     try {
-      await send(join(base, artifact.path), artifact, openBlob(url, breakableConnection(url, edge, STACK_HUB_VERSION)));
+      const blob = openBlob(url, breakableConnection(url, edge, STACK_HUB_VERSION));
+      await sendFile(join(base, artifact.path), artifact, blob, (sent) => heartbeat({ path: artifact.path, sent }));
     } catch (error) {
       throw toServiceError(error, `sending ${artifact.path} to the release account`);
     }
@@ -60,46 +59,6 @@ async function requireApproval(
   const { decision, by } = verifyDecision(approval, { policy, site, job: plan.job, artifacts });
   if (decision !== 'approve') throw rejected(by);
 }
-
-async function send(path: string, artifact: Artifact, blob: BlockBlob): Promise<void> {
-  const file = await openRegular(path);
-  try {
-    if ((await file.stat()).size !== artifact.bytes) throw changed(artifact);
-    if (artifact.bytes <= BLOCK) {
-      const content = await file.readFile();
-      if (sha256(content) !== artifact.sha256) throw changed(artifact);
-      await blob.upload(content, content.length);
-      return;
-    }
-    const hash = createHash('sha256');
-    const blocks: string[] = [];
-    let sent = 0;
-    for (;;) {
-      const block = Buffer.alloc(BLOCK);
-      const { bytesRead } = await file.read(block, 0, BLOCK, sent);
-      if (bytesRead === 0) break;
-      hash.update(block.subarray(0, bytesRead));
-      const id = Buffer.from(String(blocks.length).padStart(8, '0')).toString('base64');
-      await blob.stageBlock(id, block.subarray(0, bytesRead), bytesRead);
-      blocks.push(id);
-      sent += bytesRead;
-      heartbeat({ path: artifact.path, sent });
-    }
-    if (hash.digest('hex') !== artifact.sha256) throw changed(artifact);
-    await blob.commitBlockList(blocks);
-  } finally {
-    await file.close();
-  }
-}
-
-const changed = ({ path }: Artifact) =>
-  new ServiceError({
-    class: 'policy',
-    type: 'ArtifactChanged',
-    cause: `${path} is not what was inspected: its size or digest has changed. Nothing of it was released.`,
-    nextStep: 'Start the run again, and find out what on the VM wrote to the job’s folder.',
-    retryable: false,
-  });
 
 const rejected = (by: string) =>
   new ServiceError({

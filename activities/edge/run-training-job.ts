@@ -5,13 +5,14 @@ import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activ
 import type { CompletedJob, PreparedEnvironment } from '../../domain/completed-job.ts';
 import type { SealedGrant } from '../../domain/grant.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
-import { openContainer, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
+import { openContainer, STACK_HUB_VERSION, type BlobContainer } from '../../services/blob-storage.ts';
 import { ServiceError } from '../../services/errors.ts';
 import type { JobStatus } from '../../services/systemd.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { connectionTo, type EdgeDependencies } from './dependencies.ts';
 import { openGrant } from './grants.ts';
 import { jobLimits } from './job-limits.ts';
-import { JobLog } from './job-log.ts';
+import { openLog, type JobLog } from './job-log.ts';
 import { interrupted, jobLogPath, outcome } from './job-outcome.ts';
 import { jobSpec, writeJobSpec } from './job-spec.ts';
 import { readTrackedRun } from './mlflow-store.ts';
@@ -33,11 +34,15 @@ export async function runTrainingJob(
   request: { plan: TrainingPlan; environment: PreparedEnvironment; grants: readonly SealedGrant[] },
 ): Promise<CompletedJob> {
   const { plan, environment } = request;
-  const log = await openLog(edge, request);
+  const runs = await openRuns(edge, request);
   const limits = await jobLimits(edge, plan);
-  const { path, state } = await edge.launcher.create({ job: plan.job, environment: environment.digest, limits });
-  if (state === 'created') await writeJobSpec(path, jobSpec(plan));
-  const status = await follow(edge, plan, log);
+  const { path, ...standing } = await edge.launcher.create({ job: plan.job, environment: environment.digest, limits });
+  if (standing.state === 'created') await writeJobSpec(path, jobSpec(plan));
+  const log = await openLog(path, runs, jobLogPath(plan), standing);
+  const checkpoints = new Checkpoints(edge.home, plan.job, runs, (checkpointBytes) =>
+    Context.current().heartbeat({ job: plan.job, checkpointBytes }),
+  );
+  const status = await follow(edge, plan, { log, checkpoints }, standing).finally(() => checkpoints.settle());
   await log.copyAll();
   const { startedAt, endedAt } = outcome(plan, status);
   const tracked = await readTrackedRun(join(jobFolder(edge.home, plan.job), 'outputs', 'mlruns'));
@@ -53,21 +58,33 @@ export async function runTrainingJob(
   };
 }
 
-async function openLog(
+async function openRuns(
   edge: EdgeDependencies,
-  { plan, grants }: { plan: TrainingPlan; grants: readonly SealedGrant[] },
-): Promise<JobLog> {
+  { grants }: { grants: readonly SealedGrant[] },
+): Promise<BlobContainer> {
   const { runs } = await openGrant('site', grants, edge.machineKey);
-  const container = openContainer(runs, connectionTo(runs, edge, STACK_HUB_VERSION));
-  return new JobLog(join(jobFolder(edge.home, plan.job), 'logs', 'job.log'), container, jobLogPath(plan));
+  return openContainer(runs, connectionTo(runs, edge, STACK_HUB_VERSION));
+}
+
+/** What of the job is on site too. */
+interface Copies {
+  readonly log: JobLog;
+  readonly checkpoints: Checkpoints;
 }
 
 /** Starts (again) where that is due, and returns when the job has ended for good. */
-async function follow(edge: EdgeDependencies, { job }: TrainingPlan, log: JobLog): Promise<JobStatus> {
-  for (;;) {
+async function follow(
+  edge: EdgeDependencies,
+  { job }: TrainingPlan,
+  copies: Copies,
+  standing: JobStatus,
+): Promise<JobStatus> {
+  const { log, checkpoints } = copies;
+  for (let status = standing; ;) {
     await stopIfCancelled(edge, job, log);
+    if (status.state === 'created' || status.state === 'interrupted') await checkpoints.restore();
     const begun = await edge.launcher.start(job);
-    const status = begun.state === 'running' ? await watch(edge, job, log, begun) : begun;
+    status = begun.state === 'running' ? await watch(edge, job, copies, begun) : begun;
     if (status.state === 'ended') return status;
     if (status.state === 'interrupted' && status.starts >= MAX_STARTS) {
       await log.copyAll();
@@ -76,14 +93,20 @@ async function follow(edge: EdgeDependencies, { job }: TrainingPlan, log: JobLog
   }
 }
 
-/** While it runs: heartbeats, copies the log, guards the disk. Returns what systemd says when it runs no more. */
-async function watch(edge: EdgeDependencies, job: string, log: JobLog, { starts }: JobStatus): Promise<JobStatus> {
+/** While it runs: heartbeats, copies the log and the checkpoints, guards the disk. Returns what systemd says when it runs no more. */
+async function watch(
+  edge: EdgeDependencies,
+  job: string,
+  { log, checkpoints }: Copies,
+  { starts }: JobStatus,
+): Promise<JobStatus> {
   const result = join(jobFolder(edge.home, job), 'state', 'result.json');
   const signal = Context.current().cancellationSignal;
   for (let polls = 1; ; polls++) {
     Context.current().heartbeat({ job, starts, logBytes: log.bytes });
     await stopIfCancelled(edge, job, log);
     await copyLog(log);
+    checkpoints.look();
     // A unit that was killed with its recorder, or a power cut, leaves no file: so systemd itself is asked now and then.
     if ((await exists(result)) || polls % 200 === 0) {
       const status = await edge.launcher.status(job);

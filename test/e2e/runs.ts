@@ -31,13 +31,14 @@ export class Runs {
   }
 
   /** A training.yml and its job: a line a second. Any `seconds` of its own makes a run its own. */
-  file(job: { model: string; seconds: number; machine?: string; code?: string }): string {
+  file(job: { model: string; seconds: number; machine?: string; code?: string; resumes?: boolean }): string {
     const folder = mkdtempSync(join(tmpdir(), 'edge-train-run-'));
     this.#folders.push(folder);
     cpSync(join(ROOT, 'test', 'e2e', 'slow-job'), folder, { recursive: true });
     const change = (file: string, from: string, to: string) =>
       writeFileSync(join(folder, file), readFileSync(join(folder, file), 'utf8').replace(from, to));
     change('job.yml', 'seconds: 30', `seconds: ${job.seconds}`);
+    if (job.resumes) change('job.yml', 'code: src', 'code: src\nenvironment_variables:\n  RESUMES: "yes"');
     if (job.code) change('src/slow.py', '"""Writes', `# ${job.code}\n"""Writes`);
     const virtualMachine = job.machine ? { virtualMachine: { name: job.machine } } : {};
     const training = { site: 'demo', job: 'job.yml', model: { name: job.model }, ...virtualMachine };

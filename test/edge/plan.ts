@@ -23,6 +23,7 @@ export function planFor(job: string, command: string, seconds = 120): TrainingPl
       name: 'vm',
       size: { name: 'Standard_DS1_v2', cores: 1, memoryMiB: 2048 },
       after: 'keep',
+      onLoss: 'restart',
       attach: 'never',
       idleSeconds: 60,
       computeTarget: 'vm',

@@ -63,7 +63,7 @@ const configure = (change: Record<string, unknown> = {}, rest: Record<string, un
 };
 const plan = (name = 'lab'): MachinePlan => ({
   ...{ site: 'demo', name, host: true, size: { name: 'host', cores: 1, memoryMiB: 1024 } },
-  ...{ after: 'keep', attach: 'never', idleSeconds: 60, computeTarget: name },
+  ...{ after: 'keep', onLoss: 'fail', attach: 'never', idleSeconds: 60, computeTarget: name },
 });
 const adopt = (): Promise<InstalledMachine> => activities.adoptHost(plan());
 

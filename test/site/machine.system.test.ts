@@ -20,6 +20,7 @@ const plan = (change: Partial<MachinePlan> = {}): MachinePlan => ({
   name: 'demo-ds1-v2',
   size: { name: 'Standard_DS1_v2', cores: 1, memoryMiB: 3584 },
   after: 'keep',
+  onLoss: 'restart',
   attach: 'require',
   idleSeconds: 60,
   computeTarget: 'demo-ds1-v2',

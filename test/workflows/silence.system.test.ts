@@ -78,8 +78,24 @@ describe('a VM that takes no step', { concurrency: true }, () => {
     assert.equal(harness.world.power.get('stopped'), 'running');
   });
 
-  test('and is gone, ends the run', async () => {
-    const run = await silent('gone');
+  test('and is lost, is made anew, and the run goes on', async () => {
+    const run = await silent('lost');
+    harness.world.power.set('lost', 'absent');
+    await run.result();
+    assert.equal(times('provisionVirtualMachine', 'lost'), 2);
+    const holder = (verb: 'recordRun' | 'leaseVirtualMachine' | 'returnVirtualMachine') =>
+      harness.world.values(verb).filter((value) => JSON.stringify(value).includes(run.workflowId));
+    assert.equal(holder('recordRun').length, 1, 'it is one run in Azure ML');
+    assert.equal(holder('leaseVirtualMachine').length, 2);
+    const [first] = holder('returnVirtualMachine');
+    assert.equal((first as { clean: boolean }).clean, true, 'nothing is left to remove on a VM that is gone');
+    const evidence = harness.world.values('issueReceipt').find(({ plan }) => plan.virtualMachine.name === 'lost');
+    assert.equal(evidence?.completed.starts, 2);
+  });
+
+  test('and is lost, ends a run that says onLoss: fail', async () => {
+    const input = request('gone', 'gone');
+    const run = await silent('gone', { ...input, virtualMachine: { ...input.virtualMachine, onLoss: 'fail' } });
     harness.world.power.set('gone', 'absent');
     const error = await run.result().then(
       () => assert.fail('the run succeeded'),

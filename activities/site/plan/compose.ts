@@ -36,6 +36,7 @@ export function composePlan(chosen: {
       size: machine.size,
       ...(machine.larger ? { larger: machine.larger } : {}),
       after: input.virtualMachine.after,
+      onLoss: input.virtualMachine.onLoss,
       attach: machine.host ? 'never' : site.attach.mode,
       idleSeconds: Math.round(site.virtualMachines.idleMinutes * 60),
       computeTarget: computeTargetName(sha256, machine.name),

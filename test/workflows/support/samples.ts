@@ -38,6 +38,7 @@ export function plan(of: {
   machine: string;
   model: string;
   after: 'keep' | 'deallocate' | 'delete';
+  onLoss?: 'restart' | 'fail';
   approval: boolean;
   host?: boolean;
   idleSeconds?: number;
@@ -53,6 +54,7 @@ export function plan(of: {
       ...(of.host ? { host: true } : {}),
       size: of.host ? hostSize : size,
       after: of.after,
+      onLoss: of.onLoss ?? 'restart',
       attach: of.host ? 'never' : 'require',
       idleSeconds: of.idleSeconds ?? 3600,
       computeTarget: of.machine.slice(0, 16),

@@ -79,6 +79,7 @@ export class World {
           host: input.virtualMachine.host !== undefined,
           model: input.model.name,
           after: this.after,
+          onLoss: input.virtualMachine.onLoss,
           approval: this.approval,
           ...(this.idleSeconds === undefined ? {} : { idleSeconds: this.idleSeconds }),
         }),

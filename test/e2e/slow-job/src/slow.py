@@ -1,5 +1,9 @@
-"""Writes a line a second, so that a test can see whether a second was repeated; then saves a small model."""
+"""Writes a line a second, so that a test can see whether a second was repeated; then saves a small model.
 
+With RESUMES it keeps a checkpoint of the second that comes next, and goes on from it.
+"""
+
+import os
 import sys
 import time
 
@@ -8,9 +12,23 @@ import pandas as pd
 from sklearn.dummy import DummyClassifier
 
 data, seconds, model = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-for second in range(seconds):
+checkpoint = os.path.join(os.environ["AZUREML_CHECKPOINT_DIR"], "next-second")
+
+
+def resume():
+    if "RESUMES" not in os.environ or not os.path.exists(checkpoint):
+        return 0
+    with open(checkpoint) as file:
+        return int(file.read())
+
+
+for second in range(resume(), seconds):
     print(f"second {second}", flush=True)
     time.sleep(1)
+    if "RESUMES" in os.environ and second % 4 == 3:
+        with open(checkpoint + ".tmp", "w") as file:
+            file.write(str(second + 1))
+        os.replace(checkpoint + ".tmp", checkpoint)
 table = pd.read_csv(data)
 features = table[["mean_radius"]]
 fitted = DummyClassifier().fit(features, table["diagnosis"])
