@@ -138,6 +138,19 @@ describe('a plan', () => {
     assert.equal(made.run.tags['job-file.compute'], 'azureml:cpu-cluster');
   });
 
+  it('takes a compute of the cloud as what the site says it is, unless the training says it itself', async () => {
+    const size = async (change: Change) => (await plan(change)).virtualMachine.size.name;
+    assert.equal(await size((input) => void (input.job.compute = 'azureml:big-cluster')), 'Standard_DS2_v2');
+    assert.equal(await size((input) => void (input.job.compute = 'cpu-cluster')), 'Standard_DS1_v2');
+    assert.equal(
+      await size((input) => {
+        input.job.compute = 'gpu-cluster';
+        input.virtualMachine = { size: 'Standard_DS2_v2' };
+      }),
+      'Standard_DS2_v2',
+    );
+  });
+
   it('gives the script a direct input’s address in the cage, and a model that is one file as that file', async () => {
     const made = await plan((input) => {
       input.job.command = 'run ${{inputs.data}} ${{inputs.model}} $[[--more ${{inputs.more}}]]';
@@ -213,6 +226,11 @@ describe('an input is refused before anything is made', () => {
       'a size that the site lacks',
       (input) => void (input.virtualMachine = { size: 'Standard_DS4_v2' }),
       { message: /does not offer Standard_DS4_v2; these would do: Standard_DS1_v2, Standard_DS2_v2/ },
+    ],
+    [
+      'a compute that the site has not',
+      (input) => void (input.job.compute = 'azureml:gpu-cluster'),
+      { message: /job\.compute: this site’s computes are big-cluster, cpu-cluster/ },
     ],
     [
       'a GPU',
