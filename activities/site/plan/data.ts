@@ -40,7 +40,7 @@ async function findInput(
   override: DataReference | undefined,
 ): Promise<PlannedData | Issue> {
   const path = `job.inputs.${name}`;
-  const data = resolve(session.site, name, value, override);
+  const data = locateInput(session.site, name, value, override);
   if ('rule' in data) return data;
   const where = `${data.store}/${data.path}`;
   const container = await openStore(session, data);
@@ -59,9 +59,9 @@ async function findInput(
 /** In Azure ML a `custom_model` is a folder or one file; the plan says which. */
 const isOneFile = (blobs: readonly PlannedBlob[], { path }: DataReference): boolean => blobs[0]?.path === path;
 
-/** The override, else what the job file names: a datastore's path, or an asset of the site's map. */
-function resolve(
-  site: SiteFile,
+/** Where an input is on site: what the training says, else what the job file names (a data store's path, or an asset). */
+export function locateInput(
+  site: Pick<SiteFile, 'dataStores' | 'dataAssets'>,
   name: string,
   value: DataInput,
   override: DataReference | undefined,
@@ -90,7 +90,7 @@ function resolve(
 }
 
 /** By its whole name; the newest (`@latest`, or no version) also by its bare name. A stated version is never guessed. */
-function findAsset(site: SiteFile, asset: string): DataReference | undefined {
+function findAsset(site: Pick<SiteFile, 'dataAssets'>, asset: string): DataReference | undefined {
   const candidates = [asset, asset.replace(/@latest$/, ''), `${asset}@latest`];
   const name = candidates.find((each) => Object.hasOwn(site.dataAssets, each));
   return name === undefined ? undefined : site.dataAssets[name];
