@@ -9,7 +9,7 @@ export type KnownImage =
 
 /** Repositories whose images bring no Python package that a script would miss. */
 const BASES = [
-  /^mcr\.microsoft\.com\/azureml\/(openmpi|intelmpi|base|minimal|mlflow|o16n|inference-base)[\w.-]*$/,
+  /^mcr\.microsoft\.com\/azureml\/(openmpi|intelmpi|base|minimal)[\w.-]*$/,
   /^(ubuntu|debian|continuumio\/miniconda3|condaforge\/miniforge3|mambaorg\/micromamba)$/,
   /^mcr\.microsoft\.com\/(mirror\/docker\/library\/(ubuntu|debian)|devcontainers\/(base|miniconda))$/,
 ];
