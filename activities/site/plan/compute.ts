@@ -40,8 +40,8 @@ const AT_TYPE = 'job.resources.instance_type';
 
 function unknown({ computes }: SiteFile): string {
   const known = Object.keys(computes).sort().join(', ');
-  const has = known ? `this site’s computes are ${known}` : 'this site maps no compute';
-  return `${has}; let the operator add it to computes in site.yml, say virtualMachine in training.yml, or --set compute=null`;
+  const has = known ? `this site’s computes are ${known}; name one (--set compute=…)` : 'this site maps no compute';
+  return `${has}, say virtualMachine in training.yml, or let the operator add it to computes in site.yml`;
 }
 
 function defined<T extends Record<string, string | undefined>>(values: T): { [K in keyof T]?: string } {
