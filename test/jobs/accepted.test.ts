@@ -92,7 +92,7 @@ test('what a job says of itself, its limits and its variables are in the plan', 
       ...{ 'job-file.name': 'limits_and_resources', 'job-file.environment': 'python:3.11' },
     },
   });
-  assert.deepEqual([limits.seconds, limits.sharedMemoryMiB], [600, 48]);
+  assert.deepEqual([limits.seconds, limits.sharedMemoryMiB], [600, 96]);
   assert.deepEqual(found.get('environment-variables')?.environmentVariables, {
     ...{ WARD: 'cardiology', ROUNDS: '3', VERBOSE: 'True' },
   });
