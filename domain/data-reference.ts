@@ -37,7 +37,7 @@ export function canonicalManifest(files: readonly DataFile[]): string {
     .join('');
 }
 
-/** How Azure ML's job files name data: a datastore's path, or a registered asset (`azureml:NAME[:VERSION|@LABEL]`). */
+/** How Azure ML's job files name data: a datastore's path, or a registered asset, here always `NAME[:VERSION|@LABEL]`. */
 export type DataAddress =
   { readonly kind: 'store'; readonly reference: DataReference } | { readonly kind: 'asset'; readonly asset: string };
 
@@ -52,8 +52,14 @@ export function parseDataAddress(path: string): DataAddress | undefined {
     return reference.success ? { kind: 'store', reference: reference.data } : undefined;
   }
   const asset = /^azureml:([A-Za-z0-9][\w.-]{0,254}(?:(?::|@)[\w.-]{1,255})?)$/.exec(path);
-  return asset ? { kind: 'asset', asset: asset[1] ?? '' } : undefined;
+  if (asset) return { kind: 'asset', asset: asset[1] ?? '' };
+  const [, name, kind, version] = LONG_ASSET.exec(path) ?? [];
+  return name === undefined ? undefined : { kind: 'asset', asset: `${name}${kind === 'labels' ? '@' : ':'}${version}` };
 }
+
+/** As the studio and the registries write an asset's address. */
+const LONG_ASSET =
+  /^azureml:\/\/?(?:[\w.-]+\/){2,12}(?:data|models)\/([A-Za-z0-9][\w.-]{0,254})\/(versions|labels)\/([\w.-]{1,255})$/;
 
 function isBlobPath(path: string): boolean {
   if (/[\p{Cc}\\]/u.test(path) || path.startsWith('/')) return false;

@@ -17,7 +17,8 @@ export const PythonVersion = z
 export const EnvironmentPlan = z.strictObject({
   name: z.string(),
   python: PythonVersion,
-  requirements: z.array(Requirement).min(1),
+  /** None: Python alone. */
+  requirements: z.array(Requirement),
   digest: z.string(),
 });
 export type EnvironmentPlan = z.infer<typeof EnvironmentPlan>;
@@ -33,44 +34,30 @@ export const SiteEnvironment = z.strictObject({
 });
 export type SiteEnvironment = z.infer<typeof SiteEnvironment>;
 
-/** The conda files that a site can honour: Python and pip; other conda packages are refused, since no conda runs here. */
-export const CondaFile = z.strictObject({
-  name: z.string().max(100).optional(),
-  channels: z.array(z.string().max(200)).optional(),
-  dependencies: z
-    .array(
-      z.union([
-        z
-          .string()
-          .regex(
-            /^(python|pip)\s*(=|==|>=|~=)?\s*[\d.*]*$/,
-            'only python and pip may stand outside the pip list: environments are made by uv from Python packages',
-          ),
-        z.strictObject({ pip: z.array(Requirement) }),
-      ]),
-    )
-    .min(1),
-});
-export type CondaFile = z.infer<typeof CondaFile>;
-
-export function fromConda(conda: CondaFile): { python: string; requirements: string[] } {
-  const strings = conda.dependencies.filter((item): item is string => typeof item === 'string');
-  const python = strings.map((item) => /^python\D*(3\.\d+)/.exec(item)?.[1]).find((version) => version !== undefined);
-  const requirements = conda.dependencies.flatMap((item) => (typeof item === 'string' ? [] : item.pip));
-  return { python: python ?? DEFAULT_PYTHON, requirements };
-}
-
 export const DEFAULT_PYTHON = '3.11';
 
+/** What a job file calls an environment: a name, and the version where it states one; `@latest` states none. */
+export interface EnvironmentName {
+  readonly name: string;
+  readonly version?: string;
+}
+
+const SPELLINGS = [
+  /^azureml:\/\/registries\/[\w.-]+\/environments\/([\w.-]+)(?:\/(?:labels|versions)\/([\w.-]+))?$/,
+  /^(?:azureml:)?\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.MachineLearningServices\/workspaces\/[^/]+\/environments\/([\w.-]+)\/versions\/([\w.-]+)$/i,
+  /^(?:azureml:)?([A-Za-z0-9][\w.-]*)(?:[:@]([\w.-]+))?$/,
+];
+
 /**
- * The curated name in either of Azure ML's spellings, without version or label; undefined when it is none.
- * `azureml://registries/azureml/environments/sklearn-1.5/labels/latest` and `azureml:AzureML-sklearn-1.5@latest`
- * are one environment.
+ * Reads any of Azure ML's spellings; undefined where the text is none. The name is in lower case without `AzureML-`, so
+ * `azureml://registries/azureml/environments/sklearn-1.5/labels/latest` and `azureml:AzureML-sklearn-1.5@latest` are one.
  */
-export function curatedName(environment: string): string | undefined {
-  const registry = /^azureml:\/\/registries\/[\w.-]+\/environments\/([\w.-]+)(?:\/(?:labels|versions)\/[\w.-]+)?$/.exec(
-    environment,
-  );
-  const asset = /^(?:azureml:)?([A-Za-z0-9][\w.-]*)(?:(?::|@)[\w.-]+)?$/.exec(environment);
-  return (registry?.[1] ?? asset?.[1])?.replace(/^AzureML-/i, '').toLowerCase();
+export function environmentName(text: string): EnvironmentName | undefined {
+  for (const spelling of SPELLINGS) {
+    const [whole, name = '', version] = spelling.exec(text) ?? [];
+    if (whole === undefined) continue;
+    const stated = version === undefined || version === 'latest' ? {} : { version };
+    return { name: name.replace(/^AzureML-/i, '').toLowerCase(), ...stated };
+  }
+  return undefined;
 }

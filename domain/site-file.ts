@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Compute } from './compute.ts';
 import { SiteEnvironment } from './environment.ts';
 import { ReleasePolicy } from './release.ts';
 import { Identifier, SiteName, VirtualMachineName, VirtualMachineSizeName } from './resource-names.ts';
@@ -61,6 +62,15 @@ export const SiteFile = z
       .record(VirtualMachineName, Host)
       .default({})
       .describe('Machines that are there already, by the name that a training asks for. No plan can name another.'),
+    computes: z
+      .record(
+        z.string().regex(/^[A-Za-z0-9][\w-]{0,254}$/, 'a compute’s name as Azure ML has it, such as cpu-cluster'),
+        Compute,
+      )
+      .default({})
+      .describe(
+        'What the `compute` of job files means here, by its name in Azure ML: `{}` is the smallest VM that holds the job. A job that names another is refused, unless its training says `virtualMachine`.',
+      ),
     storageAccounts: z
       .record(
         z.string().regex(/^[a-z0-9]{3,24}$/, 'a storage account is 3 to 24 of a-z and 0-9'),
@@ -102,9 +112,11 @@ export const SiteFile = z
       'A simple index of Python packages (PEP 503), reached by the VM through the uplink.',
     ),
     environments: z
-      .record(z.string().regex(/^[a-z0-9][\w.-]*$/, 'lower-case letters, digits and . _ -'), SiteEnvironment)
+      .record(z.string().regex(/^[a-z0-9][a-z0-9._/:-]*$/, 'lower-case letters, digits and . _ - / :'), SiteEnvironment)
       .default({})
-      .describe('What Azure ML’s curated environments are here, by name in lower case without `AzureML-`.'),
+      .describe(
+        'What environments of Azure ML are here, by name in lower case without `AzureML-`, or by `name:version` where versions differ; and what a container image is, by its whole name.',
+      ),
     temporal: z
       .strictObject({
         address: z

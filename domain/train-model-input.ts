@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { CodeAsset } from './code-asset.ts';
-import { CommandJob, placeholders } from './command-job.ts';
+import { CommandJob } from './command-job.ts';
+import { placeholders } from './command-text.ts';
 import { DataReference, parseDataAddress } from './data-reference.ts';
-import { CondaFile, curatedName } from './environment.ts';
+import { environmentName } from './environment.ts';
 import {
   Identifier,
   ModelName,
@@ -100,14 +101,8 @@ function contradictions(input: {
   }
   for (const name of Object.keys(input.data))
     if (typeof inputs[name] !== 'object') fault(['data', name], 'is not a data input of the job');
-  if (typeof job.environment === 'string') {
-    if (!curatedName(job.environment)) fault(['job', 'environment'], 'is no name of an environment');
-  } else if (!CondaFile.safeParse(job.environment.conda_file).success) {
-    fault(
-      ['job', 'environment', 'conda_file'],
-      'must hold the conda file’s content here; edge-train run reads the file and puts it in',
-    );
-  }
+  const environment = environmentFault(job.environment);
+  if (environment) fault(['job', 'environment', ...environment.path], environment.message);
   if (job.code !== undefined && input.code === undefined)
     fault(['code'], 'is required, since the job names a code folder; edge-train run uploads it and puts its digest in');
   const { host, size, name, after } = input.virtualMachine;
@@ -117,4 +112,15 @@ function contradictions(input: {
   if (after !== 'keep')
     fault(['virtualMachine', 'after'], `must be keep: the host ${host} is not edge-train’s to switch off or delete`);
   return faults;
+}
+
+function environmentFault(environment: CommandJob['environment']): Contradiction | undefined {
+  if (typeof environment === 'string')
+    return environmentName(environment) ? undefined : { path: [], message: 'is no name of an environment' };
+  const { image, conda_file } = environment;
+  if (image === undefined && conda_file === undefined)
+    return { path: [], message: 'has neither an image nor a conda_file, so it says nothing of Python' };
+  if (typeof conda_file !== 'string') return undefined;
+  const message = 'must hold the conda file’s content here; edge-train run reads the file and puts it in';
+  return { path: ['conda_file'], message };
 }

@@ -36,7 +36,7 @@ async function build(edge: EdgeDependencies, plan: EnvironmentPlan, path: string
   await uv(edge, plan, ['venv', '--quiet', '--relocatable', '--allow-existing', '--python', plan.python, path]);
   const python = join(path, 'bin', 'python');
   // Wheels only: a source package would run its own code here. Bytecode now, since the cage may not write it later.
-  await uv(edge, plan, [
+  const install = [
     'pip',
     'install',
     '--python',
@@ -48,7 +48,8 @@ async function build(edge: EdgeDependencies, plan: EnvironmentPlan, path: string
     edge.packageIndex,
     '--requirements',
     requirements,
-  ]);
+  ];
+  if (plan.requirements.length > 0) await uv(edge, plan, install);
   const frozen = await uv(edge, plan, ['pip', 'freeze', '--python', python]);
   const packages = frozen.split('\n').filter(Boolean).sort();
   const prepared = {

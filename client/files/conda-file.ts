@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
 import type { CommandJob } from '../../domain/command-job.ts';
-import { CondaFile } from '../../domain/environment.ts';
+import { CondaFile } from '../../domain/conda-file.ts';
 import { parse, shown } from '../../domain/validation.ts';
 import { CommandError, type Fault } from '../command-error.ts';
 import { beside } from './beside.ts';

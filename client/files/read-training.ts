@@ -41,7 +41,7 @@ export async function readTraining(file: string, flags: RunFlags): Promise<Train
   if (jobFile === undefined) throw incorrect(wishes.faults);
   const yaml = overrides.located(jobFile === file ? top : await readYaml(jobFile, prepareJob));
   const job = parse(CommandJob, yaml.value);
-  if (!job.ok) throw incorrect([...wishes.faults, ...yaml.faults(job.issues)]);
+  if (!job.ok) throw incorrect([...wishes.faults, ...yaml.faults(tellable(job.issues))]);
   const inlined = await inlineCondaFile(job.value, yaml);
   const code = codeFolder(inlined.job, yaml);
   const faults = [...wishes.faults, ...inlined.faults, ...code.faults];
@@ -61,10 +61,16 @@ function isJobFile(document: Document): boolean {
   return ['command', 'type', 'code', 'environment', 'compute'].some((key) => document.has(key));
 }
 
+/** A job of another type lacks all that a command job has: that it is one says enough. */
+function tellable(issues: readonly Issue[]): readonly Issue[] {
+  const type = issues.filter(({ path }) => path === 'type');
+  return type.length > 0 ? type : issues;
+}
+
 function codeFolder(job: CommandJob, yaml: YamlFile): { folder?: string; faults: Fault[] } {
   if (job.code === undefined) return { faults: [] };
   if (/^[a-z][a-z0-9+.-]*:/i.test(job.code) || isAbsolute(job.code)) {
-    const rule = 'must be a folder, given relative to the job file';
+    const rule = 'must be a folder, given relative to the job file: code is sent from here, never from Azure ML or git';
     return { faults: yaml.faults([{ path: 'code', rule, value: shown(job.code) }]) };
   }
   return { folder: resolve(dirname(yaml.file), job.code), faults: [] };

@@ -28,6 +28,10 @@ virtualMachines:
   # Deallocated this long after its last job.
   idleMinutes: 30
 
+# What job files call their compute in the cloud. Nothing stated: the smallest VM that holds the job.
+computes:
+  cpu-cluster: {}
+
 # Without a key here, the site worker asks the Stack Hub for it (listKeys).
 storageAccounts:
   ${stackHub.storageAccount}:

@@ -150,7 +150,11 @@ const cases: Record<string, Case> = {
     rule: /number|int/,
   },
   'two instances': { files: job(/$/, 'resources: {instance_count: 2}\n'), path: /instance_count/, rule: /one VM/ },
-  'a pipeline': { files: job('type: command', 'type: pipeline'), path: /job\.yml:1: type/, rule: /"command"/ },
+  'a pipeline': {
+    files: job('type: command', 'type: pipeline'),
+    path: /job\.yml:1: type/,
+    rule: /pipeline jobs are not/,
+  },
   'an identity': { files: job(/$/, 'identity: {type: managed}\n'), path: /identity/, rule: /holds no identity/ },
   'an absent conda file': {
     files: job(/environment: .*/, 'environment: {conda_file: conda.yml}'),
@@ -163,7 +167,7 @@ const cases: Record<string, Case> = {
       'conda.yml': 'dependencies: [python=3.11, cudatoolkit]\n',
     },
     path: /conda\.yml:1: dependencies\[1\]/,
-    rule: /only python and pip/,
+    rule: /not known to be the same in pip/,
   },
   'an option among requirements': {
     files: {

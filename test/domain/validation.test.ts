@@ -45,10 +45,10 @@ test('a fault inside a union is told where it stands, not as “invalid input”
 
 test('what makes no sense on a site is refused with its reason', () => {
   const input = validInput();
-  const job = { ...input.job, distribution: { type: 'mpi' }, resources: { instance_count: 4 } };
+  const job = { ...input.job, distribution: { type: 'ray' }, resources: { instance_count: 4 } };
   const text = faults(TrainModelInput, { ...input, job });
-  assert.match(text, /^job\.distribution: is refused: distributed jobs/m);
-  assert.match(text, /^job\.resources\.instance_count: one VM trains one job here/m);
+  assert.match(text, /^job\.distribution\.type: is refused: a Ray cluster/m);
+  assert.match(text, /^job\.resources\.instance_count: is refused: one VM trains one job here/m);
 });
 
 test('an existing host has its own size and name, and is not switched off', () => {

@@ -138,6 +138,30 @@ describe('a plan', () => {
     assert.equal(made.run.tags['job-file.compute'], 'azureml:cpu-cluster');
   });
 
+  it('takes a compute of the cloud as what the site says it is, unless the training says it itself', async () => {
+    const size = async (change: Change) => (await plan(change)).virtualMachine.size.name;
+    assert.equal(await size((input) => void (input.job.compute = 'azureml:big-cluster')), 'Standard_DS2_v2');
+    assert.equal(await size((input) => void (input.job.compute = 'cpu-cluster')), 'Standard_DS1_v2');
+    assert.equal(
+      await size((input) => {
+        input.job.compute = 'gpu-cluster';
+        input.virtualMachine = { size: 'Standard_DS2_v2' };
+      }),
+      'Standard_DS2_v2',
+    );
+  });
+
+  it('gives the script a direct input’s address in the cage, and a model that is one file as that file', async () => {
+    const made = await plan((input) => {
+      input.job.command = 'run ${{inputs.data}} ${{inputs.model}} $[[--more ${{inputs.more}}]]';
+      input.job.inputs = {
+        data: { type: 'uri_file', path: 'azureml:tumours', mode: 'direct' },
+        model: { type: 'custom_model', path: 'azureml://datastores/hospital/paths/scans/a.csv' },
+      };
+    });
+    assert.equal(made.command, 'run file:///job/inputs/data/wdbc.csv /job/inputs/model/a.csv ');
+  });
+
   it('finds the model where model.path says', async () => {
     const of = async (path: string | undefined, outputs: TrainModelRequest['job']['outputs']) => {
       const { model } = await plan((input) => {
@@ -204,6 +228,11 @@ describe('an input is refused before anything is made', () => {
       { message: /does not offer Standard_DS4_v2; these would do: Standard_DS1_v2, Standard_DS2_v2/ },
     ],
     [
+      'a compute that the site has not',
+      (input) => void (input.job.compute = 'azureml:gpu-cluster'),
+      { message: /job\.compute: this site’s computes are big-cluster, cpu-cluster/ },
+    ],
+    [
       'a GPU',
       (input) => void (input.job.resources = { instance_type: 'Standard_NC4as_T4_v3' }),
       { message: /job\.resources\.instance_type: .*GPU/ },
@@ -232,11 +261,6 @@ describe('an input is refused before anything is made', () => {
       'a model path to no output',
       (input) => void (input.model.path = 'nowhere'),
       { message: /names no output of the job; these would do: model, default, outputs/ },
-    ],
-    [
-      'direct data',
-      (input) => void (input.job.inputs = { data: { type: 'uri_file', path: 'azureml:tumours', mode: 'direct' } }),
-      { class: 'data', message: /direct is refused/ },
     ],
   ];
   for (const [name, change, expected] of cases) it(name, () => refused(change, expected));

@@ -79,6 +79,7 @@ export async function startSite(quota?: { cores?: number; virtualMachines?: numb
       image: 'debian:12:minimal:latest',
       sizes: ['Standard_DS1_v2', 'Standard_DS2_v2', 'Standard_NC4as_T4_v3'],
     },
+    computes: { 'cpu-cluster': {}, 'big-cluster': { size: 'Standard_DS2_v2' } },
     storageAccounts: { [account.name]: { blobEndpoint, resourceGroup: 'operator' } },
     dataStores: { hospital: { account: account.name, container: 'hospital' } },
     dataAssets: { tumours: { store: 'hospital', path: 'breast-cancer/wdbc.csv' } },

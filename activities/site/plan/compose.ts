@@ -1,5 +1,8 @@
 import { basename } from 'node:path/posix';
-import { fillCommand, literalText, type CommandJob } from '../../../domain/command-job.ts';
+import { pathToFileURL } from 'node:url';
+import type { CommandJob } from '../../../domain/command-job.ts';
+import { fillCommand, literalText } from '../../../domain/command-text.ts';
+import { distributionVariables } from '../../../domain/distribution.ts';
 import type { EnvironmentPlan } from '../../../domain/environment.ts';
 import { computeTargetName, defaultRepository, type JobId } from '../../../domain/resource-names.ts';
 import type { TrainModelInput } from '../../../domain/train-model-input.ts';
@@ -42,7 +45,10 @@ export function composePlan(chosen: {
       computeTarget: computeTargetName(sha256, machine.name),
     },
     command: fillCommand(input.job.command, { inputs: inputValues(input.job, inputs), outputs: outputValues(model) }),
-    environmentVariables: literals(input.job.environment_variables),
+    environmentVariables: {
+      ...(input.job.distribution ? distributionVariables(input.job.distribution) : {}),
+      ...literals(input.job.environment_variables),
+    },
     environment: chosen.environment,
     ...(input.code ? { code: input.code } : {}),
     inputs,
@@ -53,7 +59,7 @@ export function composePlan(chosen: {
     },
     run: {
       experiment: input.job.experiment_name ?? input.model.name,
-      displayName: input.job.display_name ?? `${input.model.name}-${job.slice(0, 8)}`,
+      displayName: input.job.display_name ?? input.job.name ?? `${input.model.name}-${job.slice(0, 8)}`,
       ...(input.job.description === undefined ? {} : { description: input.job.description }),
       tags: runTags(input.job),
     },
@@ -63,13 +69,20 @@ export function composePlan(chosen: {
   };
 }
 
-/** A literal as Python would print it; data as its path in the cage: a file by its own name, a folder as such. */
+/** A literal as Python would print it; data as its path in the cage, or, with the mode `direct`, as its address there. */
 function inputValues(job: CommandJob, planned: readonly PlannedInput[]): Record<string, string> {
   const values = literals(job.inputs);
   for (const { name, type, data } of planned) {
-    values[name] = type === 'uri_file' ? `${CAGE.inputs}/${name}/${basename(data.path)}` : `${CAGE.inputs}/${name}`;
+    const folder = `${CAGE.inputs}/${name}`;
+    const path = type === 'uri_file' ? `${folder}/${basename(data.path)}` : folder;
+    values[name] = isDirect(job, name) ? pathToFileURL(path).href : path;
   }
   return values;
+}
+
+function isDirect({ inputs }: CommandJob, name: string): boolean {
+  const value = inputs?.[name];
+  return typeof value === 'object' && value.mode === 'direct';
 }
 
 function outputValues({ outputs }: ModelChoice): Record<string, string> {
@@ -86,7 +99,12 @@ function literals(values: Readonly<Record<string, unknown>> | undefined): Record
   );
 }
 
-/** The job file's `compute` names a target in the cloud: on site the VM stands for it, and the tag says what was written. */
+/** What the job file calls by names of the cloud, and what stands for it here is another; the tags say what was written. */
 function runTags(job: CommandJob): Record<string, string> {
-  return { ...literals(job.tags), ...(job.compute === undefined ? {} : { 'job-file.compute': job.compute }) };
+  const { name, compute, environment } = job;
+  const written = { name, compute, environment: typeof environment === 'string' ? environment : environment.image };
+  const tags = Object.entries(written).flatMap(([key, value]) =>
+    value === undefined ? [] : [[`job-file.${key}`, value] as const],
+  );
+  return { ...literals(job.tags), ...Object.fromEntries(tags) };
 }

@@ -40,9 +40,7 @@ async function findInput(
   override: DataReference | undefined,
 ): Promise<PlannedData | Issue> {
   const path = `job.inputs.${name}`;
-  if (value.mode === 'direct')
-    return { path: `${path}.mode`, rule: 'direct is refused: a script on site reads files, not addresses' };
-  const data = resolve(session.site, name, value, override);
+  const data = locateInput(session.site, name, value, override);
   if ('rule' in data) return data;
   const where = `${data.store}/${data.path}`;
   const container = await openStore(session, data);
@@ -54,12 +52,16 @@ async function findInput(
     return { path, rule: `the data store ${data.store} names a container that is not there`, value: shown(where) };
   if ('rule' in blobs) return { path, rule: blobs.rule, value: shown(where) };
   const bytes = blobs.found.reduce((sum, blob) => sum + blob.bytes, 0);
-  return { input: { name, type: value.type, data, files: blobs.found.length, bytes }, blobs: blobs.found };
+  const type = isOneFile(blobs.found, data) ? 'uri_file' : value.type;
+  return { input: { name, type, data, files: blobs.found.length, bytes }, blobs: blobs.found };
 }
 
-/** The override, else what the job file names: a datastore's path, or an asset of the site's map. */
-function resolve(
-  site: SiteFile,
+/** In Azure ML a `custom_model` is a folder or one file; the plan says which. */
+const isOneFile = (blobs: readonly PlannedBlob[], { path }: DataReference): boolean => blobs[0]?.path === path;
+
+/** Where an input is on site: what the training says, else what the job file names (a data store's path, or an asset). */
+export function locateInput(
+  site: Pick<SiteFile, 'dataStores' | 'dataAssets'>,
   name: string,
   value: DataInput,
   override: DataReference | undefined,
@@ -88,7 +90,7 @@ function resolve(
 }
 
 /** By its whole name; the newest (`@latest`, or no version) also by its bare name. A stated version is never guessed. */
-function findAsset(site: SiteFile, asset: string): DataReference | undefined {
+function findAsset(site: Pick<SiteFile, 'dataAssets'>, asset: string): DataReference | undefined {
   const candidates = [asset, asset.replace(/@latest$/, ''), `${asset}@latest`];
   const name = candidates.find((each) => Object.hasOwn(site.dataAssets, each));
   return name === undefined ? undefined : site.dataAssets[name];
@@ -122,6 +124,7 @@ async function listInput(
   }
   if (found.length > 0) return fileAndFolder(found) ?? { found };
   const file = await findBlob(container, path);
+  if (file && type === 'custom_model') return { found: [file] };
   return { rule: file ? `is a file here, and the job says ${type}` : 'is not there: the site has no such folder' };
 }
 

@@ -9,6 +9,7 @@ import type { Step } from '../dependencies.ts';
 import { findHost } from '../host/connect.ts';
 import type { Choice } from '../plan-training.ts';
 import type { SiteSession } from '../site-session.ts';
+import { wantedMachine, type WantedMachine } from './compute.ts';
 import type { PlannedData } from './data.ts';
 import { chooseHost } from './host.ts';
 
@@ -36,23 +37,25 @@ export async function chooseMachine(
   data: readonly PlannedData[],
 ): Promise<Choice<MachineChoice>> {
   const { site } = session;
+  const { value: wanted, issues } = wantedMachine(site, input);
+  if (!wanted) return { issues };
   const need = {
     dataBytes: data.reduce((sum, { input: { bytes } }) => sum + bytes, 0),
     sharedMemoryMiB: requestedSharedMemory(input) ?? 0,
   };
-  if (input.virtualMachine.host !== undefined) return chooseHost(session, step, input.virtualMachine.host, need);
-  if (findHost(site.hosts, input.virtualMachine.name ?? '')) return { issues: [hostAsMachine(input)] };
+  if (wanted.host !== undefined) return chooseHost(session, step, wanted.host, need);
+  if (findHost(site.hosts, wanted.name ?? '')) return { issues: [hostAsMachine(wanted)] };
   const hub = await session.stackHub();
   const allowed = site.virtualMachines.sizes.map((size) => size.toLowerCase());
   const offered = (await listSizes(hub, step.signal)).filter(({ name }) => allowed.includes(name.toLowerCase()));
-  const stated = input.virtualMachine.name ?? site.virtualMachines.default;
+  const stated = wanted.name ?? site.virtualMachines.default;
   const existing = stated === undefined ? undefined : await existingSize(session, step, stated);
-  const requested = input.virtualMachine.size ?? input.job.resources?.instance_type;
+  const requested = wanted.size;
   if (existing !== undefined && requested !== undefined && requested.toLowerCase() !== existing.toLowerCase()) {
     return {
       issues: [
         {
-          path: 'virtualMachine.size',
+          path: wanted.sizeAt,
           rule: `the VM ${stated} is there with the size ${existing}; ask for that size or for another VM name`,
           value: requested,
         },
@@ -60,7 +63,8 @@ export async function chooseMachine(
     };
   }
   const choice = chooseSize(offered, { ...need, ...definedSize(existing ?? requested) });
-  if (!choice.ok) return { issues: [at(choice, input)] };
+  if (!choice.ok)
+    return { issues: [{ path: requested === undefined ? choice.path : wanted.sizeAt, rule: choice.rule }] };
   const name = stated ?? virtualMachineName(site.name, choice.size.name);
   const isThere = existing !== undefined || (await existingSize(session, step, name)) !== undefined;
   const shortage = isThere ? undefined : await quotaShortage(session, step, name, choice.size);
@@ -90,17 +94,11 @@ function requestedSharedMemory({ job }: TrainModelInput): number | undefined {
   return Math.ceil((Number(match[1]) * unit) / 2 ** 20);
 }
 
-const hostAsMachine = ({ virtualMachine: { name } }: TrainModelInput): Issue => ({
+const hostAsMachine = ({ name }: WantedMachine): Issue => ({
   path: 'virtualMachine.name',
   rule: 'is an existing host of this site: ask for it as virtualMachine.host',
   value: shown(name),
 });
-
-/** The issue stands where the user wrote the size. */
-function at(choice: Issue, input: TrainModelInput): Issue {
-  const inJob = input.virtualMachine.size === undefined && input.job.resources?.instance_type !== undefined;
-  return { path: inJob ? 'job.resources.instance_type' : choice.path, rule: choice.rule };
-}
 
 async function existingSize(session: SiteSession, step: Step, machine: string): Promise<string | undefined> {
   const address = machineAddress(machine);
