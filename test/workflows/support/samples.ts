@@ -67,7 +67,12 @@ export function plan(of: {
     run: { experiment: 'cancer', displayName: 'cancer', tags: {} },
     model: { name: of.model, output: 'model', path: '', type: 'mlflow_model', tags: {} },
     image: { repository: `edge-train/${of.model}` },
-    release: { pickle: 'allow', maxBytes: 1000, maxFiles: 10, ...(of.approval ? { approval: { approvers } } : {}) },
+    release: {
+      pickle: 'allow',
+      maxBytes: 1000,
+      maxFiles: 10,
+      ...(of.approval ? { approval: { when: 'always', approvers } } : {}),
+    },
   };
 }
 
@@ -113,6 +118,7 @@ export const inspection: Inspection = {
   output: 'model',
   modelType: 'mlflow_model',
   artifacts: [{ path: 'MLmodel', bytes: 7, sha256: hex('a') }],
+  verdicts: [{ path: 'MLmodel', format: 'yaml', verdict: 'pass', reasons: [] }],
   digest: hex('f'),
 };
 export const release: Release = { ...inspection, bytes: 7 };
