@@ -43,7 +43,8 @@ test('a run waits with its outputs kept and the VM given back, and goes on when 
   ]);
   assert.equal(world.count('grantArtifacts'), 0);
   const shown = await status(run);
-  assert.deepEqual(shown.approval, { release: inspection.digest, artifacts: inspection.artifacts });
+  const { digest: release, artifacts, verdicts } = inspection;
+  assert.deepEqual(shown.approval, { release, artifacts, verdicts });
   assert.match(shown.steps.find(({ name }) => name === 'approve')?.detail ?? '', /waits for ana: edge-train approve/);
 
   // Meanwhile the VM is another run's.
