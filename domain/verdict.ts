@@ -21,7 +21,13 @@ export type Format = z.infer<typeof Format>;
 /** Fixed words: nothing of a file, and no name that a script chose, is in a reason. What each means is in `REASONS`. */
 export const Reason = z.enum([
   'pickle',
+  'stores-rows',
   'example-rows',
+  'identifier-of-input',
+  'row-of-input',
+  'numbers-of-input',
+  'piece-of-input',
+  'packed-too-much',
   'unknown-format',
   'name-and-content-differ',
   'not-whole',
@@ -46,6 +52,12 @@ export type Verdict = z.infer<typeof Verdict>;
 export const REASONS: Readonly<Record<Reason, { verdict: 'unsure' | 'refuse'; text: string }>> = {
   pickle: unsure('can run code where they are loaded, and may hold rows of data (pickle, joblib, torch)'),
   'example-rows': unsure('hold an example of the input, which may be a row of the data'),
+  'stores-rows': unsure('name a class whose objects hold rows of what they were trained on'),
+  'identifier-of-input': refuse('hold an identifier or a text that is in one row of the inputs'),
+  'row-of-input': refuse('hold a part of a row of the inputs'),
+  'numbers-of-input': refuse('hold numbers of the inputs in their order'),
+  'piece-of-input': refuse('hold a piece of a file of the inputs'),
+  'packed-too-much': refuse('have more packed in them than is looked through'),
   'unknown-format': refuse('are of no format that may leave'),
   'name-and-content-differ': refuse('are something else than their names say'),
   'not-whole': refuse('are not what a whole file of their format is'),

@@ -3,11 +3,12 @@ import { heartbeat } from '@temporalio/activity';
 import { Artifact, canonicalArtifacts, refusals, type Inspection } from '../../domain/release.ts';
 import { siteRunPath } from '../../domain/resource-names.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
-import type { Verdict } from '../../domain/verdict.ts';
+import { verdictOf, type Verdict } from '../../domain/verdict.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { sha256 } from '../../services/signing.ts';
 import type { EdgeDependencies } from './dependencies.ts';
 import { examineFile } from './gate/examine-file.ts';
+import { fingerprintInputs, searchFile } from './gate/search-file.ts';
 import { recordInspection } from './inspection-record.ts';
 import { modelFault, type ModelFault } from './model-fault.ts';
 import { declaredOutputs, digestFile, outputFolder, walk, type OutputFile } from './output-files.ts';
@@ -27,10 +28,13 @@ export async function inspectOutputs(edge: EdgeDependencies, plan: TrainingPlan)
 
   const artifacts: Artifact[] = [];
   const verdicts: Verdict[] = [];
+  const beat = () => heartbeat({ inspected: artifacts.length });
+  const fingerprints = await fingerprintInputs(edge.home, plan.job, beat);
   for (const file of files) {
-    heartbeat({ inspected: artifacts.length });
+    beat();
     artifacts.push(await artifactOf(file));
-    verdicts.push(await examineFile(file));
+    const { path, format, reasons } = await examineFile(file);
+    verdicts.push(verdictOf(path, format, [...reasons, ...(await searchFile(file, fingerprints, beat))]));
   }
   const reasons = refusals((await readPolicy(edge)).release, { artifacts, verdicts });
   if (reasons.length > 0) throw refused(reasons);
