@@ -7,6 +7,7 @@ import { pickleEnd } from './pickle.ts';
 import { PNG, pngFault } from './png.ts';
 import { looksLikeSafetensors, safetensorsFault } from './safetensors.ts';
 import { jsonFault, pythonFault, requirementsFault, yamlFault } from './text.ts';
+import { storesRows } from './stores-rows.ts';
 import { zipModel } from './zip-model.ts';
 
 /** What a file is, by its content and its name; whether it may leave is the site’s policy’s to say (`domain/release.ts`). */
@@ -18,8 +19,12 @@ export async function examine(path: string, source: ByteSource): Promise<Verdict
       ? [allowed.length === 0 ? 'unknown-format' : 'name-and-content-differ']
       : [];
   const example: Reason[] = format === 'json' && holdsExample(path) ? ['example-rows'] : [];
-  return verdictOf(path, format, [...reasons, ...name, ...example]);
+  const stored: Reason[] = OBJECTS.has(format) && (await storesRows(source)) ? ['stores-rows'] : [];
+  return verdictOf(path, format, [...reasons, ...name, ...example, ...stored]);
 }
+
+/** Formats in which objects are kept by the names of their classes. */
+const OBJECTS = new Set<Format>(['pickle', 'joblib', 'torch', 'skops', 'onnx']);
 
 interface Recognised {
   readonly format: Format;

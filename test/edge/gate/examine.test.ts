@@ -9,7 +9,7 @@ import { examine } from '../../../activities/edge/gate/examine.ts';
 import { examineFile } from '../../../activities/edge/gate/examine-file.ts';
 import { pickleEnd } from '../../../activities/edge/gate/pickle.ts';
 import type { Reason } from '../../../domain/verdict.ts';
-import { cleanModels, model } from './clean-models.ts';
+import { cleanModels, model, storingModels } from './clean-models.ts';
 import { picture, zip } from './made-files.ts';
 
 const look = (path: string, content: Buffer | string) => examine(path, memorySource(Buffer.from(content)));
@@ -35,6 +35,15 @@ test('each file of 13 real models is what its library says, and none is refused'
       ['mlflow/requirements.txt', 'requirements pass'],
     ]),
   );
+});
+
+test('a model that keeps rows is for a person to weigh, whatever it is saved as and wherever it lies in a pipeline', async () => {
+  const storing = storingModels();
+  assert.equal(storing.size, 7);
+  for (const [path, content] of storing) {
+    const { verdict, reasons } = await look(path, content);
+    assert.deepEqual([verdict, reasons.includes('stores-rows')], ['unsure', true], path);
+  }
 });
 
 test('markers, a picture, a model’s own code and a torch model are known too', async () => {
