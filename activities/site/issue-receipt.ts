@@ -1,3 +1,4 @@
+import { bitBudget } from '../../domain/bit-budget.ts';
 import type { Evidence } from '../../domain/model-version.ts';
 import { canonicalArtifacts, needsApproval, refusals } from '../../domain/release.ts';
 import { siteRunPath } from '../../domain/resource-names.ts';
@@ -55,6 +56,7 @@ function receiptPredicate(evidence: Evidence, approval: ReceiptPredicate['approv
     ...(approval ? { approval } : {}),
     metrics: [...new Set(completed.metrics.map(({ name }) => name))].sort(),
     parameters: Object.keys(completed.parameters).sort(),
+    bits: bitBudget(release, completed),
   };
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { canonicalManifest } from '../../domain/data-reference.ts';
+import { bitBudget } from '../../domain/bit-budget.ts';
 import { chooseSize, type MachineSize } from '../../domain/machine-size.ts';
 import { canonicalArtifacts, needsApproval, refusals, ReleasePolicy, Artifact } from '../../domain/release.ts';
 import { preAuthenticationHead } from '../../domain/statement.ts';
@@ -130,6 +131,20 @@ test('nobody can let out what the gate refuses, nor by a verdict that says other
       refusals(ReleasePolicy.parse({ pickle: 'allow', approval }), examined(verdict)).join(),
       /not what a whole/,
     );
+});
+
+test('the bit budget counts each bit that a script could choose', () => {
+  const metric = { name: 'loss', value: 0.1, step: 3, timestamp: 5 };
+  assert.deepEqual(
+    bitBudget({ artifacts: [artifact('MLmodel', 100)] }, { metrics: [metric], parameters: { C: '1.0' } }),
+    {
+      files: 800,
+      fileNames: 56,
+      metrics: 192 + 64,
+      parameters: 64,
+      all: 800 + 56 + 256 + 64,
+    },
+  );
 });
 
 test('artifact paths cannot climb or hide', () => {
