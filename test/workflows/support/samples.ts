@@ -38,7 +38,7 @@ export function plan(of: {
   machine: string;
   model: string;
   after: 'keep' | 'deallocate' | 'delete';
-  approval: boolean;
+  approval: false | 'always' | 'unsure';
   host?: boolean;
   idleSeconds?: number;
 }): TrainingPlan {
@@ -71,7 +71,7 @@ export function plan(of: {
       pickle: 'allow',
       maxBytes: 1000,
       maxFiles: 10,
-      ...(of.approval ? { approval: { when: 'always', approvers } } : {}),
+      ...(of.approval ? { approval: { when: of.approval, approvers } } : {}),
     },
   };
 }
