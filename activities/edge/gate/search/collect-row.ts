@@ -8,6 +8,7 @@ export function collectRow(fingerprints: Fingerprints, row: Uint8Array): void {
   let words = 0;
   let numbers = 0;
   scanText(row, fingerprints.seeds, {
+    countsDigits: true,
     word(low, high, length) {
       grams.word(low, high, length);
       words += 1;
@@ -39,6 +40,7 @@ export class CollectColumns {
       const column = (this.#columns[index] ??= new Grams());
       let known = false;
       scanText(cell, this.#fingerprints.seeds, {
+        countsDigits: true,
         word: () => undefined,
         number: (bits, digits) => {
           if (!known) column.number(bits, digits);

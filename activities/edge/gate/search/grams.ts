@@ -5,6 +5,9 @@ export const WORDS = 6;
 /** Numbers of a row that make it one: four that say much, or eight that say less each. */
 export const NUMBERS = [4, 8] as const;
 const KEPT = 8;
+/** Letters of what is somebody’s. */
+export const LEAST_IN_IDENTIFIER = 6;
+export const LEAST_IN_ROW = 20;
 
 /** The last words and numbers that were told, and what they are together. */
 export class Grams {
@@ -45,17 +48,19 @@ export class Grams {
     this.high = high;
   }
 
+  /** How many letters the last `count` words have. */
+  letters(count: number): number {
+    let letters = 0;
+    for (let back = count; back > 0; back -= 1) letters += this.#lengths[(this.#words - back) & (KEPT - 1)] as number;
+    return letters;
+  }
+
   /** Whether six words were told that together are hardly anybody else’s: 20 letters or more, four different ones. */
   tellsWords(): boolean {
     if (this.#words < WORDS) return false;
-    let letters = 0;
     const different = new Set<number>();
-    for (let back = WORDS; back > 0; back -= 1) {
-      const at = (this.#words - back) & (KEPT - 1);
-      letters += this.#lengths[at] as number;
-      different.add(this.#highs[at] as number);
-    }
-    return letters >= 20 && different.size >= 4;
+    for (let back = WORDS; back > 0; back -= 1) different.add(this.#highs[(this.#words - back) & (KEPT - 1)] as number);
+    return this.letters(WORDS) >= LEAST_IN_ROW && different.size >= 4;
   }
 
   /** The last `count` numbers. */
@@ -108,6 +113,7 @@ export function identifierHash(cell: Uint8Array, seeds: readonly [number, number
   let words = 0;
   let letters = 0;
   scanText(cell, seeds, {
+    countsDigits: false,
     word(low, high, length) {
       if (words >= IDENTIFIER_WORDS) return;
       grams.word(low, high, length);
@@ -117,5 +123,5 @@ export function identifierHash(cell: Uint8Array, seeds: readonly [number, number
     number: () => undefined,
   });
   grams.hashWords(words);
-  return letters >= 6 ? [grams.low, grams.high] : undefined;
+  return letters >= LEAST_IN_IDENTIFIER ? [grams.low, grams.high] : undefined;
 }

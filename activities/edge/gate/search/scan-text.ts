@@ -1,5 +1,7 @@
 /** What hears a text: its words, by two hashes and a length, and its numbers, as float32 bits with their digits. */
 export interface Listener {
+  /** Whether it wants to know how many digits of a number say something; 0 is told otherwise. */
+  readonly countsDigits: boolean;
   word(low: number, high: number, length: number): void;
   number(bits: number, digits: number): void;
 }
@@ -63,7 +65,7 @@ function scanNumbers(bytes: Uint8Array, from: number, to: number, isPlain: boole
   if (end - from > 40) return;
   let text = '';
   for (let at = from; at < end; at += 1) text += String.fromCharCode(bytes[at] as number);
-  if (NUMBER.test(text)) listener.number(toBits(Number(text)), significant(text));
+  if (NUMBER.test(text)) listener.number(toBits(Number(text)), listener.countsDigits ? significant(text) : 0);
 }
 
 const NUMBER = /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i;

@@ -27,19 +27,19 @@ const PICKLED: Layout = { stride: 9, bitsAt: (view, at) => asSingle(view.getFloa
 export function holdsValues(fingerprints: Fingerprints, bytes: Buffer): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { begins } = fingerprints;
-  const run = (at: number, layout: Layout) => isRun(fingerprints, view, at, layout);
-  const lastWide = bytes.length - 8;
   for (let at = 0; at <= bytes.length - 16; at += 1) {
     const word = view.getInt32(at, true);
     if (word === 0) continue;
-    if (begins.has(word) && run(at, FLOAT32)) return true;
-    if (begins.has(swapped(word)) && run(at, BIG32)) return true;
-    if (begins.has(asSingle(word)) && run(at, INT32)) return true;
-    if (at > lastWide) continue;
-    if (begins.has(asSingle(view.getFloat64(at, true))) && run(at, FLOAT64)) return true;
-    if (begins.has(asSingle(view.getFloat64(at, false))) && (run(at, BIG64) || run(at, PICKLED))) return true;
     const upper = view.getInt32(at + 4, true);
-    if ((upper === 0 || upper === -1) && begins.has(INT64.bitsAt(view, at)) && run(at, INT64)) return true;
+    const swapped = (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
+    if (begins.has(word) && isRun(fingerprints, view, at, FLOAT32)) return true;
+    if (begins.has(swapped) && isRun(fingerprints, view, at, BIG32)) return true;
+    if (begins.has(asSingle(word)) && isRun(fingerprints, view, at, INT32)) return true;
+    if (begins.has(asSingle(view.getFloat64(at, true))) && isRun(fingerprints, view, at, FLOAT64)) return true;
+    if (begins.has(asSingle(view.getFloat64(at, false))))
+      if (isRun(fingerprints, view, at, BIG64) || isRun(fingerprints, view, at, PICKLED)) return true;
+    if ((upper === 0 || upper === -1) && begins.has(INT64.bitsAt(view, at)))
+      if (isRun(fingerprints, view, at, INT64)) return true;
   }
   return false;
 }
@@ -58,6 +58,3 @@ function isRun(fingerprints: Fingerprints, view: DataView, at: number, { stride,
   }
   return false;
 }
-
-const swapped = (word: number): number =>
-  (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);

@@ -1,7 +1,7 @@
 import { holdsBlock } from './blocks.ts';
 import { decode } from './decode.ts';
 import type { Fingerprints, Kind } from './fingerprints.ts';
-import { Grams, IDENTIFIER_WORDS, NUMBERS, WORDS } from './grams.ts';
+import { Grams, IDENTIFIER_WORDS, LEAST_IN_IDENTIFIER, LEAST_IN_ROW, NUMBERS, WORDS } from './grams.ts';
 import { scanText } from './scan-text.ts';
 import { holdsValues } from './scan-values.ts';
 
@@ -49,15 +49,17 @@ function wordsAndNumbers(fingerprints: Fingerprints, bytes: Buffer): Set<Kind> {
   let words = 0;
   let numbers = 0;
   scanText(bytes, fingerprints.seeds, {
+    countsDigits: false,
     word(low, high, length) {
       grams.word(low, high, length);
       words += 1;
       if (kinds.has('identifier') && !found.has('identifier'))
         for (let count = 1; count <= IDENTIFIER_WORDS && count <= words; count += 1) {
+          if (grams.letters(count) < LEAST_IN_IDENTIFIER) continue;
           grams.hashWords(count);
           if (fingerprints.has('identifier', grams.low, grams.high)) found.add('identifier');
         }
-      if (!kinds.has('row') || found.has('row') || words < WORDS) return;
+      if (!kinds.has('row') || found.has('row') || words < WORDS || grams.letters(WORDS) < LEAST_IN_ROW) return;
       grams.hashWords(WORDS);
       if (fingerprints.has('row', grams.low, grams.high)) found.add('row');
     },
