@@ -60,6 +60,8 @@ test('markers, a picture, a model’s own code and a torch model are known too',
     ],
     ['input_example.json', '{"columns": ["a"], "data": [[1.5]]}', 'json', 'unsure'],
     ['model.pt', torch(), 'torch', 'unsure'],
+    ['packed.pt', torch({ packed: true }), 'torch', 'unsure'],
+    ['streamed.pt', torch({ described: true }), 'torch', 'unsure'],
   ];
   for (const [path, content, format, verdict] of known) {
     const seen = await look(path, content);
@@ -117,6 +119,7 @@ const REFUSED: Record<string, [string, Buffer | string, Reason]> = {
   ],
   'a zip in a zip': ['a.skops', zip({ 'schema.json': json, 'a.npy': zip({ 'a.csv': tail }) }), 'archive'],
   'a zip file with a comment': ['a.skops', zip({ 'schema.json': json }, { comment: 'P-000001' }), 'archive'],
+  'a torch model with a descriptor that says something else': ['a.pt', otherDescriptor(), 'archive'],
   'a zip file with a gap': ['a.skops', zip({ 'schema.json': json }, { gap: tail }), 'archive'],
   gzip: ['a.json', gzipSync(json), 'archive'],
   'a compressed pickle': ['a.pkl', deflateSync(pickle), 'archive'],
@@ -173,10 +176,17 @@ function gapped(): Buffer {
   return Buffer.concat([length, header, Buffer.alloc(8)]);
 }
 
-function torch(): Buffer {
-  return zip({
+function torch(options = {}): Buffer {
+  const members = {
     'm/data.pkl': model('clean/tree.pkl'),
     'm/data/0': Buffer.alloc(64, 1),
-    'm/version': Buffer.from('3\n'),
-  });
+    'm/version': Buffer.from('3'),
+  };
+  return zip(members, options);
+}
+
+function otherDescriptor(): Buffer {
+  const made = torch({ described: true });
+  made.write('row1', made.indexOf('PK\x07\x08', 0, 'latin1') + 4);
+  return made;
 }

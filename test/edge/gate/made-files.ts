@@ -1,9 +1,9 @@
 import { crc32, deflateSync, deflateRawSync } from 'node:zlib';
 
-/** A zip file as Python’s zipfile writes it; `gap` stands between its members and its directory. */
+/** A zip file as Python’s zipfile writes it; `gap` stands between its members and its directory, `described` behind each member. */
 export function zip(
   members: Readonly<Record<string, Buffer>>,
-  { comment = '', gap = Buffer.alloc(0), packed = false }: { comment?: string; gap?: Buffer; packed?: boolean } = {},
+  { comment = '', gap = Buffer.alloc(0), packed = false, described = false }: ZipOptions = {},
 ): Buffer {
   const parts: Buffer[] = [];
   const directory: Buffer[] = [];
@@ -19,9 +19,12 @@ export function zip(
     same.writeUInt16LE(name.length, 22);
     const rest = Buffer.alloc(14);
     rest.writeUInt32LE(at, 10);
-    parts.push(Buffer.from('PK\x03\x04', 'latin1'), same, Buffer.from(name), data);
+    const descriptor = described
+      ? Buffer.concat([Buffer.from('PK\x07\x08', 'latin1'), same.subarray(10, 22)])
+      : gapless;
+    parts.push(Buffer.from('PK\x03\x04', 'latin1'), same, Buffer.from(name), data, descriptor);
     directory.push(Buffer.from('PK\x01\x02\x14\x00', 'latin1'), same, rest, Buffer.from(name));
-    at += 30 + name.length + data.length;
+    at += 30 + name.length + data.length + descriptor.length;
   }
   const list = Buffer.concat(directory);
   const end = Buffer.alloc(22);
@@ -33,6 +36,15 @@ export function zip(
   end.writeUInt16LE(comment.length, 20);
   return Buffer.concat([...parts, gap, list, end, Buffer.from(comment)]);
 }
+
+interface ZipOptions {
+  readonly comment?: string;
+  readonly gap?: Buffer;
+  readonly packed?: boolean;
+  readonly described?: boolean;
+}
+
+const gapless = Buffer.alloc(0);
 
 /** A picture of one grey point, with a chunk of another type where one is asked for. */
 export function picture(extra?: string): Buffer {
