@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
+import { constants, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { Fingerprints } from '../../../activities/edge/gate/search/fingerprints.ts';
 import { readInput } from '../../../activities/edge/gate/search/read-input.ts';
 import { search } from '../../../activities/edge/gate/search/search.ts';
@@ -74,6 +74,7 @@ const CAUGHT: Record<string, Buffer> = {
   'a row as a URL has it': Buffer.from(Buffer.from(ROW).toString('hex').replace(/../g, '%$&')),
   'a row in gzip, in weights': among(gzipSync(ROW)),
   'a row in gzip whose sum is wrong': among(broken(gzipSync(ROW))),
+  'rows in gzip that is cut short, at the end of weights': Buffer.concat([WEIGHTS, cut()]),
   'a row in zlib, in weights': among(deflateSync(ROW)),
   'a row in raw deflate, in base64': Buffer.from(JSON.stringify(deflateRawSync(ROW).toString('base64'))),
   'a row in base64 of gzip': Buffer.from(JSON.stringify(gzipSync(ROW).toString('base64'))),
@@ -108,6 +109,7 @@ const UNSEEN: Record<string, Buffer> = {
   'one number of a row': Buffer.from(JSON.stringify(values[3])),
   'the letters of a row as numbers': Buffer.from(JSON.stringify([...Buffer.from(ROW)])),
   'a row with other letters between its own': Buffer.from([...ROW].join('x')),
+  'rows in gzip that is broken on purpose': among(brokenOff()),
   'a row in the lowest bits of weights': inLowestBits(ROW),
 };
 
@@ -177,6 +179,17 @@ test('of a large input each so many’th row is known', async () => {
   const found = lines.slice(1).filter((line) => search(some, Buffer.from(line)).size > 0).length;
   assert.ok(found > 100 && found < 300, String(found));
 });
+
+/** Without the stream’s last bytes. */
+function cut(): Buffer {
+  return gzipSync(lines.slice(5, 30).join('\n')).subarray(0, -40);
+}
+
+/** A whole block, and then one of a kind that is none. */
+function brokenOff(): Buffer {
+  const block = gzipSync(lines.slice(5, 30).join('\n'), { finishFlush: constants.Z_SYNC_FLUSH });
+  return Buffer.concat([block, Buffer.from([7])]);
+}
 
 function broken(packed: Buffer): Buffer {
   packed[packed.length - 5] = (packed.at(-5) ?? 0) ^ 1;
