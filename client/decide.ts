@@ -46,7 +46,7 @@ export async function decide(
   const temporal = await connectTemporal(folder, options.site);
   const run = await findRun(temporal, workflowId, 'Nothing was decided');
   const { job, site, approval } = await waiting(temporal, run, options.release);
-  if (!options.json) process.stdout.write(`${leaving(approval.artifacts).join('\n')}\n`);
+  if (!options.json) process.stdout.write(`${leaving(approval).join('\n')}\n`);
 
   const { release, artifacts } = approval;
   const by = approver.name;

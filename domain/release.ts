@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Sha256 } from './resource-names.ts';
+import { REASONS, Verdict, type Reason } from './verdict.ts';
 
 /** One file that may leave the site: its path below the output's folder, and what it must hash to at both ends. */
 export const Artifact = z.strictObject({
@@ -19,6 +20,8 @@ export const Inspection = z.strictObject({
   output: z.string(),
   modelType: z.enum(['mlflow_model', 'custom_model']),
   artifacts: z.array(Artifact).min(1),
+  /** What the gate on the VM made of each artifact, in their order. */
+  verdicts: z.array(Verdict),
   /** SHA-256 of `canonicalArtifacts`: what an approver decides on. */
   digest: Sha256,
 });
@@ -34,10 +37,10 @@ export type Release = z.infer<typeof Release>;
 /** What the site lets out; read from `site.yml` by the site worker and from the root-owned policy on the VM. */
 export const ReleasePolicy = z.strictObject({
   pickle: z
-    .enum(['allow', 'deny'])
-    .default('deny')
+    .enum(['approve', 'deny', 'allow'])
+    .default('approve')
     .describe(
-      'Whether pickles may leave (by file name). A pickle is code to whoever loads it, and may hold rows of data.',
+      'Whether pickles (joblib, torch) may leave, by their content: signed for by an approver, never, or as any other file. A pickle is code to whoever loads it, and may hold rows of data.',
     ),
   maxBytes: z
     .int()
@@ -47,6 +50,10 @@ export const ReleasePolicy = z.strictObject({
   maxFiles: z.int().min(1).default(1000).describe('The files of a model.'),
   approval: z
     .strictObject({
+      when: z
+        .enum(['always', 'unsure'])
+        .default('always')
+        .describe('For each release, or only where the gate on the VM is unsure of a file.'),
       approvers: z
         .record(
           z.string().regex(/^[\w.@-]{1,64}$/, 'an approver’s name is 1 to 64 of letters, digits and . _ @ -'),
@@ -58,32 +65,52 @@ export const ReleasePolicy = z.strictObject({
         ),
     })
     .optional()
-    .describe('Where it is there, nothing leaves before one of these has signed for exactly those files.'),
+    .describe(
+      'Where it is there, nothing that needs approval leaves before one of these has signed for exactly those files.',
+    ),
 });
 export type ReleasePolicy = z.infer<typeof ReleasePolicy>;
 
-export const isPickle = (path: string): boolean => /\.(pkl|pickle|joblib|skops|cloudpickle|pt|pth)$/i.test(path);
+/** What a policy is asked about: the files, and what the gate made of each. */
+export type Examined = Pick<Inspection, 'artifacts' | 'verdicts'>;
 
 /** Every reason why these artifacts may not leave; none means that they may. Names, which a script chose, stay on site. */
-export function refusals(policy: ReleasePolicy, artifacts: readonly Artifact[]): string[] {
+export function refusals(policy: ReleasePolicy, { artifacts, verdicts }: Examined): string[] {
   const bytes = artifacts.reduce((sum, artifact) => sum + artifact.bytes, 0);
-  const pickles = artifacts.filter(({ path }) => isPickle(path));
+  const having = (reason: Reason) => verdicts.filter(({ reasons }) => reasons.includes(reason)).length;
+  const told = (reason: Reason) => `${having(reason)} of ${artifacts.length} files ${REASONS[reason].text}`;
+  const found = reasonsOf(verdicts);
+  const forApprover = found.filter((reason) => isDoubt(policy, reason));
+  const asJudged = artifacts.every(({ path }, index) => verdicts[index]?.path === path);
   return [
     ...(artifacts.length > policy.maxFiles
       ? [`${artifacts.length} files, and the site allows ${policy.maxFiles}`]
       : []),
     ...(bytes > policy.maxBytes ? [`${bytes} bytes, and the site allows ${policy.maxBytes}`] : []),
-    ...(policy.pickle === 'deny' && pickles.length > 0
-      ? [
-          `${pickles.length} of ${artifacts.length} files are pickles (${suffixes(pickles)}), and the site denies pickles`,
-        ]
-      : []),
+    ...(asJudged && verdicts.length === artifacts.length ? [] : ['not each of the files has a verdict']),
+    ...found.filter((reason) => REASONS[reason].verdict === 'refuse').map(told),
+    ...(policy.pickle === 'deny' && found.includes('pickle') ? [`${told('pickle')}, and the site denies pickles`] : []),
+    ...(policy.approval ? [] : forApprover.map((reason) => `${told(reason)}, and ${NO_APPROVER}`)),
   ];
 }
 
-function suffixes(artifacts: readonly Artifact[]): string {
-  return [...new Set(artifacts.map(({ path }) => path.slice(path.lastIndexOf('.')).toLowerCase()))].sort().join(', ');
+const NO_APPROVER =
+  'the site names no approver who could sign for them (release.approval in site.yml; for pickles, release.pickle: allow does without)';
+
+/** Whether one of the site’s approvers must have signed for exactly these artifacts before they leave. */
+export function needsApproval(policy: ReleasePolicy, { verdicts }: Pick<Examined, 'verdicts'>): boolean {
+  if (!policy.approval) return false;
+  return policy.approval.when !== 'unsure' || reasonsOf(verdicts).some((reason) => isDoubt(policy, reason));
 }
+
+/** A reason that a person must weigh; of pickles, the policy says whether. */
+function isDoubt(policy: ReleasePolicy, reason: Reason): boolean {
+  return REASONS[reason].verdict === 'unsure' && (reason !== 'pickle' || policy.pickle === 'approve');
+}
+
+/** By what the verdicts name, whatever they conclude: a verdict that was tampered with concludes what it likes. */
+const reasonsOf = (verdicts: readonly Verdict[]): Reason[] =>
+  [...new Set(verdicts.flatMap(({ reasons }) => reasons))].sort();
 
 /** The text whose SHA-256 is the release's digest: `sha256 bytes path` a line, in code-unit order of the path. */
 export function canonicalArtifacts(artifacts: readonly Artifact[]): string {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Failure } from './failure.ts';
 import { Artifact } from './release.ts';
+import { Verdict } from './verdict.ts';
 import { JobId, Sha256, SiteName } from './resource-names.ts';
 import { TrainModelResult } from './train-model-result.ts';
 
@@ -42,8 +43,10 @@ export const RunStatus = z.strictObject({
   virtualMachine: z.string().optional(),
   state: z.enum(['running', 'succeeded', 'failed', 'cancelled']),
   steps: z.array(Step),
-  /** What waits for an approver's word: exactly these files, and the digest that a decision names. */
-  approval: z.strictObject({ release: Sha256, artifacts: z.array(Artifact).min(1) }).optional(),
+  /** What waits for an approver's word: exactly these files, what the gate made of each, and the digest that a decision names. */
+  approval: z
+    .strictObject({ release: Sha256, artifacts: z.array(Artifact).min(1), verdicts: z.array(Verdict) })
+    .optional(),
   result: TrainModelResult.optional(),
   failure: Failure.optional(),
 });

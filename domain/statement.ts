@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BitBudget } from './bit-budget.ts';
 import { DataDigest } from './data-reference.ts';
 import { Release, type Artifact } from './release.ts';
 import { JobId, Sha256, SiteName } from './resource-names.ts';
@@ -39,6 +40,8 @@ export const ReceiptPredicate = z.strictObject({
   /** What crossed besides: names of metrics and parameters that went to Azure ML. */
   metrics: z.array(z.string()),
   parameters: z.array(z.string()),
+  /** How many bits left in all that the script could choose: what it can have told at most. */
+  bits: BitBudget,
 });
 export type ReceiptPredicate = z.infer<typeof ReceiptPredicate>;
 

@@ -1,4 +1,4 @@
-import type { Release } from '../domain/release.ts';
+import { needsApproval, type Release } from '../domain/release.ts';
 import type { Envelope } from '../domain/statement.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
 import type { Compensation } from './compensation.ts';
@@ -36,7 +36,7 @@ export async function releaseAtOnce(
   return { release, job };
 }
 
-/** The VM is given back while the run waits: what was inspected is kept on site first, and brought back afterwards. */
+/** The VM is given back while the run waits, if anybody must be asked: what was inspected is kept on site first, and brought back afterwards. */
 export async function releaseWhenApproved(request: {
   plan: TrainingPlan;
   job: JobOnMachine;
@@ -53,6 +53,10 @@ export async function releaseWhenApproved(request: {
     () => job.keepOutputs(),
     finish,
   );
+  if (!needsApproval(plan.release, inspection)) {
+    leaving();
+    return { release: await job.release(inspection), job };
+  }
   await job.giveMachineBack();
   const approval = await gate.approval(inspection, progress);
   const machine = await progress.step('lease', () => lease.takeAgain(), describeMachine);

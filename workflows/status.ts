@@ -67,7 +67,8 @@ export class Progress {
   /** What an approver is asked; undefined when it is decided. */
   waitsForApproval(inspection: Inspection | undefined, advice?: string): void {
     const { approval: _, ...status } = this.#status;
-    const asked = inspection && { release: inspection.digest, artifacts: inspection.artifacts };
+    const { digest: release, artifacts, verdicts } = inspection ?? {};
+    const asked = release && artifacts && verdicts ? { release, artifacts, verdicts } : undefined;
     this.#status = asked ? { ...status, approval: asked } : status;
     if (advice) this.note('approve', advice);
     else this.#show();

@@ -3,16 +3,20 @@ import { heartbeat } from '@temporalio/activity';
 import { Artifact, canonicalArtifacts, refusals, type Inspection } from '../../domain/release.ts';
 import { siteRunPath } from '../../domain/resource-names.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
+import { verdictOf, type Verdict } from '../../domain/verdict.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { sha256 } from '../../services/signing.ts';
 import type { EdgeDependencies } from './dependencies.ts';
+import { examineFile } from './gate/examine-file.ts';
+import { fingerprintInputs, searchFile } from './gate/search-file.ts';
+import { recordInspection } from './inspection-record.ts';
 import { modelFault, type ModelFault } from './model-fault.ts';
 import { declaredOutputs, digestFile, outputFolder, walk, type OutputFile } from './output-files.ts';
 import { readPolicy } from './policy.ts';
 
 /**
- * What the model's output holds, file by file with digests, checked against the root-owned policy. Reads only; the same
- * outputs have the same answer. @throws ServiceError `NoModel`, `AmbiguousModel`, `EmptyModel` (script), `ReleaseRefused` (policy)
+ * What the model's output holds, file by file with digest and the gate's verdict, checked against the root-owned policy, and
+ * written down for `releaseArtifacts`. The same outputs have the same answer. @throws ServiceError `NoModel`, `AmbiguousModel`, `EmptyModel` (script), `ReleaseRefused` (policy)
  */
 export async function inspectOutputs(edge: EdgeDependencies, plan: TrainingPlan): Promise<Inspection> {
   const { model } = plan;
@@ -23,14 +27,21 @@ export async function inspectOutputs(edge: EdgeDependencies, plan: TrainingPlan)
   if (others > 0) throw refused([`${others} of its entries are links, pipes or devices; only regular files leave`]);
 
   const artifacts: Artifact[] = [];
+  const verdicts: Verdict[] = [];
+  const beat = () => heartbeat({ inspected: artifacts.length });
+  const fingerprints = await fingerprintInputs(edge.home, plan.job, beat);
   for (const file of files) {
-    heartbeat({ inspected: artifacts.length });
+    beat();
     artifacts.push(await artifactOf(file));
+    const { path, format, reasons } = await examineFile(file);
+    verdicts.push(verdictOf(path, format, [...reasons, ...(await searchFile(file, fingerprints, beat))]));
   }
-  const reasons = refusals((await readPolicy(edge)).release, artifacts);
+  const reasons = refusals((await readPolicy(edge)).release, { artifacts, verdicts });
   if (reasons.length > 0) throw refused(reasons);
   const digest = sha256(canonicalArtifacts(artifacts));
-  return { output: model.output, modelType: model.type, artifacts, digest };
+  const inspection = { output: model.output, modelType: model.type, artifacts, verdicts, digest };
+  await recordInspection(edge, plan.job, inspection);
+  return inspection;
 }
 
 async function artifactOf({ path, absolute }: OutputFile): Promise<Artifact> {
@@ -67,7 +78,8 @@ function refused(reasons: readonly string[]): ServiceError {
     class: 'policy',
     type: 'ReleaseRefused',
     cause: `The model may not leave the site: ${reasons.slice(0, 10).join('; ')}.`,
-    nextStep: 'Save the model in a form that the site allows, or ask its operator (site.yml: release).',
+    nextStep:
+      'Save the model in a form that the site allows, or ask its operator (site.yml: release). docs/security.md says what may leave.',
     retryable: false,
   });
 }

@@ -2,7 +2,13 @@ import { join } from 'node:path';
 import { heartbeat } from '@temporalio/activity';
 import pMap from 'p-map';
 import type { SealedGrant } from '../../domain/grant.ts';
-import { canonicalArtifacts, type Artifact, type Inspection, type Release } from '../../domain/release.ts';
+import {
+  canonicalArtifacts,
+  needsApproval,
+  type Artifact,
+  type Inspection,
+  type Release,
+} from '../../domain/release.ts';
 import type { Envelope } from '../../domain/statement.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { openBlob, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
@@ -11,6 +17,7 @@ import { verifyDecision } from '../../services/release-decision.ts';
 import { sha256 } from '../../services/signing.ts';
 import { breakableConnection, type EdgeDependencies } from './dependencies.ts';
 import { openGrant } from './grants.ts';
+import { requireRecorded } from './inspection-record.ts';
 import { outputFolder } from './output-files.ts';
 import { readPolicy } from './policy.ts';
 import { sendFile } from './send-file.ts';
@@ -48,13 +55,16 @@ export async function releaseArtifacts(
   };
 }
 
-/** By the root-owned policy on the VM, whatever the plan says. */
+/**
+ * By the root-owned policy on the VM, whatever the plan says. Where no approver signs, a workflow's word is not enough: what is
+ * sent must be what this VM has inspected.
+ */
 async function requireApproval(
   edge: EdgeDependencies,
   { plan, inspection, approval }: { plan: TrainingPlan; inspection: Inspection; approval?: Envelope },
 ): Promise<void> {
   const { site, release: policy } = await readPolicy(edge);
-  if (!policy.approval) return;
+  if (!needsApproval(policy, inspection)) return requireRecorded(edge, plan.job, inspection);
   const { artifacts } = inspection;
   const { decision, by } = verifyDecision(approval, { policy, site, job: plan.job, artifacts });
   if (decision !== 'approve') throw rejected(by);

@@ -77,7 +77,10 @@ function versionCheck(request: CheckRequest): CheckWork {
 function policyCheck({ site: { release, attach } }: SiteSession): CheckWork {
   const advice = [
     release.pickle === 'allow'
-      ? 'release.pickle is allow: a pickle is code to whoever loads it, and may hold rows of the data; deny it where models can be saved as safetensors or ONNX.'
+      ? 'release.pickle is allow: a pickle is code to whoever loads it, and may hold rows of the data; let an approver sign for it (approve), or deny it where models can be saved as safetensors or ONNX.'
+      : '',
+    release.pickle === 'approve' && !release.approval
+      ? 'release.pickle is approve, and release.approval names nobody: no pickle can leave. Name an approver, or say allow or deny.'
       : '',
     attach.mode !== 'never' && attach.from.endsWith('/0')
       ? 'attach.from opens port 22 to every address while Azure ML attaches: name those that Azure ML dials from.'

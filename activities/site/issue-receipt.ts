@@ -1,5 +1,6 @@
+import { bitBudget } from '../../domain/bit-budget.ts';
 import type { Evidence } from '../../domain/model-version.ts';
-import { canonicalArtifacts, refusals } from '../../domain/release.ts';
+import { canonicalArtifacts, needsApproval, refusals } from '../../domain/release.ts';
 import { siteRunPath } from '../../domain/resource-names.ts';
 import { Envelope, receiptStatement, type Receipt, type ReceiptPredicate } from '../../domain/statement.ts';
 import { putIfAbsent, readText } from '../../services/blob-storage.ts';
@@ -55,12 +56,13 @@ function receiptPredicate(evidence: Evidence, approval: ReceiptPredicate['approv
     ...(approval ? { approval } : {}),
     metrics: [...new Set(completed.metrics.map(({ name }) => name))].sort(),
     parameters: Object.keys(completed.parameters).sort(),
+    bits: bitBudget(release, completed),
   };
 }
 
 /** The policy of now, not of the plan: what was tightened in between holds. */
 function requireAllowed({ site }: SiteSession, { release }: Evidence): void {
-  const reasons = refusals(site.release, release.artifacts);
+  const reasons = refusals(site.release, release);
   if (reasons.length === 0) return;
   throw new ServiceError({
     class: 'policy',
@@ -74,7 +76,7 @@ function requireAllowed({ site }: SiteSession, { release }: Evidence): void {
 
 /** By the approvers of now; a decision where the site asks for none is not sworn to. */
 function requireApproval({ site }: SiteSession, evidence: Evidence): ReceiptPredicate['approval'] {
-  if (!site.release.approval) return undefined;
+  if (!needsApproval(site.release, evidence.release)) return undefined;
   const { approval, plan, release } = evidence;
   const about = { policy: site.release, site: site.name, job: plan.job, artifacts: release.artifacts };
   const { by, reason, decision } = verifyDecision(approval, about);

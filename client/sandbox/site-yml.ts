@@ -73,7 +73,8 @@ attach:
   publicKey: ${text(keys.attachPublicKey)}
 
 # What may leave. MLflow saves scikit-learn models as pickles. A pickle is code to whoever loads it, and it may hold rows
-# of the data: "deny" is the default. The demo allows it because the data is public and the script is its own.
+# of the data: by default ("approve") an approver signs for each. The demo allows it, because it has no approver to ask, its
+# data is public and the script is its own.
 release:
   pickle: allow
   maxBytes: ${100 * 2 ** 20}

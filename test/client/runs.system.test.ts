@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { canonicalArtifacts } from '../../domain/release.ts';
+import { verdictOf } from '../../domain/verdict.ts';
 import type { Failure } from '../../domain/failure.ts';
 import { jobId, siteRunPath } from '../../domain/resource-names.ts';
 import type { DecisionPredicate, Envelope } from '../../domain/statement.ts';
@@ -74,7 +75,8 @@ const artifacts = [
   { path: 'model.onnx', bytes: 1500, sha256: 'b'.repeat(64) },
 ];
 const release = sha256(canonicalArtifacts(artifacts));
-const waits = { job: 'c'.repeat(20), site: 'demo', approval: { release, artifacts } };
+const verdicts = artifacts.map(({ path }) => verdictOf(path, path === 'MLmodel' ? 'yaml' : 'onnx', []));
+const waits = { job: 'c'.repeat(20), site: 'demo', approval: { release, artifacts, verdicts } };
 
 const result: TrainModelResult = {
   ...{ job: 'b'.repeat(20), site: 'demo', virtualMachine: 'vm-1', trainingSeconds: 1.5, receipt: 'a'.repeat(64) },
@@ -88,7 +90,7 @@ const result: TrainModelResult = {
   metrics: [],
   parameters: {},
   data: { rootDigest: 'd'.repeat(64), files: 1, bytes: 1 },
-  released: { output: 'model', modelType: 'mlflow_model', artifacts, digest: release, bytes: 1507 },
+  released: { output: 'model', modelType: 'mlflow_model', artifacts, verdicts, digest: release, bytes: 1507 },
 };
 
 test('list shows runs by site, model and how they stand, and believes Temporal of those that have ended', async (t) => {
@@ -331,7 +333,7 @@ test('approve shows what would leave and sends a decision that the key signed, o
 
 test('reject says so; a digest that is not of the files, or another release, is never signed', async (t) => {
   const { run } = user(t);
-  const forged = { ...waits, approval: { release: 'e'.repeat(64), artifacts } };
+  const forged = { ...waits, approval: { release: 'e'.repeat(64), artifacts, verdicts } };
   const [handle, bad] = await Promise.all([
     stub.start('reject-1', { ...training('m'), status: waits }),
     stub.start('reject-2', { ...training('m'), status: forged }),

@@ -121,6 +121,7 @@ const result = {
     output: 'model',
     modelType: 'mlflow_model',
     artifacts: [{ path: 'MLmodel', bytes: 1500, sha256: 'e'.repeat(64) }],
+    verdicts: [{ path: 'MLmodel', format: 'yaml', verdict: 'pass', reasons: [] }],
     digest: 'f'.repeat(64),
     bytes: 1500,
   },

@@ -6,10 +6,12 @@ import { Client, Connection } from '@temporalio/client';
 import { stringify } from 'yaml';
 import { createCloudActivities } from '../../activities/cloud/index.ts';
 import type { CloudActivities } from '../../activities/contract.ts';
+import { bitBudget } from '../../domain/bit-budget.ts';
 import { Evidence, type RegistrationRequest } from '../../domain/model-version.ts';
 import { canonicalArtifacts, type Artifact } from '../../domain/release.ts';
 import { stagingPath } from '../../domain/resource-names.ts';
 import { receiptStatement, type Receipt } from '../../domain/statement.ts';
+import { verdictOf } from '../../domain/verdict.ts';
 import { openAccount, type BlobAccount } from '../../services/blob-storage.ts';
 import type { Registry } from '../../services/container-registry/session.ts';
 import { openCredential, openWorkspace, type Workspace } from '../../services/machine-learning/workspace.ts';
@@ -209,6 +211,7 @@ export function evidenceOf(
     },
     release: {
       ...{ output: 'model', modelType: 'mlflow_model', artifacts },
+      verdicts: artifacts.map(({ path }) => verdictOf(path, 'yaml', [])),
       digest: sha256(canonicalArtifacts(artifacts)),
       bytes: artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
     },
@@ -231,6 +234,7 @@ export function receiptOf(evidence: Evidence, { key = receiptKey.privateKey } = 
       released: release,
       metrics: completed.metrics.map(({ name }) => name),
       parameters: Object.keys(completed.parameters),
+      bits: bitBudget(release, completed),
     }),
     key,
   );

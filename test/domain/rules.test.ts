@@ -3,10 +3,12 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { canonicalManifest } from '../../domain/data-reference.ts';
+import { bitBudget } from '../../domain/bit-budget.ts';
 import { chooseSize, type MachineSize } from '../../domain/machine-size.ts';
-import { canonicalArtifacts, refusals, ReleasePolicy, Artifact } from '../../domain/release.ts';
+import { canonicalArtifacts, needsApproval, refusals, ReleasePolicy, Artifact } from '../../domain/release.ts';
 import { preAuthenticationHead } from '../../domain/statement.ts';
 import * as names from '../../domain/resource-names.ts';
+import { verdictOf, type Verdict } from '../../domain/verdict.ts';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const ds = (name: string, cores: number, memoryMiB: number): MachineSize => ({ name, cores, memoryMiB });
@@ -82,16 +84,69 @@ test('canonical texts do not depend on order, and a newline in a name cannot for
   assert.equal(canonicalArtifacts(artifacts), canonicalArtifacts(artifacts.toReversed()));
 });
 
-test('the release policy denies pickles unless the site allows them, and bounds size and count', () => {
-  const artifact = (path: string, bytes = 1) => ({ path, bytes, sha256: sha256(path) });
+const artifact = (path: string, bytes = 1) => ({ path, bytes, sha256: sha256(path) });
+const examined = (...verdicts: Verdict[]) => ({ artifacts: verdicts.map(({ path }) => artifact(path)), verdicts });
+const yaml = verdictOf('MLmodel', 'yaml', []);
+const pickled = verdictOf('of/patient-7.pkl', 'pickle', ['pickle']);
+const example = verdictOf('input_example.json', 'json', ['example-rows']);
+const approval = { approvers: { ana: '-----BEGIN PUBLIC KEY-----' } };
+
+test('the release policy bounds size and count, and wants a verdict on each file', () => {
   const strict = ReleasePolicy.parse({ maxBytes: 10, maxFiles: 2 });
-  assert.deepEqual(refusals(strict, [artifact('MLmodel'), artifact('a.json')]), []);
-  const denied = refusals(strict, [artifact('MLmodel'), artifact('of/patient-7.PKL')]).join();
-  assert.match(denied, /1 of 2 files are pickles \(\.pkl\)/);
-  assert.doesNotMatch(denied, /patient/, 'what may not leave does not leave as a name either');
-  assert.match(refusals(strict, [artifact('a', 11)]).join(), /11 bytes/);
-  assert.match(refusals(strict, [artifact('a'), artifact('b'), artifact('c')]).join(), /3 files/);
-  assert.deepEqual(refusals(ReleasePolicy.parse({ pickle: 'allow' }), [artifact('model.pkl')]), []);
+  assert.deepEqual(refusals(strict, examined(yaml, verdictOf('a.json', 'json', []))), []);
+  assert.match(refusals(strict, { artifacts: [artifact('MLmodel', 11)], verdicts: [yaml] }).join(), /11 bytes/);
+  assert.match(refusals(strict, examined(yaml, yaml, yaml)).join(), /3 files/);
+  for (const verdicts of [[], [example], [yaml, yaml]])
+    assert.match(refusals(strict, { artifacts: [artifact('MLmodel')], verdicts }).join(), /has a verdict/);
+});
+
+test('a pickle leaves where the site allows it, or when an approver signs; nowhere by default', () => {
+  const decided = (policy: object, ...verdicts: Verdict[]) => {
+    const parsed = ReleasePolicy.parse(policy);
+    const given = examined(yaml, ...verdicts);
+    return [refusals(parsed, given).length === 0, needsApproval(parsed, given)];
+  };
+  assert.deepEqual(decided({}, pickled), [false, false]);
+  assert.deepEqual(decided({ pickle: 'allow' }, pickled), [true, false]);
+  assert.deepEqual(decided({ approval }, pickled), [true, true]);
+  assert.deepEqual(decided({ pickle: 'deny', approval }, pickled), [false, true]);
+  const unsure = { ...approval, when: 'unsure' };
+  assert.deepEqual(decided({ approval: unsure }, pickled), [true, true]);
+  assert.deepEqual(decided({ pickle: 'allow', approval: unsure }, pickled), [true, false]);
+  assert.deepEqual(decided({ pickle: 'allow', approval: unsure }), [true, false]);
+  // What the gate is unsure of for another reason waits for a person, whatever is said of pickles.
+  assert.deepEqual(decided({ pickle: 'allow' }, example), [false, false]);
+  assert.deepEqual(decided({ pickle: 'allow', approval: unsure }, example), [true, true]);
+});
+
+test('a refusal tells how many files and why, what to do, and no name that a script chose', () => {
+  const [told = ''] = refusals(ReleasePolicy.parse({}), examined(yaml, pickled));
+  assert.match(told, /^1 of 2 files can run code .* names no approver .*release\.approval.*release\.pickle: allow/);
+  assert.doesNotMatch(told, /patient/, 'what may not leave does not leave as a name either');
+});
+
+test('nobody can let out what the gate refuses, nor by a verdict that says otherwise', () => {
+  const refused = verdictOf('a.json', 'json', ['not-whole']);
+  assert.equal(refused.verdict, 'refuse');
+  for (const verdict of [refused, { ...refused, verdict: 'pass' as const }])
+    assert.match(
+      refusals(ReleasePolicy.parse({ pickle: 'allow', approval }), examined(verdict)).join(),
+      /not what a whole/,
+    );
+});
+
+test('the bit budget counts each bit that a script could choose', () => {
+  const metric = { name: 'loss', value: 0.1, step: 3, timestamp: 5 };
+  assert.deepEqual(
+    bitBudget({ artifacts: [artifact('MLmodel', 100)] }, { metrics: [metric], parameters: { C: '1.0' } }),
+    {
+      files: 800,
+      fileNames: 56,
+      metrics: 192 + 64,
+      parameters: 64,
+      all: 800 + 56 + 256 + 64,
+    },
+  );
 });
 
 test('artifact paths cannot climb or hide', () => {

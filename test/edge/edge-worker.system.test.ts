@@ -34,7 +34,7 @@ describe('the edge worker on a VM', () => {
       'r=/job/outputs/mlruns/0/r1; mkdir -p $r/params $r/metrics/val $r/tags',
       'printf "run_id: r1\\nstart_time: 5\\n" >$r/meta.yaml; printf 7 >$r/params/depth',
       'printf "1000 0.5 1\\n2000 0.75 2\\n" >$r/metrics/val/accuracy',
-      'echo "$TEST $AZUREML_RUN_ID $MLFLOW_TRACKING_URI"; echo model >/job/outputs/model/model.txt',
+      'echo "$TEST $AZUREML_RUN_ID $MLFLOW_TRACKING_URI"; echo 12345 >/job/outputs/model/model.json',
     ].join('\n');
     const completed = (await (await edge.train(job, store)).result()) as CompletedJob;
     assert.deepEqual(
@@ -56,10 +56,13 @@ describe('the edge worker on a VM', () => {
     const inspection = await edge.ask<Inspection>('inspectOutputs', { plan });
     assert.deepEqual(
       inspection.artifacts.map(({ path, bytes }) => ({ path, bytes })),
-      [{ path: 'model.txt', bytes: 6 }],
+      [{ path: 'model.json', bytes: 6 }],
     );
     await edge.ask('keepOutputs', { plan, grants: [await edge.siteGrant()] });
-    assert.equal(await readText(edge.site.account.container('runs'), `runs/${job}/outputs/model/model.txt`), 'model\n');
+    assert.equal(
+      await readText(edge.site.account.container('runs'), `runs/${job}/outputs/model/model.json`),
+      '12345\n',
+    );
     await edge.ask('cleanJob', job);
     await edge.ask('cleanJob', job);
     assert.equal((await edge.machine.exec(['test', '-e', `/var/lib/edge-train/jobs/${job}`])).code, 1);

@@ -14,7 +14,7 @@ const MODEL = '/job/outputs/model';
 const METRICS = '/job/outputs/mlruns/0/r1/metrics';
 /** Leaves the script's session, and does not listen to systemd's TERM. */
 const DAEMON = `setsid sh -c 'trap "" TERM; while :; do sleep 1; done' </dev/null >/dev/null 2>&1 &`;
-const MODEL_FILES = `mkdir -p ${MODEL}; echo x >${MODEL}/MLmodel; echo x >${MODEL}/model.pkl`;
+const MODEL_FILES = `mkdir -p ${MODEL}; echo x >${MODEL}/MLmodel; python3 -c 'import pickle; pickle.dump(1, open("${MODEL}/model.pkl", "wb"))'`;
 
 interface Fault {
   readonly what: string;

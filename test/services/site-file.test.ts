@@ -55,7 +55,7 @@ describe('site.yml', () => {
     const text = `\ufeff${stringify(right)}`;
     const { site, digest } = await read(text);
     assert.equal(site.virtualMachines.idleMinutes, 30);
-    assert.equal(site.release.pickle, 'deny');
+    assert.equal(site.release.pickle, 'approve');
     assert.equal(digest, sha256(text));
   });
 

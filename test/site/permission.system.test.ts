@@ -10,6 +10,7 @@ import type { InstalledMachine } from '../../domain/virtual-machine.ts';
 import { openContainer, putIfAbsent, readText, replaceText, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
 import { generateMachineKey, openSeal, sha256, verifyStatement } from '../../services/signing.ts';
 import { validInput } from '../domain/valid-input.ts';
+import { verdictOf } from '../../domain/verdict.ts';
 import { startSite, type TestSite } from './site.ts';
 
 let site: TestSite;
@@ -142,7 +143,7 @@ describe('a receipt', () => {
     await assert.rejects(site.activities.issueReceipt(pickled), {
       class: 'policy',
       type: 'ReleaseRefused',
-      message: /pickles \(\.pkl\)/,
+      message: /1 of 1 files can run code.*names no approver/,
     });
     const other = await newPlan('run-pickle');
     await site.configure({ release: { pickle: 'allow' } });
@@ -193,6 +194,7 @@ function evidence(path = 'model.onnx'): Evidence {
       output: 'model',
       modelType: 'mlflow_model',
       artifacts,
+      verdicts: [verdictOf(path, path.endsWith('.pkl') ? 'pickle' : 'yaml', path.endsWith('.pkl') ? ['pickle'] : [])],
       digest: sha256(canonicalArtifacts(artifacts)),
       bytes: 5,
     },

@@ -5,6 +5,7 @@ import { Failure } from '../../domain/failure.ts';
 import { SEARCH_ATTRIBUTE } from '../../domain/search-attributes.ts';
 import { UPDATE } from '../../domain/signals.ts';
 import { TrainModelResult } from '../../domain/train-model-result.ts';
+import { verdictOf } from '../../domain/verdict.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { until } from '../support/until.ts';
 import { startHarness, status, type Harness } from './support/harness.ts';
@@ -15,7 +16,7 @@ before(async () => (harness = await startHarness()));
 after(() => harness?.stop());
 beforeEach(() => {
   harness.world.reset();
-  harness.world.approval = true;
+  harness.world.approval = 'always';
 });
 
 const decide = (run: WorkflowHandle, envelope: unknown) =>
@@ -43,7 +44,8 @@ test('a run waits with its outputs kept and the VM given back, and goes on when 
   ]);
   assert.equal(world.count('grantArtifacts'), 0);
   const shown = await status(run);
-  assert.deepEqual(shown.approval, { release: inspection.digest, artifacts: inspection.artifacts });
+  const { digest: release, artifacts, verdicts } = inspection;
+  assert.deepEqual(shown.approval, { release, artifacts, verdicts });
   assert.match(shown.steps.find(({ name }) => name === 'approve')?.detail ?? '', /waits for ana: edge-train approve/);
 
   // Meanwhile the VM is another run's.
@@ -62,6 +64,25 @@ test('a run waits with its outputs kept and the VM given back, and goes on when 
   assert.deepEqual(world.values('releaseArtifacts').at(-1)?.approval, decision('approve'));
   assert.deepEqual(world.values('issueReceipt').at(-1)?.approval, decision('approve'));
   assert.equal(world.verbs('cleanJob').length, 3);
+});
+
+test('where approvers are asked only of what the gate is unsure of, a run waits for that alone, and keeps its VM otherwise', async () => {
+  const { world } = harness;
+  world.approval = 'unsure';
+  const sure = await harness.train(request('vm-unsure', 'sure'));
+  await sure.result();
+  assert.equal((await status(sure)).steps.find(({ name }) => name === 'approve')?.state, 'skipped');
+  assert.deepEqual(world.verbs('restoreOutputs', 'acceptDecision'), []);
+  assert.equal(world.values('releaseArtifacts').at(-1)?.approval, undefined);
+
+  const unsure = { ...inspection, verdicts: [verdictOf('MLmodel', 'pickle', ['stores-rows'])] };
+  world.instead('inspectOutputs', () => unsure);
+  const run = await harness.train(request('vm-unsure', 'unsure'));
+  await waits(run);
+  assert.deepEqual((await status(run)).approval?.verdicts, unsure.verdicts);
+  await decide(run, decision('approve'));
+  await run.result();
+  assert.deepEqual(world.values('releaseArtifacts').at(-1)?.approval, decision('approve'));
 });
 
 test('a rejected release ends the run as failed, of class policy, and nothing leaves', async () => {

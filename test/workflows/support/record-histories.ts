@@ -66,7 +66,7 @@ await keep('virtual-machine-host', host);
 
 for (const word of ['approve', 'reject'] as const) {
   world.reset();
-  world.approval = true;
+  world.approval = 'always';
   const run = await train(request(`vm-${word}`, word));
   await until('it waits for approval', async () => (await status(run)).approval !== undefined);
   await run.executeUpdate(UPDATE.decideRelease, { args: [decision(word)] });

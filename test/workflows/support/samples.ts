@@ -39,7 +39,7 @@ export function plan(of: {
   model: string;
   after: 'keep' | 'deallocate' | 'delete';
   onLoss?: 'restart' | 'fail';
-  approval: boolean;
+  approval: false | 'always' | 'unsure';
   host?: boolean;
   idleSeconds?: number;
 }): TrainingPlan {
@@ -69,7 +69,12 @@ export function plan(of: {
     run: { experiment: 'cancer', displayName: 'cancer', tags: {} },
     model: { name: of.model, output: 'model', path: '', type: 'mlflow_model', tags: {} },
     image: { repository: `edge-train/${of.model}` },
-    release: { pickle: 'allow', maxBytes: 1000, maxFiles: 10, ...(of.approval ? { approval: { approvers } } : {}) },
+    release: {
+      pickle: 'allow',
+      maxBytes: 1000,
+      maxFiles: 10,
+      ...(of.approval ? { approval: { when: of.approval, approvers } } : {}),
+    },
   };
 }
 
@@ -115,6 +120,7 @@ export const inspection: Inspection = {
   output: 'model',
   modelType: 'mlflow_model',
   artifacts: [{ path: 'MLmodel', bytes: 7, sha256: hex('a') }],
+  verdicts: [{ path: 'MLmodel', format: 'yaml', verdict: 'pass', reasons: [] }],
   digest: hex('f'),
 };
 export const release: Release = { ...inspection, bytes: 7 };

@@ -31,7 +31,7 @@ export class World {
   readonly power = new Map<string, PowerState>();
   after: 'keep' | 'deallocate' | 'delete' = 'keep';
   /** Whether the site asks for approval before anything leaves. */
-  approval = false;
+  approval: false | 'always' | 'unsure' = false;
   idleSeconds: number | undefined;
   /** Where the next VM that is enrolled listens. */
   queue = EDGE_QUEUE;

@@ -1,5 +1,6 @@
 """As the slow job, a line a second, with one small package: for tests of what happens around training."""
 
+import json
 import pathlib
 import sys
 import time
@@ -18,4 +19,4 @@ with mlflow.start_run():
 rows = len(pathlib.Path(data).read_text().splitlines())
 model.mkdir(parents=True, exist_ok=True)
 (model / "score.py").write_text(SCORE)
-(model / "rows.txt").write_text(f"{pathlib.Path('model-name.txt').read_text()} {rows}\n")
+(model / "rows.json").write_text(json.dumps({pathlib.Path("model-name.txt").read_text().strip(): rows}))

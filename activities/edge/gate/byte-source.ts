@@ -1,0 +1,40 @@
+import type { FileHandle } from 'node:fs/promises';
+
+/** A file's bytes, read where they are wanted: what a recogniser holds in memory is its own choice. */
+export interface ByteSource {
+  readonly bytes: number;
+  /** The bytes from `at` on, `length` of them or as many as there are. The answer may be a view: not to be written to. */
+  read(at: number, length: number): Promise<Buffer>;
+}
+
+export function memorySource(content: Buffer): ByteSource {
+  return { bytes: content.length, read: async (at, length) => content.subarray(at, at + length) };
+}
+
+/** Small reads are answered from one block of the file. */
+export function fileSource(file: FileHandle, bytes: number): ByteSource {
+  const BLOCK = 2 ** 18;
+  let block: Buffer = Buffer.alloc(0);
+  let from = 0;
+  const fill = async (at: number, length: number): Promise<Buffer> => {
+    const wanted = Buffer.allocUnsafe(Math.max(0, Math.min(length, bytes - at)));
+    let filled = 0;
+    while (filled < wanted.length) {
+      const { bytesRead } = await file.read(wanted, filled, wanted.length - filled, at + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return wanted.subarray(0, filled);
+  };
+  return {
+    bytes,
+    async read(at, length) {
+      if (length > BLOCK) return fill(at, length);
+      if (at < from || at + length > from + block.length) {
+        from = at;
+        block = await fill(at, BLOCK);
+      }
+      return block.subarray(at - from, at - from + length);
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Inspection } from '../../domain/release.ts';
+import { ServiceError } from '../../services/errors.ts';
+import { canonicalJson } from '../../services/signing.ts';
+import type { EdgeDependencies } from './dependencies.ts';
+import { jobFolder } from './output-files.ts';
+
+/** Writes down what this VM has inspected; again is harmless. */
+export async function recordInspection(edge: EdgeDependencies, job: string, inspection: Inspection): Promise<void> {
+  const path = recordPath(edge, job);
+  await writeFile(`${path}.new`, canonicalJson(inspection));
+  await rename(`${path}.new`, path);
+}
+
+/** @throws ServiceError `NotInspected` (policy) where this VM has not let exactly that through. */
+export async function requireRecorded(edge: EdgeDependencies, job: string, inspection: Inspection): Promise<void> {
+  const recorded = await readFile(recordPath(edge, job), 'utf8').catch(() => undefined);
+  if (recorded === canonicalJson(inspection)) return;
+  throw new ServiceError({
+    class: 'policy',
+    type: 'NotInspected',
+    cause: 'What is asked for is not what the gate on this VM has let through. Nothing was released.',
+    nextStep: 'Start the run again. If this comes back, find out who wrote to the Temporal namespace.',
+    retryable: false,
+  });
+}
+
+const recordPath = ({ home }: EdgeDependencies, job: string): string =>
+  join(jobFolder(home, job), 'spec', 'inspection.json');
