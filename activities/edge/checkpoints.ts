@@ -51,7 +51,7 @@ export class Checkpoints {
    */
   async restore(): Promise<void> {
     const listed = await this.#list();
-    const fresh = join(jobFolder(this.#home, this.#job), 'spec', 'checkpoints');
+    const fresh = `${this.#folder}.new`; // no script runs now, and here new files belong to the job's group
     await rm(fresh, { recursive: true, force: true });
     await mkdir(fresh);
     const here = new Map((await walk(this.#folder)).files.map((file) => [file.path, file.absolute]));

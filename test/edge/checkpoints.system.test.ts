@@ -27,7 +27,7 @@ after(async () => {
 async function disk(job: string) {
   const home = await mkdtemp(join(tmpdir(), 'edge-train-checkpoints-'));
   homes.push(home);
-  for (const folder of ['spec', 'outputs']) await mkdir(join(home, 'jobs', job, folder), { recursive: true });
+  await mkdir(join(home, 'jobs', job, 'outputs'), { recursive: true });
   const folder = join(home, 'jobs', job, 'outputs', '.checkpoints');
   const checkpoints = new Checkpoints(home, job, runs);
   return { folder, checkpoints, restore: () => new Checkpoints(home, job, runs).restore() };
