@@ -5,6 +5,7 @@ import { JobId, Sha256 } from '../domain/resource-names.ts';
 import { RunStatus } from '../domain/run-status.ts';
 import { ScheduleSettings } from '../domain/schedule.ts';
 import { JOB_STATUSES } from '../domain/search-attributes.ts';
+import { ReceiptPredicate } from '../domain/statement.ts';
 import { TrainModelResult } from '../domain/train-model-result.ts';
 
 /** What commands print with `--json`. `schemas/` has these as JSON Schemas (client/schemas.ts). */
@@ -107,6 +108,18 @@ export const DecisionOutput = z.strictObject({
   artifacts: z.array(Artifact),
 });
 export type DecisionOutput = z.infer<typeof DecisionOutput>;
+
+/** `receipt show` and `receipt verify`: only where `verified` is true has anyone vouched for what it says. */
+export const ReceiptOutput = z.strictObject({
+  ok,
+  verified: z.boolean(),
+  /** SHA-256 of the envelope's canonical JSON: the tag `receipt` of the model version. */
+  digest: Sha256,
+  receipt: ReceiptPredicate,
+  /** How many files were compared with the receipt, where `--artifacts` named their folder. */
+  compared: z.int().optional(),
+});
+export type ReceiptOutput = z.infer<typeof ReceiptOutput>;
 
 const scheduled = {
   name: z.string(),

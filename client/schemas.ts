@@ -32,6 +32,7 @@ const OUTPUTS = {
   cancel: ['cancel', z.union([output.CancelOutput, output.InterruptedOutput])],
   logs: ['logs', output.LogsOutput],
   decision: ['approve, reject', output.DecisionOutput],
+  receipt: ['receipt show, receipt verify', output.ReceiptOutput],
   schedule: ['schedule create, schedule describe', output.ScheduleOutput],
   'schedule-list': ['schedule list', output.ScheduleListOutput],
   doctor: ['doctor', DoctorReport],

@@ -2,14 +2,14 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { refused, type CommandError } from '../command-error.ts';
 
-const MAX_BYTES = 2 ** 20;
+const MIB = 2 ** 20;
 
 /**
- * The text of a regular UTF-8 file of at most 1 MiB; a byte order mark is dropped.
+ * The text of a regular UTF-8 file of at most 1 MiB, or as many as the caller says; a byte order mark is dropped.
  * Opened without blocking and checked when open, so that neither a FIFO nor a swapped file can trick it.
  * @throws CommandError exit 2
  */
-export async function readText(file: string): Promise<string> {
+export async function readText(file: string, mebibytes = 1): Promise<string> {
   const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: NodeJS.ErrnoException) => {
     throw refuse(file, WHY_NOT[error.code ?? ''] ?? `cannot be opened (${error.code ?? 'unknown error'})`);
   });
@@ -17,7 +17,7 @@ export async function readText(file: string): Promise<string> {
     const status = await handle.stat();
     if (!status.isFile())
       throw refuse(file, status.isDirectory() ? 'is a folder, not a file' : 'is not a regular file');
-    if (status.size > MAX_BYTES) throw refuse(file, `is larger than 1 MiB (${status.size} bytes)`);
+    if (status.size > mebibytes * MIB) throw refuse(file, `is larger than ${mebibytes} MiB (${status.size} bytes)`);
     return decode(file, await handle.readFile());
   } finally {
     await handle.close();

@@ -1,0 +1,30 @@
+import type { ReceiptPredicate } from '../../domain/statement.ts';
+import { table } from '../show/table.ts';
+import { printable } from '../show/text.ts';
+
+/** A receipt as people read it: who trained what on which data, who let it out, and each file that left. */
+export function receiptLines(digest: string, receipt: ReceiptPredicate): string[] {
+  const { approval, code, data, environment, metrics, parameters, released, training, virtualMachine } = receipt;
+  const facts: [string, string][] = [
+    ['receipt', `sha256:${digest}`],
+    ['run', `${receipt.workflowId} (job ${receipt.job})`],
+    ['site', `${receipt.site} (site file sha256:${receipt.siteFile})`],
+    ['VM', `${virtualMachine.name} (boot ${virtualMachine.bootId}, bundle sha256:${virtualMachine.bundle})`],
+    ['data', `sha256:${data.rootDigest} (${data.files} files, ${data.bytes} bytes)`],
+    ['code', code === undefined ? 'none' : `sha256:${code}`],
+    ['environment', `${environment.digest} (lock sha256:${environment.lock})`],
+    ['trained', `${training.startedAt} to ${training.endedAt} (starts: ${training.starts})`],
+    ['approved', approval ? `by ${approval.by}: ${approval.reason}` : 'by nobody: the site asked for no approval'],
+    ['metrics', metrics.join(', ') || 'none'],
+    ['parameters', parameters.join(', ') || 'none'],
+    ['left', `${released.artifacts.length} files, ${released.bytes} bytes (sha256:${released.digest})`],
+  ];
+  return [
+    ...facts.map(([name, text]) => `${name.padEnd(13)}${printable(text)}`),
+    '',
+    ...table(
+      ['SHA-256', 'BYTES', 'FILE'],
+      released.artifacts.map(({ sha256, bytes, path }) => [sha256, String(bytes), path]),
+    ),
+  ];
+}

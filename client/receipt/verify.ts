@@ -1,0 +1,73 @@
+import { signingKeyId, verifyStatement } from '../../services/signing.ts';
+import { failed, refused } from '../command-error.ts';
+import { EXIT_CODE } from '../exit-code.ts';
+import { readText } from '../files/read-text.ts';
+import type { ReceiptOutput } from '../output.ts';
+import { printJson } from '../show/json.ts';
+import { compareArtifacts } from './compare-artifacts.ts';
+import { receiptLines } from './lines.ts';
+import { NoReceipt, readReceipt, type ReadReceipt } from './read.ts';
+
+export interface VerifyOptions {
+  readonly key: string;
+  readonly artifacts?: string;
+  readonly json?: boolean;
+}
+
+/**
+ * `edge-train receipt verify FILE --key PEMFILE`: whether it is a receipt signed by this key, and whether the folder holds
+ * exactly its files. @throws CommandError exit 1 where it does not hold, exit 2 for files that cannot be read
+ */
+export async function verifyReceiptFile(file: string, { key, artifacts, json }: VerifyOptions): Promise<number> {
+  const publicKey = await readPublicKey(key);
+  const { digest, receipt } = await verified(file, publicKey);
+  const faults = artifacts === undefined ? [] : await compareArtifacts(artifacts, receipt.released.artifacts);
+  if (faults.length > 0) throw doesNotHold(`the folder is not what left the site: ${some(faults)}`);
+
+  const compared = artifacts === undefined ? undefined : receipt.released.artifacts.length;
+  if (json) printJson<ReceiptOutput>({ ok: true, verified: true, digest, receipt, compared });
+  else process.stdout.write(`${[...receiptLines(digest, receipt), '', ...verdict(publicKey, compared)].join('\n')}\n`);
+  return EXIT_CODE.done;
+}
+
+async function verified(file: string, publicKey: string): Promise<ReadReceipt> {
+  try {
+    const read = await readReceipt(file);
+    verifyStatement(read.envelope, publicKey);
+    return read;
+  } catch (error) {
+    if (error instanceof NoReceipt) throw doesNotHold(error.message);
+    throw error;
+  }
+}
+
+async function readPublicKey(file: string): Promise<string> {
+  const pem = await readText(file);
+  try {
+    if (!pem.includes('-----BEGIN PUBLIC KEY-----')) throw new Error('another PEM, or a private key');
+    signingKeyId(pem);
+    return pem;
+  } catch {
+    const fault = { path: '--key', rule: 'must be a file with a P-256 public key, SPKI PEM' };
+    throw refused('The key cannot be used.', [fault], 'Ask the site’s operator for receipt.pub.');
+  }
+}
+
+const verdict = (publicKey: string, compared: number | undefined): string[] => [
+  `Verified: signed by the key sha256:${signingKeyId(publicKey)}.`,
+  compared === undefined
+    ? 'No files were compared: --artifacts FOLDER does.'
+    : `Verified: the folder holds exactly these files (${compared}).`,
+];
+
+const some = (faults: readonly string[]): string =>
+  faults.length <= 5 ? faults.join('; ') : `${faults.slice(0, 5).join('; ')}; and ${faults.length - 5} more`;
+
+const doesNotHold = (why: string) =>
+  failed({
+    class: 'policy',
+    type: 'ReceiptRefused',
+    cause: `The receipt does not hold: ${why}.`,
+    nextStep:
+      'Do not use what it speaks of. Fetch receipt and files again; if this comes back, ask the site’s operator.',
+  });
