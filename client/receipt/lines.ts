@@ -18,13 +18,20 @@ export function receiptLines(digest: string, receipt: ReceiptPredicate): string[
     ['metrics', metrics.join(', ') || 'none'],
     ['parameters', parameters.join(', ') || 'none'],
     ['left', `${released.artifacts.length} files, ${released.bytes} bytes (sha256:${released.digest})`],
+    ['may have told', `at most ${receipt.bits.all} bits, of which ${receipt.bits.files} are in the files`],
   ];
   return [
-    ...facts.map(([name, text]) => `${name.padEnd(13)}${printable(text)}`),
+    ...facts.map(([name, text]) => `${name.padEnd(15)}${printable(text)}`),
     '',
     ...table(
-      ['SHA-256', 'BYTES', 'FILE'],
-      released.artifacts.map(({ sha256, bytes, path }) => [sha256, String(bytes), path]),
+      ['SHA-256', 'BYTES', 'VERDICT', 'FILE'],
+      released.artifacts.map(({ sha256, bytes, path }) => [sha256, String(bytes), verdictOn(released, path), path]),
     ),
   ];
+}
+
+/** What the gate on the VM said of a file, with its reasons. */
+function verdictOn({ verdicts }: ReceiptPredicate['released'], path: string): string {
+  const found = verdicts.find((verdict) => verdict.path === path);
+  return found ? [found.verdict, ...found.reasons].join(' ') : '-';
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { canonicalArtifacts } from '../../domain/release.ts';
 import { ReceiptPredicate, receiptStatement, type Envelope } from '../../domain/statement.ts';
+import { verdictOf } from '../../domain/verdict.ts';
 import { canonicalJson, generateSigningKey, sha256, signStatement } from '../../services/signing.ts';
 import { command, folder } from './command.ts';
 import { told } from './stub/told.ts';
@@ -28,12 +29,14 @@ function predicate(job = '0123456789abcdef0123'): ReceiptPredicate {
       output: 'model',
       modelType: 'mlflow_model',
       artifacts,
+      verdicts: artifacts.map(({ path }) => verdictOf(path, 'yaml', path === 'MLmodel' ? [] : ['pickle'])),
       digest: hex(canonicalArtifacts(artifacts)),
       bytes: artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
     },
     approval: { by: 'Dr. Sommer', reason: 'reviewed', digest: hex('decision') },
     metrics: ['auc'],
     parameters: ['rate'],
+    bits: { files: 152, fileNames: 184, metrics: 240, parameters: 100, all: 676 },
   });
 }
 
@@ -67,7 +70,15 @@ test('a receipt and the files that it names verify; what it says is shown to peo
 
   const shown = await command(['receipt', 'show', 'receipt.json'], { cwd: path });
   assert.equal(shown.exitCode, 0, shown.stderr);
-  for (const text of [hex('data'), 'demo-ds3', 'Dr. Sommer: reviewed', hex(FILES.MLmodel), '2026-11-25T01:00:00.000Z'])
+  for (const text of [
+    hex('data'),
+    'demo-ds3',
+    'Dr. Sommer: reviewed',
+    hex(FILES.MLmodel),
+    '2026-11-25T01:00:00.000Z',
+    'unsure pickle',
+    'at most 676 bits',
+  ])
     assert.ok(shown.stdout.includes(text), text);
   assert.match(shown.stdout, /Not verified/);
   const printed = await command(['receipt', 'show', 'receipt.json', '--json'], { cwd: path });
