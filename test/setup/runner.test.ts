@@ -28,10 +28,11 @@ const lastLine = (output: string): string | undefined => output.trimEnd().split(
 /** A test that starts a process which leaves its parent and its session, and says which. */
 const leaver = `
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { detached: true, stdio: 'ignore' });
 child.unref();
-writeFileSync(import.meta.filename + '.left', String(child.pid));
+writeFileSync(import.meta.filename + '.new', String(child.pid));
+renameSync(import.meta.filename + '.new', import.meta.filename + '.left'); // whole as soon as it is there
 writeFileSync(process.env.TMPDIR + '/file', 'x');
 `;
 
