@@ -14,7 +14,7 @@ import { digestFile, jobFolder, walk, type OutputFile } from './output-files.ts'
 import { sendFile } from './send-file.ts';
 
 /** What has not changed between two looks is complete. */
-const LOOK = 2000;
+const LOOK = 1000;
 /** Half-written by convention. */
 const DRAFT = /(^|\/)(\.[^/]*|[^/]*\.(tmp|part|partial|incomplete))$/;
 

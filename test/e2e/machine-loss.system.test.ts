@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { docker, startProduct, type Product } from './product.ts';
-import { containerOf, Runs } from './runs.ts';
+import { containerOf, Runs, type Run } from './runs.ts';
 
 /** A VM that goes down, and one that goes for good, while it trains. */
 let product: Product;
@@ -36,8 +36,16 @@ function repeats(seconds: readonly number[]): number[] {
   });
 }
 
+/** Waits until a checkpoint of the run is on site. */
+async function checkpointed(run: Run): Promise<void> {
+  const path = `runs/${await run.job()}/checkpoints.json`;
+  const listed = runs.audit.siteAccount().container('edge-train-runs').getBlobClient(path);
+  await run.reaches('a checkpoint on site', () => listed.exists());
+}
+
 test('a VM that reboots, and one that is deleted behind our back: the script goes on from its checkpoint', async (t) => {
   const rebooted = await runs.start({ model: 'reboot', seconds: 30, machine: 'troubled', resumes: true });
+  await checkpointed(rebooted);
   await rebooted.trains(9);
   const bootId = async () =>
     docker(product.info, 'exec', await containerOf(product, 'troubled'), 'cat', '/run/edge-train/boot-id');
@@ -54,6 +62,7 @@ test('a VM that reboots, and one that is deleted behind our back: the script goe
   assert.ok(back < 10 && more.length === 0, `from a checkpoint, not from the start: ${counted.join(' ')}`);
 
   const lost = await runs.start({ model: 'lost', seconds: 40, machine: 'troubled', resumes: true });
+  await checkpointed(lost);
   await lost.trains(13);
   const dialled = await attachments('troubled');
   const asked = Date.now();

@@ -289,7 +289,7 @@ describe('a host that is adopted', () => {
     const planned = await activities.planTraining({ input, workflowId: 'w', originalExecutionRunId: 'r' });
     assert.deepEqual(planned.virtualMachine, {
       ...{ site: 'demo', name: 'lab', host: true, size: { name: 'host', cores: 1, memoryMiB: 4096 } },
-      ...{ after: 'keep', attach: 'never', idleSeconds: 1800, computeTarget: 'lab' },
+      ...{ after: 'keep', onLoss: 'restart', attach: 'never', idleSeconds: 1800, computeTarget: 'lab' },
     });
     const grant = () => activities.grantData({ plan: planned, machineKey: first.publicKey });
     assert.equal((await grant()).kind, 'site');
