@@ -1,16 +1,15 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Inspection } from '../../domain/release.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { canonicalJson } from '../../services/signing.ts';
 import type { EdgeDependencies } from './dependencies.ts';
 import { jobFolder } from './output-files.ts';
+import { writeWhole } from './write-whole.ts';
 
 /** Writes down what this VM has inspected; again is harmless. */
 export async function recordInspection(edge: EdgeDependencies, job: string, inspection: Inspection): Promise<void> {
-  const path = recordPath(edge, job);
-  await writeFile(`${path}.new`, canonicalJson(inspection));
-  await rename(`${path}.new`, path);
+  await writeWhole(recordPath(edge, job), canonicalJson(inspection));
 }
 
 /** @throws ServiceError `NotInspected` (policy) where this VM has not let exactly that through. */

@@ -1,8 +1,9 @@
-import { open, readFile, rename, writeFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findBlob, type BlobContainer } from '../../services/blob-storage.ts';
 import { toServiceError } from '../../services/errors.ts';
 import type { JobStatus } from '../../services/systemd.ts';
+import { writeWhole } from './write-whole.ts';
 
 /** Append Block takes at most 4 MiB, and a blob at most 50,000 of them. */
 const BLOCK = 4 * 2 ** 20;
@@ -18,8 +19,7 @@ export async function openLog(folder: string, runs: BlobContainer, path: string,
   if (known !== undefined || standing.state !== 'created')
     return new JobLog(join(folder, 'logs', 'job.log'), runs, path, Number(known ?? 0));
   const offset = (await findBlob(runs, path))?.bytes ?? 0;
-  await writeFile(`${marker}.new`, String(offset));
-  await rename(`${marker}.new`, marker);
+  await writeWhole(marker, String(offset));
   return new JobLog(join(folder, 'logs', 'job.log'), runs, path, offset);
 }
 

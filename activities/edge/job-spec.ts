@@ -1,6 +1,6 @@
-import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CAGE, CHECKPOINTS, DEFAULT_OUTPUT, type TrainingPlan } from '../../domain/training-plan.ts';
+import { writeWhole } from './write-whole.ts';
 
 /** What the in-cage helper reads: the command, its variables, and the folders to make for outputs. */
 export interface JobSpec {
@@ -33,7 +33,5 @@ export function jobSpec(plan: TrainingPlan): JobSpec {
 }
 
 export async function writeJobSpec(jobFolder: string, spec: JobSpec): Promise<void> {
-  const file = join(jobFolder, 'spec', 'spec.json');
-  await writeFile(`${file}.new`, JSON.stringify(spec));
-  await rename(`${file}.new`, file);
+  await writeWhole(join(jobFolder, 'spec', 'spec.json'), JSON.stringify(spec));
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { cancellationSignal, heartbeat } from '@temporalio/activity';
@@ -8,6 +8,7 @@ import type { EnvironmentPlan } from '../../domain/environment.ts';
 import { redact, ServiceError } from '../../services/errors.ts';
 import { sha256 } from '../../services/signing.ts';
 import type { EdgeDependencies } from './dependencies.ts';
+import { writeWhole } from './write-whole.ts';
 
 const run = promisify(execFile);
 const building = new Map<string, Promise<PreparedEnvironment>>();
@@ -60,8 +61,7 @@ async function build(edge: EdgeDependencies, plan: EnvironmentPlan, path: string
     cached: false,
   };
   const marker = join(path, 'ready.json');
-  await writeFile(`${marker}.new`, JSON.stringify(prepared));
-  await rename(`${marker}.new`, marker);
+  await writeWhole(marker, JSON.stringify(prepared));
   return prepared;
 }
 

@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StagedInputs } from '../../domain/completed-job.ts';
 import { canonicalManifest, type DataFile } from '../../domain/data-reference.ts';
@@ -14,6 +14,7 @@ import { openGrant } from './grants.ts';
 import { jobLimits } from './job-limits.ts';
 import { jobFolder } from './output-files.ts';
 import { unpackCode } from './unpack-code.ts';
+import { writeWhole } from './write-whole.ts';
 
 /**
  * Code and inputs on the VM, read-only for the job: the blobs that the site froze in `plan.json`, each as it was then
@@ -53,8 +54,7 @@ export async function stageInputs(
     },
     cached,
   };
-  await writeFile(`${marker}.new`, JSON.stringify(answer));
-  await rename(`${marker}.new`, marker);
+  await writeWhole(marker, JSON.stringify(answer));
   return answer;
 }
 
