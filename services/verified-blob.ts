@@ -13,19 +13,65 @@ export interface Expected {
 
 const BLOCK = 8 * 2 ** 20;
 
-/** A blob's bytes; after the last one it throws where they are not what they must be. @throws ServiceError `ArtifactDiffers` */
-export async function* readVerified(blob: BlockBlobClient, expected: Expected): AsyncGenerator<Buffer> {
+/**
+ * The same bytes; after the last one it throws where they are not what they must be. What `unlike` makes of what was found
+ * is thrown.
+ */
+export async function* verified(
+  chunks: AsyncIterable<Buffer>,
+  expected: Expected,
+  unlike: (found: string) => Error,
+): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');
   let bytes = 0;
-  for await (const chunk of download(blob)) {
+  for await (const chunk of chunks) {
     hash.update(chunk);
     bytes += chunk.length;
     if (bytes > expected.bytes) break;
     yield chunk;
   }
   const digest = hash.digest('hex');
-  if (bytes !== expected.bytes || digest !== expected.sha256)
-    throw differs(blob, expected, `${digest}, ${bytes} bytes or more`);
+  if (bytes !== expected.bytes || digest !== expected.sha256) throw unlike(`${digest}, ${bytes} bytes or more`);
+}
+
+/** A blob's bytes, verified. @throws ServiceError `ArtifactDiffers` */
+export function readVerified(blob: BlockBlobClient, expected: Expected): AsyncGenerator<Buffer> {
+  return verified(download(blob), expected, (found) => differs(blob, expected, found));
+}
+
+export interface PutOptions {
+  readonly metadata?: Record<string, string>;
+  readonly abortSignal?: AbortSignal;
+  /** Called after each block of a blob that has several, with the bytes that were sent. */
+  readonly progress?: (sent: number) => void;
+}
+
+/**
+ * Puts a blob of so many bytes: up to one block in one request, more in blocks that the last request lists. A source that
+ * throws leaves no blob, and the one that was there as it was.
+ */
+export async function putChunks(
+  blob: BlockBlobClient,
+  bytes: number,
+  chunks: AsyncIterable<Buffer>,
+  { progress = () => {}, ...options }: PutOptions = {},
+): Promise<void> {
+  if (bytes <= BLOCK) {
+    const content = await buffer(chunks);
+    await blob.upload(content, content.length, options);
+    return;
+  }
+  const { abortSignal } = options;
+  const blocks: string[] = [];
+  let sent = 0;
+  for await (const block of inChunks(chunks, BLOCK)) {
+    const id = Buffer.from(String(blocks.length).padStart(8, '0')).toString('base64');
+    await blob.stageBlock(id, block, block.length, abortSignal ? { abortSignal } : {});
+    blocks.push(id);
+    sent += block.length;
+    progress(sent);
+  }
+  await blob.commitBlockList(blocks, options);
 }
 
 /**
@@ -36,24 +82,11 @@ export async function copyVerified(
   from: BlockBlobClient,
   to: BlockBlobClient,
   expected: Expected,
-  { progress = () => {}, abortSignal }: { progress?: () => void; abortSignal?: AbortSignal } = {},
+  options: Omit<PutOptions, 'metadata'> = {},
 ): Promise<void> {
   if (await isThere(to, expected)) return;
-  const options = abortSignal ? { abortSignal } : {};
   const metadata = { sha256: expected.sha256 };
-  if (expected.bytes <= BLOCK) {
-    const content = await buffer(readVerified(from, expected));
-    await told(to, () => to.upload(content, content.length, { metadata, ...options }));
-    return;
-  }
-  const blocks: string[] = [];
-  for await (const block of inChunks(readVerified(from, expected), BLOCK)) {
-    const id = Buffer.from(String(blocks.length).padStart(8, '0')).toString('base64');
-    await told(to, () => to.stageBlock(id, block, block.length, options));
-    blocks.push(id);
-    progress();
-  }
-  await told(to, () => to.commitBlockList(blocks, { metadata, ...options }));
+  await told(to, () => putChunks(to, expected.bytes, readVerified(from, expected), { ...options, metadata }));
 }
 
 async function isThere(blob: BlockBlobClient, expected: Expected): Promise<boolean> {
