@@ -1,15 +1,12 @@
-import { createWriteStream } from 'node:fs';
 import { chmod, lstat, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { CheckpointManifest } from '../../domain/checkpoint.ts';
 import { Artifact } from '../../domain/release.ts';
 import { CHECKPOINTS } from '../../domain/training-plan.ts';
 import { siteRunPath, type JobId } from '../../domain/resource-names.ts';
 import { readText, replaceText, type BlobContainer } from '../../services/blob-storage.ts';
 import { ServiceError, toServiceError } from '../../services/errors.ts';
-import { readVerified } from '../../services/verified-blob.ts';
+import { fetchFile, holds } from './fetch-file.ts';
 import { digestFile, jobFolder, walk, type OutputFile } from './output-files.ts';
 import { sendFile } from './send-file.ts';
 
@@ -59,7 +56,7 @@ export class Checkpoints {
       const target = join(fresh, file.path);
       await mkdir(dirname(target), { recursive: true });
       const local = here.get(file.path);
-      if (local !== undefined && (await isThere(local, file))) await rename(local, target);
+      if (local !== undefined && (await holds(local, file))) await rename(local, target);
       else await this.#fetch(file, target);
       await chmod(target, 0o660);
     }
@@ -135,7 +132,7 @@ export class Checkpoints {
   async #fetch(file: Artifact, target: string): Promise<void> {
     this.#progress(file.bytes);
     const blob = this.#runs.getBlockBlobClient(this.#blob(file));
-    await pipeline(Readable.from(readVerified(blob, file)), createWriteStream(target));
+    await fetchFile(blob, file, target);
   }
 
   async #list(): Promise<readonly Artifact[]> {
@@ -182,9 +179,4 @@ async function stateOf(files: readonly OutputFile[]): Promise<string | undefined
     states.push(`${path} ${stat.size} ${stat.mtimeNs}`);
   }
   return states.join('\n');
-}
-
-async function isThere(path: string, { bytes, sha256 }: Artifact): Promise<boolean> {
-  const found = await digestFile(path).catch(() => undefined);
-  return found?.bytes === bytes && found.sha256 === sha256;
 }

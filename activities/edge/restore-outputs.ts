@@ -1,19 +1,16 @@
-import { createWriteStream } from 'node:fs';
 import { mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { heartbeat } from '@temporalio/activity';
 import type { SealedGrant } from '../../domain/grant.ts';
-import type { Artifact, Inspection } from '../../domain/release.ts';
+import type { Inspection } from '../../domain/release.ts';
 import { siteRunPath } from '../../domain/resource-names.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { openContainer, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
-import { readVerified } from '../../services/verified-blob.ts';
 import { breakableConnection, type EdgeDependencies } from './dependencies.ts';
+import { fetchFile, holds } from './fetch-file.ts';
 import { openGrant } from './grants.ts';
 import { jobLimits } from './job-limits.ts';
-import { digestFile, jobFolder, outputFolder } from './output-files.ts';
+import { jobFolder, outputFolder } from './output-files.ts';
 
 /** Nothing of the job is run any more, so it is bound to an empty one. */
 const NO_ENVIRONMENT = '0'.repeat(64);
@@ -38,16 +35,10 @@ export async function restoreOutputs(
   for (const artifact of inspection.artifacts) {
     heartbeat({ restoring: artifact.bytes });
     const file = join(target, artifact.path);
-    if (await isThere(file, artifact)) continue;
+    if (await holds(file, artifact)) continue;
     await mkdir(dirname(file), { recursive: true });
     const draft = join(jobFolder(edge.home, job), 'spec', `restored-${artifact.sha256}`);
-    const blob = container.getBlockBlobClient(`${kept}/${artifact.path}`);
-    await pipeline(Readable.from(readVerified(blob, artifact)), createWriteStream(draft));
+    await fetchFile(container.getBlockBlobClient(`${kept}/${artifact.path}`), artifact, draft);
     await rename(draft, file);
   }
-}
-
-async function isThere(file: string, { bytes, sha256 }: Artifact): Promise<boolean> {
-  const found = await digestFile(file).catch(() => undefined);
-  return found?.bytes === bytes && found.sha256 === sha256;
 }
