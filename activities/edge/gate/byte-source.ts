@@ -11,6 +11,19 @@ export function memorySource(content: Buffer): ByteSource {
   return { bytes: content.length, read: async (at, length) => content.subarray(at, at + length) };
 }
 
+/** What is searched for is no longer than this. */
+const LONGEST_PATTERN = 64;
+
+/** Whether one of a few short patterns is anywhere in these bytes. */
+export async function containsAny(source: ByteSource, patterns: readonly Buffer[]): Promise<boolean> {
+  const step = 2 ** 20;
+  for (let at = 0; at < source.bytes; at += step) {
+    const block = await source.read(at, step + LONGEST_PATTERN);
+    if (patterns.some((pattern) => block.includes(pattern))) return true;
+  }
+  return false;
+}
+
 /** Small reads are answered from one block of the file. */
 export function fileSource(file: FileHandle, bytes: number): ByteSource {
   const BLOCK = 2 ** 18;

@@ -51,9 +51,9 @@ async function recogniseByContent(source: ByteSource, head: Buffer): Promise<Rec
   const withFault = (format: Format, fault: Reason | undefined) => ({ format, reasons: fault ? [fault] : [] });
   if (head.subarray(0, 8).equals(PNG)) return withFault('png', await pngFault(source));
   if (head.toString('latin1', 0, 2) === 'PK') {
-    const model = await zipModel(source);
-    if (!model) return unknown('archive');
-    return { format: model.format, reasons: model.format === 'torch' ? ['pickle'] : [] };
+    const format = await zipModel(source);
+    if (!format) return unknown('archive');
+    return { format, reasons: format === 'torch' ? ['pickle'] : [] };
   }
   const pickled = await recognisePickle(source, head);
   if (pickled) return pickled;

@@ -1,4 +1,4 @@
-import type { ByteSource } from './byte-source.ts';
+import { containsAny, type ByteSource } from './byte-source.ts';
 
 /** First bytes of what packs others: gzip, bzip2, xz, zstd, 7z, rar, lz4, HDF5 as a container of anything. */
 const PACKED = [
@@ -27,8 +27,6 @@ export async function looksCompressed(source: ByteSource, head: Buffer): Promise
 }
 
 /** joblib’s own class stands at the head of its pickles, before the first array. */
-export async function joblibSeen(source: ByteSource): Promise<boolean> {
-  for (let at = 0; at < source.bytes; at += 2 ** 20)
-    if ((await source.read(at, 2 ** 20 + 32)).includes('NumpyArrayWrapper')) return true;
-  return false;
-}
+export const joblibSeen = (source: ByteSource): Promise<boolean> => containsAny(source, [JOBLIB]);
+
+const JOBLIB = Buffer.from('NumpyArrayWrapper');

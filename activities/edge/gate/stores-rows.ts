@@ -1,4 +1,4 @@
-import type { ByteSource } from './byte-source.ts';
+import { containsAny, type ByteSource } from './byte-source.ts';
 
 /** Classes whose fitted objects hold rows of what they were trained on, as they are or scaled; scikit-learn’s and its kin’s. */
 const CLASSES = [
@@ -39,14 +39,5 @@ const PATTERNS: readonly Buffer[] = [
   ...OPERATORS.map((name) => Buffer.from(`\x22${String.fromCharCode(name.length)}${name}`, 'latin1')),
 ];
 
-const BLOCK = 2 ** 20;
-const OVERLAP = 64;
-
 /** Whether a model names a class whose objects hold rows. By name alone: nothing is loaded. */
-export async function storesRows(source: ByteSource): Promise<boolean> {
-  for (let at = 0; at < source.bytes; at += BLOCK) {
-    const block = await source.read(at, BLOCK + OVERLAP);
-    if (PATTERNS.some((pattern) => block.includes(pattern))) return true;
-  }
-  return false;
-}
+export const storesRows = (source: ByteSource): Promise<boolean> => containsAny(source, PATTERNS);

@@ -2,12 +2,10 @@ import type { ByteSource } from './byte-source.ts';
 import { npyFault } from './npy.ts';
 import { pickleEnd } from './pickle.ts';
 import { jsonFault } from './text.ts';
-import { readZip, type ZipMember } from './zip.ts';
+import { readZip } from './zip.ts';
 
 /** A zip file that is a model of PyTorch’s or of skops’s, with each member what it must be; undefined for any other. */
-export async function zipModel(
-  source: ByteSource,
-): Promise<{ format: 'torch' | 'skops'; members: ZipMember[] } | undefined> {
+export async function zipModel(source: ByteSource): Promise<'torch' | 'skops' | undefined> {
   const members = await readZip(source);
   if (!members) return undefined;
   const format = members.some(({ name }) => name === 'schema.json') ? 'skops' : 'torch';
@@ -17,7 +15,7 @@ export async function zipModel(
     const content = kind && (await member.open());
     if (!content || !(await kind.isWhole(content))) return undefined;
   }
-  return members.some(({ name }) => REQUIRED[format].test(name)) ? { format, members } : undefined;
+  return members.some(({ name }) => REQUIRED[format].test(name)) ? format : undefined;
 }
 
 const REQUIRED = { skops: /^schema\.json$/, torch: /^[\w.-]+\/data\.pkl$/ };

@@ -5,21 +5,17 @@ import { scanText } from './scan-text.ts';
 /** Fingerprints of one row: its words six by six, and its numbers four by four and eight by eight. */
 export function collectRow(fingerprints: Fingerprints, row: Uint8Array): void {
   const grams = new Grams();
-  let words = 0;
-  let numbers = 0;
   scanText(row, fingerprints.seeds, {
     countsDigits: true,
     word(low, high, length) {
       grams.word(low, high, length);
-      words += 1;
-      if (words % WORDS !== 0 || !grams.tellsWords()) return;
+      if (grams.words % WORDS !== 0 || !grams.tellsWords()) return;
       grams.hashWords(WORDS);
       fingerprints.add('row', grams.low, grams.high);
     },
     number(bits, digits) {
       grams.number(bits, digits);
-      numbers += 1;
-      for (const count of NUMBERS) if (numbers % count === 0) addNumbers(fingerprints, grams, count);
+      for (const count of NUMBERS) if (grams.numbers % count === 0) addNumbers(fingerprints, grams, count);
     },
   });
 }

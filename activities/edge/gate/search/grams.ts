@@ -16,21 +16,22 @@ export class Grams {
   readonly #lengths = new Int32Array(KEPT);
   readonly #bits = new Int32Array(KEPT);
   readonly #digits = new Int32Array(KEPT);
-  #words = 0;
-  #numbers = 0;
+  /** How many were told. */
+  words = 0;
+  numbers = 0;
   /** What `hashWords` and `hashNumbers` found. */
   low = 0;
   high = 0;
 
   word(low: number, high: number, length: number): void {
-    const at = this.#words++ & (KEPT - 1);
+    const at = this.words++ & (KEPT - 1);
     this.#lows[at] = low;
     this.#highs[at] = high;
     this.#lengths[at] = length;
   }
 
   number(bits: number, digits: number): void {
-    const at = this.#numbers++ & (KEPT - 1);
+    const at = this.numbers++ & (KEPT - 1);
     this.#bits[at] = bits;
     this.#digits[at] = digits;
   }
@@ -40,7 +41,7 @@ export class Grams {
     let low = count;
     let high = count;
     for (let back = count; back > 0; back -= 1) {
-      const at = (this.#words - back) & (KEPT - 1);
+      const at = (this.words - back) & (KEPT - 1);
       low = Math.imul(low, 0x01000193) ^ (this.#lows[at] as number);
       high = Math.imul(high, 0x7feb352d) ^ (this.#highs[at] as number);
     }
@@ -51,15 +52,15 @@ export class Grams {
   /** How many letters the last `count` words have. */
   letters(count: number): number {
     let letters = 0;
-    for (let back = count; back > 0; back -= 1) letters += this.#lengths[(this.#words - back) & (KEPT - 1)] as number;
+    for (let back = count; back > 0; back -= 1) letters += this.#lengths[(this.words - back) & (KEPT - 1)] as number;
     return letters;
   }
 
   /** Whether six words were told that together are hardly anybody else’s: 20 letters or more, four different ones. */
   tellsWords(): boolean {
-    if (this.#words < WORDS) return false;
+    if (this.words < WORDS) return false;
     const different = new Set<number>();
-    for (let back = WORDS; back > 0; back -= 1) different.add(this.#highs[(this.#words - back) & (KEPT - 1)] as number);
+    for (let back = WORDS; back > 0; back -= 1) different.add(this.#highs[(this.words - back) & (KEPT - 1)] as number);
     return this.letters(WORDS) >= LEAST_IN_ROW && different.size >= 4;
   }
 
@@ -68,7 +69,7 @@ export class Grams {
     let low = count;
     let high = ~count;
     for (let back = count; back > 0; back -= 1) {
-      const bits = this.#bits[(this.#numbers - back) & (KEPT - 1)] as number;
+      const bits = this.#bits[(this.numbers - back) & (KEPT - 1)] as number;
       low = lowWith(low, bits);
       high = highWith(high, bits);
     }
@@ -77,16 +78,16 @@ export class Grams {
   }
 
   firstOf(count: number): number {
-    return this.#bits[(this.#numbers - count) & (KEPT - 1)] as number;
+    return this.#bits[(this.numbers - count) & (KEPT - 1)] as number;
   }
 
   /** Whether so many numbers were told that are hardly there by chance: enough digits, enough different ones, no even steps. */
   tellsNumbers(count: number): boolean {
-    if (this.#numbers < count || this.firstOf(count) === 0) return false;
+    if (this.numbers < count || this.firstOf(count) === 0) return false;
     let digits = 0;
     const values: number[] = [];
     for (let back = count; back > 0; back -= 1) {
-      const at = (this.#numbers - back) & (KEPT - 1);
+      const at = (this.numbers - back) & (KEPT - 1);
       digits += this.#digits[at] as number;
       singleBits[0] = this.#bits[at] as number;
       values.push(single[0] as number);
@@ -110,18 +111,13 @@ export const IDENTIFIER_WORDS = 3;
 /** Of a cell: its first words together; undefined for one that is too short to be anybody’s. */
 export function identifierHash(cell: Uint8Array, seeds: readonly [number, number]): [number, number] | undefined {
   const grams = new Grams();
-  let words = 0;
-  let letters = 0;
   scanText(cell, seeds, {
     countsDigits: false,
     word(low, high, length) {
-      if (words >= IDENTIFIER_WORDS) return;
-      grams.word(low, high, length);
-      words += 1;
-      letters += length;
+      if (grams.words < IDENTIFIER_WORDS) grams.word(low, high, length);
     },
     number: () => undefined,
   });
-  grams.hashWords(words);
-  return letters >= LEAST_IN_IDENTIFIER ? [grams.low, grams.high] : undefined;
+  grams.hashWords(grams.words);
+  return grams.letters(grams.words) >= LEAST_IN_IDENTIFIER ? [grams.low, grams.high] : undefined;
 }

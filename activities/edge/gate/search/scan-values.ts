@@ -1,5 +1,6 @@
 import type { Fingerprints } from './fingerprints.ts';
 import { highWith, lowWith, NUMBERS } from './grams.ts';
+import { toBits } from './scan-text.ts';
 
 /** How a run of numbers may lie in a file: how far from one to the next, and one of them as float32 bits. */
 interface Layout {
@@ -7,21 +8,14 @@ interface Layout {
   bitsAt(view: DataView, at: number): number;
 }
 
-const single = new Float32Array(1);
-const bits = new Int32Array(single.buffer);
-function asSingle(value: number): number {
-  single[0] = value;
-  return bits[0] as number;
-}
-
 const FLOAT32: Layout = { stride: 4, bitsAt: (view, at) => view.getInt32(at, true) };
-const FLOAT64: Layout = { stride: 8, bitsAt: (view, at) => asSingle(view.getFloat64(at, true)) };
-const INT32: Layout = { stride: 4, bitsAt: (view, at) => asSingle(view.getInt32(at, true)) };
-const INT64: Layout = { stride: 8, bitsAt: (view, at) => asSingle(Number(view.getBigInt64(at, true))) };
+const FLOAT64: Layout = { stride: 8, bitsAt: (view, at) => toBits(view.getFloat64(at, true)) };
+const INT32: Layout = { stride: 4, bitsAt: (view, at) => toBits(view.getInt32(at, true)) };
+const INT64: Layout = { stride: 8, bitsAt: (view, at) => toBits(Number(view.getBigInt64(at, true))) };
 const BIG32: Layout = { stride: 4, bitsAt: (view, at) => view.getInt32(at, false) };
-const BIG64: Layout = { stride: 8, bitsAt: (view, at) => asSingle(view.getFloat64(at, false)) };
+const BIG64: Layout = { stride: 8, bitsAt: (view, at) => toBits(view.getFloat64(at, false)) };
 /** A Python float in a list that was pickled: `G`, then the value, big end first. */
-const PICKLED: Layout = { stride: 9, bitsAt: (view, at) => asSingle(view.getFloat64(at, false)) };
+const PICKLED: Layout = { stride: 9, bitsAt: (view, at) => toBits(view.getFloat64(at, false)) };
 
 /** Whether numbers of the inputs lie somewhere one after the other, as floats or integers, at any offset. */
 export function holdsValues(fingerprints: Fingerprints, bytes: Buffer): boolean {
@@ -34,9 +28,9 @@ export function holdsValues(fingerprints: Fingerprints, bytes: Buffer): boolean 
     const swapped = (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
     if (begins.has(word) && isRun(fingerprints, view, at, FLOAT32)) return true;
     if (begins.has(swapped) && isRun(fingerprints, view, at, BIG32)) return true;
-    if (begins.has(asSingle(word)) && isRun(fingerprints, view, at, INT32)) return true;
-    if (begins.has(asSingle(view.getFloat64(at, true))) && isRun(fingerprints, view, at, FLOAT64)) return true;
-    if (begins.has(asSingle(view.getFloat64(at, false))))
+    if (begins.has(toBits(word)) && isRun(fingerprints, view, at, INT32)) return true;
+    if (begins.has(toBits(view.getFloat64(at, true))) && isRun(fingerprints, view, at, FLOAT64)) return true;
+    if (begins.has(toBits(view.getFloat64(at, false))))
       if (isRun(fingerprints, view, at, BIG64) || isRun(fingerprints, view, at, PICKLED)) return true;
     if ((upper === 0 || upper === -1) && begins.has(INT64.bitsAt(view, at)))
       if (isRun(fingerprints, view, at, INT64)) return true;

@@ -46,29 +46,25 @@ function wordsAndNumbers(fingerprints: Fingerprints, bytes: Buffer): Set<Kind> {
   const found = new Set<Kind>();
   const grams = new Grams();
   const { kinds } = fingerprints;
-  let words = 0;
-  let numbers = 0;
   scanText(bytes, fingerprints.seeds, {
     countsDigits: false,
     word(low, high, length) {
       grams.word(low, high, length);
-      words += 1;
       if (kinds.has('identifier') && !found.has('identifier'))
-        for (let count = 1; count <= IDENTIFIER_WORDS && count <= words; count += 1) {
+        for (let count = 1; count <= IDENTIFIER_WORDS && count <= grams.words; count += 1) {
           if (grams.letters(count) < LEAST_IN_IDENTIFIER) continue;
           grams.hashWords(count);
           if (fingerprints.has('identifier', grams.low, grams.high)) found.add('identifier');
         }
-      if (!kinds.has('row') || found.has('row') || words < WORDS || grams.letters(WORDS) < LEAST_IN_ROW) return;
+      if (!kinds.has('row') || found.has('row') || grams.words < WORDS || grams.letters(WORDS) < LEAST_IN_ROW) return;
       grams.hashWords(WORDS);
       if (fingerprints.has('row', grams.low, grams.high)) found.add('row');
     },
     number(bits, digits) {
       grams.number(bits, digits);
-      numbers += 1;
       if (found.has('numbers')) return;
       for (const count of NUMBERS) {
-        if (numbers < count || !fingerprints.begins.has(grams.firstOf(count))) continue;
+        if (grams.numbers < count || !fingerprints.begins.has(grams.firstOf(count))) continue;
         grams.hashNumbers(count);
         if (fingerprints.has('numbers', grams.low, grams.high)) found.add('numbers');
       }
