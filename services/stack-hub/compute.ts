@@ -10,7 +10,7 @@ import type { StackHub } from './session.ts';
 
 /** Microsoft.Compute of Stack Hub's profile 2020-09-01-hybrid. */
 export const COMPUTE_VERSION = '2020-06-01';
-export const DISK_VERSION = '2019-07-01';
+const DISK_VERSION = '2019-07-01';
 
 export const machineAddress = (machine: string): Address => ({
   path: `Microsoft.Compute/virtualMachines/${machine}`,

@@ -7,7 +7,7 @@ import { sandboxProcesses } from '../../sandbox/supervisor/processes.ts';
 import { until } from '../support/until.ts';
 import { auditor } from './auditor.ts';
 import { faultsOf, type Gate } from './faults.ts';
-import { docker, EXAMPLE, startProduct, type Product } from './product.ts';
+import { docker, EXAMPLE, startProduct, vmContainers, type Product } from './product.ts';
 import { leanJob, writtenSeconds, type LeanJob } from './lean-job.ts';
 
 const SECONDS = 8;
@@ -151,9 +151,7 @@ async function isHealthy(): Promise<boolean> {
 
 /** The VM's container, once it is there. */
 async function container(machine: string): Promise<string | undefined> {
-  const label = `label=edge-train.state=${join(product.folder, 'sandbox')}`;
-  const names = await docker(product.info, 'ps', '--filter', label, '--format', '{{.Names}}');
-  return names.split('\n').find((name) => name.includes(`-${machine}-`));
+  return (await vmContainers(product)).find((name) => name.includes(`-${machine}-`));
 }
 
 async function completedOnce(

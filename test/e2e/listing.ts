@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BlobServiceClient } from '@azure/storage-blob';
-import { docker } from './product.ts';
+import { docker, vmContainers } from './product.ts';
 import type { Audit, Runs } from './runs.ts';
 
 /** Everything that a run could leave anywhere, one line a thing, asked of the services and of the VMs themselves. */
@@ -79,11 +79,8 @@ function uploads(data: string): string[] {
 }
 
 /** Of every VM: units, processes and folders of jobs, and what it caches by content. */
-async function machines({ info, folder }: Runs['product']): Promise<string[]> {
-  const label = `label=edge-train.state=${join(folder, 'sandbox')}`;
-  const names = (await docker(info, 'ps', '-a', '--filter', label, '--format', '{{.Names}}'))
-    .split('\n')
-    .filter(Boolean);
+async function machines(product: Runs['product']): Promise<string[]> {
+  const names = await vmContainers(product, '--all');
   const look = [
     "systemctl list-units --all --plain --no-legend 'edge-train-job@*' | sed 's/^/unit /'",
     "grep -ls 'edge-train-job@' /proc/[0-9]*/cgroup | sed 's/^/process /'",
@@ -93,7 +90,7 @@ async function machines({ info, folder }: Runs['product']): Promise<string[]> {
   ].join('; ');
   const found = await Promise.all(
     names.map(async (name) => {
-      const lines = (await docker(info, 'exec', name, 'sh', '-c', look)).split('\n').filter(Boolean);
+      const lines = (await docker(product.info, 'exec', name, 'sh', '-c', look)).split('\n').filter(Boolean);
       return ['', ...lines.map((line) => ` ${line}`)].map((line) => `vm ${name}${line}`);
     }),
   );

@@ -54,10 +54,18 @@ export async function docker(info: SandboxInfo, ...args: string[]): Promise<stri
   return stdout.trim();
 }
 
-/** The one VM's container. */
-export async function vmContainer({ info, folder }: Pick<Product, 'info' | 'folder'>): Promise<string> {
+type Running = Pick<Product, 'info' | 'folder'>;
+
+/** Names of the containers that are the sandbox's VMs; with `--all` of those that are stopped, too. */
+export async function vmContainers({ info, folder }: Running, ...more: string[]): Promise<string[]> {
   const label = `label=edge-train.state=${join(folder, 'sandbox')}`;
-  const names = (await docker(info, 'ps', '--filter', label, '--format', '{{.Names}}')).split('\n').filter(Boolean);
+  const names = await docker(info, 'ps', ...more, '--filter', label, '--format', '{{.Names}}');
+  return names.split('\n').filter(Boolean);
+}
+
+/** The one VM's container. */
+export async function vmContainer(product: Running): Promise<string> {
+  const names = await vmContainers(product);
   if (names.length !== 1) throw new Error(`expected one VM, and these run: ${names.join(', ') || 'none'}`);
   return names[0] ?? '';
 }

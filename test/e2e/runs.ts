@@ -2,13 +2,11 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { Client, Connection, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
-import { Failure } from '../../domain/failure.ts';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import type { RunStatus } from '../../domain/run-status.ts';
 import { auditor } from './auditor.ts';
 import { until } from '../support/until.ts';
-import { docker, ROOT, type Product } from './product.ts';
+import { ROOT, vmContainers, type Product } from './product.ts';
 
 export type Audit = ReturnType<typeof auditor>;
 
@@ -121,17 +119,6 @@ export class Run {
     if (state !== 'running') throw new Error(`${this.handle.workflowId} ${state}: ${JSON.stringify(failure)}`);
   }
 
-  async failure(): Promise<Failure> {
-    const error: unknown = await this.handle.result().then(
-      () => {
-        throw new Error('the run succeeded');
-      },
-      (reason: unknown) => reason,
-    );
-    if (!(error instanceof WorkflowFailedError && error.cause instanceof ApplicationFailure)) throw error;
-    return Failure.parse(error.cause.details?.[0]);
-  }
-
   /** Of the receipt that the site signed. */
   async receipt(): Promise<{ training: { starts: number }; virtualMachine: { name: string; bootId: string } }> {
     const path = `runs/${await this.job()}/receipt.json`;
@@ -143,10 +130,8 @@ export class Run {
 }
 
 /** The container that is this VM. */
-export async function containerOf({ info, folder }: Product, machine: string): Promise<string> {
-  const label = `label=edge-train.state=${join(folder, 'sandbox')}`;
-  const names = (await docker(info, 'ps', '--filter', label, '--format', '{{.Names}}')).split('\n');
-  const found = names.filter((name) => name.includes(`-${machine}-`));
+export async function containerOf(product: Product, machine: string): Promise<string> {
+  const found = (await vmContainers(product)).filter((name) => name.includes(`-${machine}-`));
   if (found.length !== 1) throw new Error(`expected one container of ${machine}: ${found.join(', ') || 'none'}`);
   return found[0] ?? '';
 }
