@@ -1,5 +1,8 @@
 import { inspect } from 'node:util';
 
+/** How much of each failure is told again at the end: who sees only the last lines of a log still sees why. */
+const retold = 1_500;
+
 /** Counts what passed and failed, tells each failure when it happens and all of them again at the end. */
 export class Tally {
   passed = 0;
@@ -32,7 +35,8 @@ export class Tally {
    * @returns {number} the exit code: a run without tests is a failure
    */
   finish() {
-    if (this.failures.length > 1) this.log(`\nFailed:\n${this.failures.map(({ name }) => `  ✖ ${name}`).join('\n')}`);
+    if (this.failures.length > 0) this.log('\nFailed:');
+    for (const { name, why } of this.failures) this.log(`  ✖ ${name}\n${indent(why.slice(0, retold))}`);
     if (this.passed + this.failures.length === 0) this.log('\nNo test ran, which is a failure.');
     this.log(`\ntests: ${this.passed} passed, ${this.failures.length} failed`);
     return this.failures.length === 0 && this.passed > 0 ? 0 : 1;

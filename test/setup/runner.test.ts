@@ -80,6 +80,13 @@ test('whatever did not pass is a failure, is told, and makes the exit code 1', a
   }
 });
 
+test('a failure, also the only one, is told again with its reason at the end', async () => {
+  const folder = await clone({ 'a.test.ts': "test('a', () => { throw new Error('because'); });" });
+  const { output } = await runTests(folder).ended;
+  const end = output.slice(output.indexOf('\nFailed:'));
+  assert.match(end, /^\nFailed:\n {2}✖ test\/a\.test\.ts > a\n {6}Error: because\n/);
+});
+
 test('tests that are declared in an imported file count for the file that was run', async () => {
   const files = {
     'a.test.ts': "import './shared.ts';",
