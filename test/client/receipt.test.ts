@@ -3,42 +3,13 @@ import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { canonicalArtifacts } from '../../domain/release.ts';
-import { ReceiptPredicate, receiptStatement, type Envelope } from '../../domain/statement.ts';
-import { verdictOf } from '../../domain/verdict.ts';
+import { receiptStatement, type Envelope } from '../../domain/statement.ts';
 import { canonicalJson, generateSigningKey, sha256, signStatement } from '../../services/signing.ts';
 import { command, folder } from './command.ts';
+import { FILES, predicate } from './receipt-sample.ts';
 import { told } from './stub/told.ts';
 
-const FILES = { MLmodel: 'flavors: {}\n', 'data/weights.bin': 'weights' };
-const hex = (text: string) => sha256(text);
 const key = generateSigningKey();
-
-function predicate(job = '0123456789abcdef0123'): ReceiptPredicate {
-  const artifacts = Object.entries(FILES).map(([path, text]) => ({ path, bytes: text.length, sha256: hex(text) }));
-  return ReceiptPredicate.parse({
-    job,
-    site: 'demo',
-    siteFile: hex('site'),
-    workflowId: `train-demo-heart-${job.slice(0, 12)}`,
-    virtualMachine: { name: 'demo-ds3', bootId: 'boot', bundle: hex('bundle') },
-    data: { rootDigest: hex('data'), files: 3, bytes: 99 },
-    code: hex('code'),
-    environment: { digest: hex('environment'), lock: hex('lock') },
-    training: { startedAt: '2026-11-25T01:00:00.000Z', endedAt: '2026-11-25T01:01:00.000Z', starts: 1 },
-    released: {
-      output: 'model',
-      modelType: 'mlflow_model',
-      artifacts,
-      verdicts: artifacts.map(({ path }) => verdictOf(path, 'yaml', path === 'MLmodel' ? [] : ['pickle'])),
-      digest: hex(canonicalArtifacts(artifacts)),
-      bytes: artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
-    },
-    approval: { by: 'Dr. Sommer', reason: 'reviewed', digest: hex('decision') },
-    metrics: ['auc'],
-    parameters: ['rate'],
-    bits: { files: 152, fileNames: 184, metrics: 240, parameters: 100, all: 676 },
-  });
-}
 
 const envelope = (statement: object = receiptStatement(predicate()), by = key) =>
   signStatement(statement, by.privateKey);
@@ -65,16 +36,16 @@ test('a receipt and the files that it names verify; what it says is shown to peo
   const said = told<{ verified: boolean; compared: number; digest: string }>('output-receipt', ended);
   assert.deepEqual(
     [said.verified, said.compared, said.digest],
-    [true, 2, hex(canonicalJson(JSON.parse(readFileSync(join(path, 'receipt.json'), 'utf8'))))],
+    [true, 2, sha256(canonicalJson(JSON.parse(readFileSync(join(path, 'receipt.json'), 'utf8'))))],
   );
 
   const shown = await command(['receipt', 'show', 'receipt.json'], { cwd: path });
   assert.equal(shown.exitCode, 0, shown.stderr);
   for (const text of [
-    hex('data'),
+    sha256('data'),
     'demo-ds3',
     'Dr. Sommer: reviewed',
-    hex(FILES.MLmodel),
+    sha256(FILES.MLmodel),
     '2026-11-25T01:00:00.000Z',
     'unsure pickle',
     'at most 676 bits',
@@ -148,8 +119,8 @@ test('a folder with a changed, missing, further or linked file is not what left'
 
 test('the receipt of another run does not cover these files', async (t) => {
   const other = predicate('f'.repeat(20));
-  const artifacts = other.released.artifacts.map((artifact) => ({ ...artifact, sha256: hex('other') }));
-  const released = { ...other.released, artifacts, digest: hex(canonicalArtifacts(artifacts)) };
+  const artifacts = other.released.artifacts.map((artifact) => ({ ...artifact, sha256: sha256('other') }));
+  const released = { ...other.released, artifacts, digest: sha256(canonicalArtifacts(artifacts)) };
   const { verify } = place(t, envelope(receiptStatement({ ...other, released })));
   assert.equal((await verify()).exitCode, 0, 'it is a receipt by itself');
   assert.equal((await verify('--artifacts', 'model')).exitCode, 1);
