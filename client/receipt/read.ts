@@ -1,10 +1,18 @@
+import { existsSync } from 'node:fs';
 import { canonicalArtifacts } from '../../domain/release.ts';
 import { Envelope, RECEIPT_TYPE, ReceiptPredicate, receiptStatement } from '../../domain/statement.ts';
 import { canonicalJson, sha256 } from '../../services/signing.ts';
+import { findConfig } from '../config/find-config.ts';
 import { readText } from '../files/read-text.ts';
 
 /** A receipt passes through Temporal, which carries 2 MiB at most. */
 const MEBIBYTES = 4;
+
+/** Where to ask for a run. */
+export interface WhereRunsAre {
+  readonly site?: string;
+  readonly config?: string;
+}
 
 export interface ReadReceipt {
   readonly digest: string;
@@ -15,10 +23,11 @@ export interface ReadReceipt {
 /**
  * A receipt's parts, when each is of the form that the site worker writes: one JSON value, plain base64, the statement's
  * type and schema, a subject and digests that agree with what it says was released. Nothing is said of the signature.
- * @throws NoReceipt with the reason; CommandError exit 2 for a file that cannot be read
+ * `given` is a file, or else a run. @throws NoReceipt with the reason; CommandError exit 2 for what cannot be read
  */
-export async function readReceipt(file: string): Promise<ReadReceipt> {
-  const envelope = Envelope.safeParse(json(await readText(file, MEBIBYTES), 'the file is not one JSON value'));
+export async function readReceipt(given: string, options: WhereRunsAre): Promise<ReadReceipt> {
+  const text = isRun(given) ? await ofRun(given, options) : await readText(given, MEBIBYTES);
+  const envelope = Envelope.safeParse(json(text, 'the file is not one JSON value'));
   if (!envelope.success) throw new NoReceipt('it is no DSSE envelope of an in-toto statement');
   const payload = plainBase64(envelope.data.payload, 'payload').toString('utf8');
   for (const { sig } of envelope.data.signatures) plainBase64(sig, 'signature');
@@ -30,6 +39,14 @@ export async function readReceipt(file: string): Promise<ReadReceipt> {
   if (digest !== sha256(canonicalArtifacts(artifacts)) || bytes !== sum)
     throw new NoReceipt('the digest or size of the release is not that of its files');
   return { digest: sha256(canonicalJson(envelope.data)), envelope: envelope.data, receipt };
+}
+
+const isRun = (given: string): boolean => !existsSync(given) && !/[/\\]|\.json$/.test(given);
+
+/** Temporal's client is loaded only here: a file is read offline. */
+async function ofRun(given: string, { site, config }: WhereRunsAre): Promise<string> {
+  const { receiptOfRun } = await import('./of-run.ts');
+  return receiptOfRun(given, findConfig(config), site);
 }
 
 /** Why a file is no receipt; holds nothing of the file's own text. */

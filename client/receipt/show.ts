@@ -2,14 +2,14 @@ import { refused } from '../command-error.ts';
 import { EXIT_CODE } from '../exit-code.ts';
 import type { ReceiptOutput } from '../output.ts';
 import { printJson } from '../show/json.ts';
-import { NoReceipt, readReceipt } from './read.ts';
+import { NoReceipt, readReceipt, type WhereRunsAre } from './read.ts';
 import { receiptLines } from './lines.ts';
 
-/** `edge-train receipt show FILE`: what it says, for people. @throws CommandError exit 2 for what is no receipt */
-export async function showReceipt(file: string, options: { readonly json?: boolean }): Promise<number> {
-  const { digest, receipt } = await readReceipt(file).catch((error: unknown) => {
+/** `edge-train receipt show FILE|RUN`: what it says, for people. @throws CommandError exit 2 for what is no receipt */
+export async function showReceipt(given: string, options: WhereRunsAre & { readonly json?: boolean }): Promise<number> {
+  const { digest, receipt } = await readReceipt(given, options).catch((error: unknown) => {
     if (!(error instanceof NoReceipt)) throw error;
-    throw refused('The file is no receipt.', [{ path: file, rule: error.message }], 'Name a receipt.json of a run.');
+    throw refused('That is no receipt.', [{ path: given, rule: error.message }], 'Name a receipt.json of a run.');
   });
   if (options.json) printJson<ReceiptOutput>({ ok: true, verified: false, digest, receipt });
   else

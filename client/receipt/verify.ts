@@ -6,21 +6,22 @@ import type { ReceiptOutput } from '../output.ts';
 import { printJson } from '../show/json.ts';
 import { compareArtifacts } from './compare-artifacts.ts';
 import { receiptLines } from './lines.ts';
-import { NoReceipt, readReceipt, type ReadReceipt } from './read.ts';
+import { NoReceipt, readReceipt, type ReadReceipt, type WhereRunsAre } from './read.ts';
 
-export interface VerifyOptions {
+export interface VerifyOptions extends WhereRunsAre {
   readonly key: string;
   readonly artifacts?: string;
   readonly json?: boolean;
 }
 
 /**
- * `edge-train receipt verify FILE --key PEMFILE`: whether it is a receipt signed by this key, and whether the folder holds
+ * `edge-train receipt verify FILE|RUN --key PEMFILE`: whether it is a receipt signed by this key, and whether the folder holds
  * exactly its files. @throws CommandError exit 1 where it does not hold, exit 2 for files that cannot be read
  */
-export async function verifyReceiptFile(file: string, { key, artifacts, json }: VerifyOptions): Promise<number> {
+export async function verifyReceiptFile(given: string, options: VerifyOptions): Promise<number> {
+  const { key, artifacts, json } = options;
   const publicKey = await readPublicKey(key);
-  const { digest, receipt } = await verified(file, publicKey);
+  const { digest, receipt } = await verified(given, options, publicKey);
   const faults = artifacts === undefined ? [] : await compareArtifacts(artifacts, receipt.released.artifacts);
   if (faults.length > 0) throw doesNotHold(`the folder is not what left the site: ${some(faults)}`);
 
@@ -30,9 +31,9 @@ export async function verifyReceiptFile(file: string, { key, artifacts, json }: 
   return EXIT_CODE.done;
 }
 
-async function verified(file: string, publicKey: string): Promise<ReadReceipt> {
+async function verified(given: string, where: WhereRunsAre, publicKey: string): Promise<ReadReceipt> {
   try {
-    const read = await readReceipt(file);
+    const read = await readReceipt(given, where);
     verifyStatement(read.envelope, publicKey);
     return read;
   } catch (error) {

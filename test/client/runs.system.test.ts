@@ -8,15 +8,16 @@ import { canonicalArtifacts } from '../../domain/release.ts';
 import { verdictOf } from '../../domain/verdict.ts';
 import type { Failure } from '../../domain/failure.ts';
 import { jobId, siteRunPath } from '../../domain/resource-names.ts';
-import type { DecisionPredicate, Envelope } from '../../domain/statement.ts';
+import { receiptStatement, type DecisionPredicate, type Envelope } from '../../domain/statement.ts';
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import { openAccount, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
-import { generateSigningKey, sha256, verifyStatement } from '../../services/signing.ts';
+import { canonicalJson, generateSigningKey, sha256, signStatement, verifyStatement } from '../../services/signing.ts';
 import { sasOnPolicy } from '../../services/stored-access-policy.ts';
 import { secret, startFixture, type Fixture } from '../sandbox/fixture.ts';
 import { machinesDouble } from '../sandbox/machines-double.ts';
 import { startAzurite, type Upstream } from '../sandbox/upstream.ts';
 import { command, folder, MAIN, startCommand, startProgram, type Ended } from './command.ts';
+import { predicate } from './receipt-sample.ts';
 import { startStub, type Stub } from './stub/start.ts';
 import { told } from './stub/told.ts';
 
@@ -389,3 +390,26 @@ async function visible(query: string, expected: number): Promise<void> {
   while ((await stub.client.workflow.count(query)).count !== expected)
     assert.ok(Date.now() < deadline, `not within 20 s: ${query}`);
 }
+
+test('receipt reads a run’s receipt from its history, also once it has ended', async (t) => {
+  const { run, place } = user(t);
+  const receipt = signStatement(receiptStatement(predicate()), key.privateKey);
+  const signed = await stub.start('receipt-signed', { ...training('proven'), receipt, end: { result } });
+  await stub.start('receipt-none', training('proven'));
+  writeFileSync(join(place, 'receipt.pub'), key.publicKey);
+  const [pem, verify] = [join(place, 'receipt.pub'), ['receipt', 'verify', 'receipt-signed', '--json', '--key']];
+  await signed.signal('finish');
+  await signed.result();
+
+  const shown = await run('receipt', 'show', 'receipt-signed');
+  assert.match(shown.stdout, new RegExp(`receipt +sha256:${sha256(canonicalJson(receipt))}`), shown.stderr);
+  assert.equal(told<{ verified: boolean }>('output-receipt', await run(...verify, pem)).verified, true);
+  writeFileSync(pem, generateSigningKey().publicKey);
+  const other = await run(...verify, pem);
+  assert.deepEqual([other.exitCode, told<{ ok: boolean }>('output-error', other).ok], [1, false]);
+
+  const none = await run('receipt', 'show', 'receipt-none');
+  assert.deepEqual([none.exitCode, none.stdout], [2, '']);
+  assert.match(none.stderr, /RUN: has no receipt: nothing of it has left the site/);
+  assert.match((await run('receipt', 'show', 'receipt-of-nobody')).stderr, /receipt-of-nobody/);
+});

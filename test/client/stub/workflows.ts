@@ -6,6 +6,7 @@ import {
   defineSignal,
   defineUpdate,
   isCancellation,
+  proxyActivities,
   setHandler,
   sleep,
 } from '@temporalio/workflow';
@@ -23,14 +24,27 @@ export interface StubInput {
   /** Ends so at the signal `finish`; without, it trains until it is cancelled. */
   readonly end?: { readonly result: TrainModelResult } | { readonly failure: NonNullable<RunStatus['failure']> };
   readonly refuse?: NonNullable<RunStatus['failure']>;
+  /** Signed at once by the site's activity. */
+  readonly receipt?: Envelope;
 }
 
+const site = proxyActivities<{ issueReceipt(envelope: Envelope): Promise<{ envelope: Envelope }> }>({
+  startToCloseTimeout: '10 seconds',
+});
+
 /** Speaks as the contract of `trainModel` says: query, update, signal, failures; and does nothing. */
-export async function trainModel({ site, model, status: given, end, refuse }: StubInput): Promise<unknown> {
+export async function trainModel({
+  site: named,
+  model,
+  status: given,
+  end,
+  refuse,
+  receipt,
+}: StubInput): Promise<unknown> {
   let finished = false;
   const decisions: Envelope[] = [];
   let status: RunStatus = {
-    ...{ site, model: model.name, state: 'running' },
+    ...{ site: named, model: model.name, state: 'running' },
     steps: [{ name: 'train', where: 'vm-1', state: 'running', startedAt: new Date().toISOString() }],
     ...given,
   };
@@ -51,6 +65,7 @@ export async function trainModel({ site, model, status: given, end, refuse }: St
       },
     },
   );
+  if (receipt) await site.issueReceipt(receipt);
   try {
     await condition(() => finished);
   } catch (error) {
