@@ -10,7 +10,7 @@ import type {
   RegistrationWithdrawal,
 } from '../domain/model-version.ts';
 import type { Inspection, Release } from '../domain/release.ts';
-import type { DecisionPredicate, Envelope, Receipt } from '../domain/statement.ts';
+import type { DecisionPredicate, Envelope, Receipt, UnsignedDecision } from '../domain/statement.ts';
 import type { JobId } from '../domain/resource-names.ts';
 import type { TrainModelInput } from '../domain/train-model-input.ts';
 import type { MachinePlan, TrainingPlan } from '../domain/training-plan.ts';
@@ -60,6 +60,8 @@ export interface SiteActivities {
   deleteVirtualMachine(machine: string): Promise<void>;
   /** Read SAS for the plan's stores, write SAS for the site's run container; sealed to the VM. */
   grantData(request: { plan: TrainingPlan; machineKey: MachineKey }): Promise<SealedGrant>;
+  /** What somebody said without a key, in the form of a decision, for `acceptDecision` to judge. */
+  writeDecision(request: { plan: TrainingPlan; inspection: Inspection; said: UnsignedDecision }): Promise<Envelope>;
   /** Whether an approver of the site signed this decision on what was inspected; kept on site. Fails where it does not count. */
   acceptDecision(request: {
     plan: TrainingPlan;

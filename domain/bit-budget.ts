@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { CompletedJob } from './completed-job.ts';
 import type { Release } from './release.ts';
+import type { TrackingPolicy } from './tracking-policy.ts';
 
 /**
  * How many bits a run has let out that a script could have chosen freely: an upper bound on what it can have told, whatever
@@ -9,7 +10,7 @@ import type { Release } from './release.ts';
 export const BitBudget = z.strictObject({
   files: z.int().min(0),
   fileNames: z.int().min(0),
-  /** Values with step and time, 64 bits each, and names. */
+  /** Values, steps and names; the time is not the script's. */
   metrics: z.int().min(0),
   parameters: z.int().min(0),
   all: z.int().min(0),
@@ -20,14 +21,18 @@ export type BitBudget = z.infer<typeof BitBudget>;
 export function bitBudget(
   release: Pick<Release, 'artifacts'>,
   completed: Pick<CompletedJob, 'metrics' | 'parameters'>,
+  { metrics: { digits } }: TrackingPolicy,
 ): BitBudget {
   const files = sum(release.artifacts.map(({ bytes }) => bytes * 8));
   const fileNames = sum(release.artifacts.map(({ path }) => path.length * 8));
-  const metrics = sum(completed.metrics.map(({ name }) => 3 * 64 + name.length * 16));
+  const metrics = sum(completed.metrics.map(({ name }) => valueBits(digits) + 64 + name.length * 16));
   const parameters = sum(
     Object.entries(completed.parameters).map(([name, value]) => (name.length + value.length) * 16),
   );
   return { files, fileNames, metrics, parameters, all: files + fileNames + metrics + parameters };
 }
+
+/** A number of so many significant digits, with the sign and exponent of a double. */
+const valueBits = (digits: number): number => Math.min(64, 12 + Math.ceil(digits * Math.log2(10)));
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);

@@ -39,6 +39,8 @@ export const CompletedJob = z.strictObject({
   parameters: z.record(z.string(), z.string()),
   /** Each metric's last value. */
   metrics: z.array(Metric),
+  /** How many metrics and parameters the site's policy kept on site. */
+  withheld: z.int().min(0).default(0),
   /** Path of the log below the site's run container. */
   log: z.string(),
 });

@@ -4,7 +4,7 @@ import { EnrolledMachine, ComputeTarget, Holder } from './virtual-machine.ts';
 import { CompletedJob, PreparedEnvironment, StagedInputs } from './completed-job.ts';
 import { Release } from './release.ts';
 import { ModelName, Sha256 } from './resource-names.ts';
-import { Envelope, Receipt } from './statement.ts';
+import { DecisionEnvelope, Receipt } from './statement.ts';
 import { TrainingPlan } from './training-plan.ts';
 
 /** Azure ML's record of the run: an MLflow run. */
@@ -43,7 +43,7 @@ export const Evidence = z.strictObject({
   completed: CompletedJob,
   release: Release,
   /** The approver's decision, where the site asks for one. */
-  approval: Envelope.optional(),
+  approval: DecisionEnvelope.optional(),
 });
 export type Evidence = z.infer<typeof Evidence>;
 

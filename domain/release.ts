@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Sha256 } from './resource-names.ts';
+import { TrackingPolicy } from './tracking-policy.ts';
 import { REASONS, Verdict, type Reason } from './verdict.ts';
 
 /** One file that may leave the site: its path below the output's folder, and what it must hash to at both ends. */
@@ -56,20 +57,35 @@ export const ReleasePolicy = z.strictObject({
         .describe('For each release, or only where the gate on the VM is unsure of a file.'),
       approvers: z
         .record(
-          z.string().regex(/^[\w.@-]{1,64}$/, 'an approver’s name is 1 to 64 of letters, digits and . _ @ -'),
+          z
+            .string()
+            .regex(/^(?!unsigned$)[\w.@-]{1,64}$/, 'an approver’s name is 1 to 64 of letters, digits and . _ @ -'),
           z.string().startsWith('-----BEGIN PUBLIC KEY-----', 'an SPKI PEM public key'),
         )
         .refine((approvers) => Object.keys(approvers).length > 0, 'names no approver, so nothing could ever leave')
         .describe(
           'Who may approve: a name, and the P-256 public key (SPKI PEM) of `approval.key` in their `client.yml`.',
         ),
+      unsigned: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Whether a decision counts without a signature too, as the Temporal UI sends it: then whoever may write to the namespace decides, and the receipt says `unsigned`.',
+        ),
     })
     .optional()
     .describe(
       'Where it is there, nothing that needs approval leaves before one of these has signed for exactly those files.',
     ),
+  tracking: TrackingPolicy.prefault({}).describe('What metrics and parameters may tell.'),
 });
 export type ReleasePolicy = z.infer<typeof ReleasePolicy>;
+
+/** Of a plan's policy: one that is in flight since an older edge-train has none. */
+export const trackingPolicy = (policy: ReleasePolicy): TrackingPolicy => ReleasePolicy.parse(policy).tracking;
+
+/** Who decided, where nobody signed. */
+export const UNSIGNED = 'unsigned';
 
 /** What a policy is asked about: the files, and what the gate made of each. */
 export type Examined = Pick<Inspection, 'artifacts' | 'verdicts'>;

@@ -22,6 +22,12 @@ export const Envelope = z.strictObject({
 });
 export type Envelope = z.infer<typeof Envelope>;
 
+/** A decision's, which nobody may have signed. */
+export const DecisionEnvelope = z.strictObject({
+  ...Envelope.shape,
+  signatures: z.array(Envelope.shape.signatures.element),
+});
+
 /** What the site swears to: what was trained on what, where, and the whole of what left. */
 export const ReceiptPredicate = z.strictObject({
   job: JobId,
@@ -72,6 +78,13 @@ export const DecisionPredicate = z.strictObject({
   decidedAt: z.iso.datetime(),
 });
 export type DecisionPredicate = z.infer<typeof DecisionPredicate>;
+
+/** What is told without a key, from the Temporal UI. It counts where the site says `release.approval.unsigned`. */
+export const UnsignedDecision = DecisionPredicate.pick({ decision: true, reason: true });
+export type UnsignedDecision = z.infer<typeof UnsignedDecision>;
+
+export const GivenDecision = z.union([Envelope, UnsignedDecision]);
+export type GivenDecision = z.infer<typeof GivenDecision>;
 
 /** An in-toto statement over the inspected artifacts. */
 export function decisionStatement(predicate: DecisionPredicate, artifacts: readonly Artifact[]) {

@@ -1,5 +1,11 @@
-import { canonicalArtifacts, type Artifact, type ReleasePolicy } from '../domain/release.ts';
-import { DecisionPredicate, decisionStatement, type Envelope } from '../domain/statement.ts';
+import { canonicalArtifacts, UNSIGNED, type Artifact, type ReleasePolicy } from '../domain/release.ts';
+import {
+  DecisionPredicate,
+  decisionStatement,
+  PAYLOAD_TYPE,
+  type Envelope,
+  type UnsignedDecision,
+} from '../domain/statement.ts';
 import { ServiceError } from './errors.ts';
 import { canonicalJson, sha256, verifyStatement } from './signing.ts';
 
@@ -17,13 +23,8 @@ export interface Undecided {
  * @throws ServiceError `ApprovalMissing`, `ApprovalRefused`, `SignatureInvalid` (policy)
  */
 export function verifyDecision(envelope: Envelope | undefined, about: Undecided): DecisionPredicate {
-  const approvers = about.policy.approval?.approvers ?? {};
-  if (!envelope) throw missing(about.site, Object.keys(approvers));
-  const by = claimedName(envelope);
-  const key = by !== undefined && Object.hasOwn(approvers, by) ? approvers[by] : undefined;
-  if (key === undefined)
-    throw refused(`it is not by ${Object.keys(approvers).join(' or ') || 'anyone whom the site names'}`);
-  const statement = verifyStatement(envelope, key);
+  if (!envelope) throw missing(about.site, Object.keys(about.policy.approval?.approvers ?? {}));
+  const statement = envelope.signatures.length === 0 ? unsigned(envelope, about) : signed(envelope, about);
   const predicate = DecisionPredicate.safeParse((statement as { predicate?: unknown }).predicate);
   if (!predicate.success) throw refused('it is no decision on a release');
   const { job, site, release } = predicate.data;
@@ -32,6 +33,33 @@ export function verifyDecision(envelope: Envelope | undefined, about: Undecided)
   if (job !== about.job || site !== about.site || release !== sha256(canonicalArtifacts(about.artifacts)))
     throw refused('it is on another release');
   return predicate.data;
+}
+
+/** What somebody said without a key, in the form of a decision. It is worth what the site's policy says. */
+export function unsignedDecision(
+  said: UnsignedDecision,
+  { site, job, workflowId }: { readonly site: string; readonly job: string; readonly workflowId: string },
+  artifacts: readonly Artifact[],
+): Envelope {
+  const release = sha256(canonicalArtifacts(artifacts));
+  const predicate = { job, site, workflowId, ...said, release, by: UNSIGNED, decidedAt: new Date().toISOString() };
+  const payload = Buffer.from(canonicalJson(decisionStatement(predicate, artifacts))).toString('base64');
+  return { payloadType: PAYLOAD_TYPE, payload, signatures: [] };
+}
+
+function signed(envelope: Envelope, { policy }: Undecided): unknown {
+  const approvers = policy.approval?.approvers ?? {};
+  const by = claimedName(envelope);
+  const key = by !== undefined && Object.hasOwn(approvers, by) ? approvers[by] : undefined;
+  if (key !== undefined) return verifyStatement(envelope, key);
+  throw refused(`it is not by ${Object.keys(approvers).join(' or ') || 'anyone whom the site names'}`);
+}
+
+/** A signature that was taken off leaves an approver's name, which does not count. */
+function unsigned(envelope: Envelope, { policy }: Undecided): unknown {
+  if (!policy.approval?.unsigned) throw refused('nobody signed it, and the site takes no unsigned decision');
+  if (claimedName(envelope) !== UNSIGNED) throw refused('nobody signed it, and it names somebody');
+  return JSON.parse(Buffer.from(envelope.payload, 'base64').toString());
 }
 
 /** SHA-256 that names a decision: of its envelope's canonical JSON. */

@@ -60,8 +60,8 @@ export class JobOnMachine {
     return this.#progress.step(
       'train',
       () => this.#access.do((grants) => this.#machine.do((edge) => edge.runTrainingJob({ plan, environment, grants }))),
-      ({ metrics, starts }) =>
-        `exit code 0, ${count(metrics.length, 'metric')}${starts > 1 ? `, ${starts} starts` : ''}`,
+      ({ metrics, starts, withheld }) =>
+        `exit code 0, ${count(metrics.length, 'metric')}${withheld > 0 ? `, ${withheld} more numbers and words kept on site` : ''}${starts > 1 ? `, ${starts} starts` : ''}`,
     );
   }
 

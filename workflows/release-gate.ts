@@ -2,7 +2,7 @@ import { condition, defineUpdate, setHandler, workflowInfo } from '@temporalio/w
 import type { Failure } from '../domain/failure.ts';
 import type { Inspection } from '../domain/release.ts';
 import { UPDATE } from '../domain/signals.ts';
-import { Envelope, type DecisionPredicate } from '../domain/statement.ts';
+import { GivenDecision, type DecisionPredicate, type Envelope } from '../domain/statement.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
 import { failWith, toFailure } from './failure.ts';
 import type { Progress } from './status.ts';
@@ -23,9 +23,10 @@ export class ReleaseGate {
   constructor(plan: TrainingPlan) {
     this.#plan = plan;
     const decide = defineUpdate<{ by: string; decision: string }, [unknown]>(UPDATE.decideRelease);
-    setHandler(decide, (value) => this.#decide(Envelope.parse(value)), {
+    setHandler(decide, (value) => this.#decide(value), {
       validator: (value) => this.#validate(value),
-      description: 'From an approver: a signed decision on the release. `edge-train approve` and `reject` send it.',
+      description:
+        'From an approver: a signed decision on the release, as `edge-train approve` and `reject` send it; or {"decision": "approve", "reason": "…"} where the site takes unsigned ones.',
     });
   }
 
@@ -52,25 +53,33 @@ export class ReleaseGate {
 
   #validate(value: unknown): void {
     if (!this.#waitsFor || this.#decided) throw failWith(notWaiting(this.#decided?.decision));
-    if (!Envelope.safeParse(value).success) throw failWith(noEnvelope);
+    if (!GivenDecision.safeParse(value).success) throw failWith(noDecision);
   }
 
-  async #decide(envelope: Envelope): Promise<{ by: string; decision: string }> {
+  async #decide(value: unknown): Promise<{ by: string; decision: string }> {
     const inspection = this.#waitsFor;
     if (!inspection) throw failWith(notWaiting(this.#decided?.decision));
-    const decision = await siteSteps()
-      .acceptDecision({ plan: this.#plan, inspection, envelope })
-      .catch((error: unknown) => {
+    const { envelope, decision } = await this.#accepted(GivenDecision.parse(value), inspection).catch(
+      (error: unknown) => {
         throw failWith(toFailure(error));
-      });
+      },
+    );
     if (this.#decided || !this.#waitsFor) throw failWith(notWaiting(this.#decided?.decision));
     this.#decided = { envelope, decision };
     return { by: decision.by, decision: decision.decision };
   }
 
+  /** Where nobody signed, the site writes the decision down before it judges it like any other. */
+  async #accepted(given: GivenDecision, inspection: Inspection): Promise<Decided> {
+    const about = { plan: this.#plan, inspection };
+    const envelope = 'payload' in given ? given : await siteSteps().writeDecision({ ...about, said: given });
+    return { envelope, decision: await siteSteps().acceptDecision({ ...about, envelope }) };
+  }
+
   #advice(): string {
-    const names = Object.keys(this.#plan.release.approval?.approvers ?? {}).join(' or ');
-    return `waits for ${names}: edge-train approve ${workflowInfo().workflowId} --reason "…", or reject`;
+    const { approvers = {}, unsigned = false } = this.#plan.release.approval ?? {};
+    const byHand = unsigned ? `; or the update ${UPDATE.decideRelease} in the Temporal UI` : '';
+    return `waits for ${Object.keys(approvers).join(' or ')}: edge-train approve ${workflowInfo().workflowId} --reason "…", or reject${byHand}`;
   }
 }
 
@@ -88,9 +97,9 @@ const notWaiting = (decision: DecisionPredicate | undefined): Failure => ({
   nextStep: 'See how the run stands with `edge-train status`.',
 });
 
-const noEnvelope: Failure = {
+const noDecision: Failure = {
   class: 'input',
   type: 'InvalidInput',
-  cause: 'a decision is a DSSE envelope over a release decision',
+  cause: 'a decision is a DSSE envelope over a release decision, or {"decision": "approve" or "reject", "reason": …}',
   nextStep: 'Decide with `edge-train approve` or `edge-train reject`.',
 };

@@ -59,6 +59,7 @@ const siteVerbs: Table<SiteActivities> = {
   deallocateVirtualMachine: { attempt: '1 hour', summary: 'Deallocate the idle VM' },
   deleteVirtualMachine: { attempt: '1 hour', summary: 'Delete the VM and what was made with it' },
   grantData: { attempt: '2 minutes', summary: 'Grant the VM its inputs and the run container' },
+  writeDecision: { attempt: '1 minute', summary: 'Write down an unsigned decision' },
   acceptDecision: { attempt: '2 minutes', summary: 'Verify the approver’s decision' },
   issueReceipt: { attempt: '2 minutes', summary: 'Sign the receipt' },
   checkSite: { attempt: '45 seconds', summary: 'Look at what the site worker and its VMs need' },

@@ -4,6 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import type { CompletedJob, PreparedEnvironment } from '../../domain/completed-job.ts';
 import type { SealedGrant } from '../../domain/grant.ts';
+import { trackingPolicy } from '../../domain/release.ts';
+import { releaseTracked, type TrackedRelease } from '../../domain/tracking-policy.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { openContainer, STACK_HUB_VERSION, type BlobContainer } from '../../services/blob-storage.ts';
 import { ServiceError } from '../../services/errors.ts';
@@ -17,6 +19,7 @@ import { interrupted, jobLogPath, outcome } from './job-outcome.ts';
 import { jobSpec, writeJobSpec } from './job-spec.ts';
 import { readTrackedRun } from './mlflow-store.ts';
 import { jobFolder } from './output-files.ts';
+import { readPolicy } from './policy.ts';
 
 const MAX_STARTS = 3;
 /** A look at one file: cheap, and a job's end is seen soon. */
@@ -45,17 +48,24 @@ export async function runTrainingJob(
   const status = await follow(edge, plan, { log, checkpoints }, standing).finally(() => checkpoints.settle());
   await log.copyAll();
   const { startedAt, endedAt } = outcome(plan, status);
-  const tracked = await readTrackedRun(join(jobFolder(edge.home, plan.job), 'outputs', 'mlruns'));
+  const ended = new Date(endedAt * 1000);
   return {
     job: plan.job,
     exitCode: 0,
     starts: status.starts,
     startedAt: new Date(startedAt * 1000).toISOString(),
-    endedAt: new Date(endedAt * 1000).toISOString(),
+    endedAt: ended.toISOString(),
     bootId: (await readFile(edge.bootIdFile, 'utf8')).trim(),
-    ...tracked,
+    ...(await tracked(edge, plan, ended)),
     log: jobLogPath(plan),
   };
+}
+
+/** What the script logged with MLflow, as far as both the VM's policy and the plan's let it leave. */
+async function tracked(edge: EdgeDependencies, { job, release }: TrainingPlan, ended: Date): Promise<TrackedRelease> {
+  const logged = await readTrackedRun(join(jobFolder(edge.home, job), 'outputs', 'mlruns'));
+  const policy = await readPolicy(edge);
+  return releaseTracked(logged, [policy.release, release].map(trackingPolicy), ended.getTime());
 }
 
 async function openRuns(

@@ -1,4 +1,5 @@
 import type { SiteActivities } from '../contract.ts';
+import { unsignedDecision } from '../../services/release-decision.ts';
 import { acceptDecision } from './accept-decision.ts';
 import { checkSite } from './check-site.ts';
 import { adoptHost } from './adopt-host.ts';
@@ -33,6 +34,8 @@ export function createSiteActivities(dependencies: SiteDependencies): SiteActivi
     deallocateVirtualMachine: (machine) => at((session, step) => deallocateVirtualMachine(session, step, machine)),
     deleteVirtualMachine: (machine) => at((session, step) => deleteVirtualMachine(session, step, machine)),
     grantData: (request) => at((session, step) => grantData(session, step, dependencies, request)),
+    writeDecision: ({ plan, inspection: { artifacts }, said }) =>
+      Promise.resolve(unsignedDecision(said, plan, artifacts)),
     acceptDecision: (request) => at((session) => acceptDecision(session, dependencies, request)),
     checkSite: (request) => checkSite(() => openSite(dependencies), dependencies, request),
     discardRun: (request) => at((session) => discardRun(session, request)),

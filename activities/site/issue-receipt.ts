@@ -1,6 +1,6 @@
 import { bitBudget } from '../../domain/bit-budget.ts';
 import type { Evidence } from '../../domain/model-version.ts';
-import { canonicalArtifacts, needsApproval, refusals } from '../../domain/release.ts';
+import { canonicalArtifacts, needsApproval, refusals, trackingPolicy } from '../../domain/release.ts';
 import { siteRunPath } from '../../domain/resource-names.ts';
 import { Envelope, receiptStatement, type Receipt, type ReceiptPredicate } from '../../domain/statement.ts';
 import { putIfAbsent, readText } from '../../services/blob-storage.ts';
@@ -56,7 +56,7 @@ function receiptPredicate(evidence: Evidence, approval: ReceiptPredicate['approv
     ...(approval ? { approval } : {}),
     metrics: [...new Set(completed.metrics.map(({ name }) => name))].sort(),
     parameters: Object.keys(completed.parameters).sort(),
-    bits: bitBudget(release, completed),
+    bits: bitBudget(release, completed, trackingPolicy(plan.release)),
   };
 }
 

@@ -8,7 +8,7 @@ import { createCloudActivities } from '../../activities/cloud/index.ts';
 import type { CloudActivities } from '../../activities/contract.ts';
 import { bitBudget } from '../../domain/bit-budget.ts';
 import { Evidence, type RegistrationRequest } from '../../domain/model-version.ts';
-import { canonicalArtifacts, type Artifact } from '../../domain/release.ts';
+import { canonicalArtifacts, trackingPolicy, type Artifact } from '../../domain/release.ts';
 import { stagingPath } from '../../domain/resource-names.ts';
 import { receiptStatement, type Receipt } from '../../domain/statement.ts';
 import { verdictOf } from '../../domain/verdict.ts';
@@ -234,7 +234,7 @@ export function receiptOf(evidence: Evidence, { key = receiptKey.privateKey } = 
       released: release,
       metrics: completed.metrics.map(({ name }) => name),
       parameters: Object.keys(completed.parameters),
-      bits: bitBudget(release, completed),
+      bits: bitBudget(release, completed, trackingPolicy(plan.release)),
     }),
     key,
   );

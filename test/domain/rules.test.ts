@@ -5,7 +5,14 @@ import fc from 'fast-check';
 import { canonicalManifest } from '../../domain/data-reference.ts';
 import { bitBudget } from '../../domain/bit-budget.ts';
 import { chooseSize, type MachineSize } from '../../domain/machine-size.ts';
-import { canonicalArtifacts, needsApproval, refusals, ReleasePolicy, Artifact } from '../../domain/release.ts';
+import {
+  canonicalArtifacts,
+  needsApproval,
+  refusals,
+  ReleasePolicy,
+  Artifact,
+  trackingPolicy,
+} from '../../domain/release.ts';
 import { preAuthenticationHead } from '../../domain/statement.ts';
 import * as names from '../../domain/resource-names.ts';
 import { verdictOf, type Verdict } from '../../domain/verdict.ts';
@@ -138,13 +145,17 @@ test('nobody can let out what the gate refuses, nor by a verdict that says other
 test('the bit budget counts each bit that a script could choose', () => {
   const metric = { name: 'loss', value: 0.1, step: 3, timestamp: 5 };
   assert.deepEqual(
-    bitBudget({ artifacts: [artifact('MLmodel', 100)] }, { metrics: [metric], parameters: { C: '1.0' } }),
+    bitBudget(
+      { artifacts: [artifact('MLmodel', 100)] },
+      { metrics: [metric], parameters: { C: '1.0' } },
+      trackingPolicy(ReleasePolicy.parse({})),
+    ),
     {
       files: 800,
       fileNames: 56,
-      metrics: 192 + 64,
+      metrics: 96 + 64,
       parameters: 64,
-      all: 800 + 56 + 256 + 64,
+      all: 800 + 56 + 160 + 64,
     },
   );
 });

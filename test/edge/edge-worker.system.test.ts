@@ -33,7 +33,7 @@ describe('the edge worker on a VM', () => {
     const store = [
       'r=/job/outputs/mlruns/0/r1; mkdir -p $r/params $r/metrics/val $r/tags',
       'printf "run_id: r1\\nstart_time: 5\\n" >$r/meta.yaml; printf 7 >$r/params/depth',
-      'printf "1000 0.5 1\\n2000 0.75 2\\n" >$r/metrics/val/accuracy',
+      'printf "1000 0.5 1\\n2000 0.7512345678 2\\n" >$r/metrics/val/accuracy',
       'echo "$TEST $AZUREML_RUN_ID $MLFLOW_TRACKING_URI"; echo 12345 >/job/outputs/model/model.json',
     ].join('\n');
     const completed = (await (await edge.train(job, store)).result()) as CompletedJob;
@@ -47,7 +47,9 @@ describe('the edge worker on a VM', () => {
         endedAt: '',
         bootId: '',
         parameters: { depth: '7' },
-        metrics: [{ name: 'val/accuracy', value: 0.75, step: 2, timestamp: 2000 }],
+        // As far as the site lets them say it: six digits, and the VM's time.
+        metrics: [{ name: 'val/accuracy', value: 0.751235, step: 2, timestamp: Date.parse(completed.endedAt) }],
+        withheld: 0,
         log: `runs/${job}/job.log`,
       },
     );

@@ -1,4 +1,5 @@
 import type { PreparedEnvironment } from '../../domain/completed-job.ts';
+import { ReleasePolicy } from '../../domain/release.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 
 export const NO_ENVIRONMENT = '0'.repeat(64);
@@ -37,6 +38,6 @@ export function planFor(job: string, command: string, seconds = 120): TrainingPl
     run: { experiment: 'test', displayName: 'test', tags: {} },
     model: { name: 'm', output: 'model', path: '', type: 'custom_model', tags: {} },
     image: { repository: 'edge-train/m' },
-    release: { pickle: 'allow', maxBytes: 2 ** 30, maxFiles: 1000 },
+    release: ReleasePolicy.parse({ pickle: 'allow' }),
   };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { canonicalArtifacts, ReleasePolicy } from '../../domain/release.ts';
 import { decisionStatement, type DecisionPredicate } from '../../domain/statement.ts';
-import { verifyDecision } from '../../services/release-decision.ts';
+import { unsignedDecision, verifyDecision } from '../../services/release-decision.ts';
 import { generateSigningKey, sha256, signStatement } from '../../services/signing.ts';
 
 const ana = generateSigningKey();
@@ -22,6 +22,24 @@ const decision: DecisionPredicate = {
 };
 const signed = (change: Partial<DecisionPredicate> = {}, key = ana, files = artifacts) =>
   signStatement(decisionStatement({ ...decision, ...change }, files), key.privateKey);
+
+test('a decision that nobody signed counts where the site says so, and as nobody’s', () => {
+  const loose = { ...about, policy: ReleasePolicy.parse({ approval: { ...policy.approval, unsigned: true } }) };
+  const said = { decision: 'approve', reason: 'seen in the UI' } as const;
+  const envelope = unsignedDecision(said, { ...about, workflowId: 'train-demo-x' }, artifacts);
+  const { by, reason, decision: told } = verifyDecision(envelope, loose);
+  assert.deepEqual([by, reason, told], ['unsigned', 'seen in the UI', 'approve']);
+  assert.throws(() => verifyDecision(envelope, about), { type: 'ApprovalRefused', message: /no unsigned decision/ });
+  for (const other of [
+    { ...signed(), signatures: [] },
+    unsignedDecision(said, { ...about, workflowId: 'w' }, []),
+    unsignedDecision(said, { ...about, job: '1'.repeat(20), workflowId: 'w' }, artifacts),
+    { ...envelope, payload: 'eHg=' },
+  ])
+    assert.throws(() => verifyDecision(other, loose), { type: 'ApprovalRefused' });
+  const named = ReleasePolicy.safeParse({ approval: { approvers: { unsigned: ana.publicKey } } });
+  assert.equal(named.success, false, 'no approver has that name');
+});
 
 test('a decision by an approver of the site on just these files counts, as it was signed', () => {
   assert.deepEqual(verifyDecision(signed(), about), decision);

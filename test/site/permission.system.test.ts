@@ -185,6 +185,7 @@ function evidence(path = 'model.onnx'): Evidence {
     completed: {
       ...{ job: plan.job, exitCode: 0, starts: 1, startedAt: at, endedAt: at, bootId: 'boot', log: 'log.txt' },
       parameters: { C: '1' },
+      withheld: 0,
       metrics: [
         { name: 'loss', value: 0.1, step: 0, timestamp: 0 },
         { name: 'accuracy', value: 0.9, step: 0, timestamp: 0 },

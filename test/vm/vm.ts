@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { MachineConfig } from '../../domain/machine-config.ts';
+import { ReleasePolicy } from '../../domain/release.ts';
 import { createMachines } from '../../sandbox/machines/machines.ts';
 import { generateMachineKey } from '../../services/signing.ts';
 import { buildBundle, type Bundle } from '../../workers/vm/bundle.ts';
@@ -146,7 +147,7 @@ function configFor(bundle: Bundle): MachineConfig {
       site: 'test',
       maxSeconds: 3600,
       maxLogBytes: 100_000,
-      release: { pickle: 'allow', maxBytes: 2 ** 30, maxFiles: 1000 },
+      release: ReleasePolicy.parse({ pickle: 'allow' }),
     },
     siteBlobEndpoints: [],
   };

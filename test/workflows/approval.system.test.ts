@@ -125,6 +125,19 @@ test('what is no decision, comes too early or twice, or does not verify is refus
   await run.result();
 });
 
+test('a decision from the Temporal UI is written down by the site, and judged like any other', async () => {
+  const { world } = harness;
+  const run = await harness.train(request('vm-unsigned', 'unsigned'));
+  await waits(run);
+  assert.match((await failureOf(decide(run, { decision: 'maybe', reason: 'x' }))).cause, /"decision": "approve"/);
+  assert.match((await failureOf(decide(run, { decision: 'approve' }))).cause, /DSSE envelope/);
+  await decide(run, { decision: 'approve', reason: 'seen in the UI' });
+  await run.result();
+  const written = { ...decision('approve', 'seen in the UI'), signatures: [] };
+  assert.deepEqual(world.values('acceptDecision').at(-1)?.envelope, written);
+  assert.deepEqual(world.values('releaseArtifacts').at(-1)?.approval, written);
+});
+
 test('cancelled while it waits: the run is KILLED in Azure ML, and the VM is left to others', async () => {
   const { world } = harness;
   const run = await harness.train(request('vm-cancelled', 'cancelled-waiting'));

@@ -1,7 +1,7 @@
 import type { TrainModelRequest } from '../../../domain/train-model-input.ts';
 import type { TrainingPlan } from '../../../domain/training-plan.ts';
 import type { CompletedJob, PreparedEnvironment, StagedInputs } from '../../../domain/completed-job.ts';
-import type { Inspection, Release } from '../../../domain/release.ts';
+import { ReleasePolicy, type Inspection, type Release } from '../../../domain/release.ts';
 import { PAYLOAD_TYPE, type DecisionPredicate, type Envelope, type Receipt } from '../../../domain/statement.ts';
 
 export const hex = (digit: string, length = 64): string => digit.repeat(length);
@@ -69,12 +69,12 @@ export function plan(of: {
     run: { experiment: 'cancer', displayName: 'cancer', tags: {} },
     model: { name: of.model, output: 'model', path: '', type: 'mlflow_model', tags: {} },
     image: { repository: `edge-train/${of.model}` },
-    release: {
+    release: ReleasePolicy.parse({
       pickle: 'allow',
       maxBytes: 1000,
       maxFiles: 10,
       ...(of.approval ? { approval: { when: of.approval, approvers } } : {}),
-    },
+    }),
   };
 }
 
@@ -111,6 +111,7 @@ export const completed = (job: string): CompletedJob => ({
   startedAt: '2026-01-02T03:04:05.000Z',
   endedAt: '2026-01-02T03:04:35.500Z',
   bootId,
+  withheld: 0,
   parameters: { C: '1.0' },
   metrics: [{ name: 'accuracy', value: 0.97, step: 0, timestamp: 1 }],
   log: `runs/${job}/log.txt`,

@@ -104,6 +104,7 @@ export class World {
       deallocateVirtualMachine: async (name) => void this.power.set(name, 'deallocated'),
       deleteVirtualMachine: async (name) => void this.power.set(name, 'absent'),
       grantData: async () => ({ kind: 'site', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
+      writeDecision: async ({ said }) => ({ ...samples.decision(said.decision, said.reason), signatures: [] }),
       acceptDecision: async ({ envelope }) => samples.decisionIn(envelope),
       checkSite: async () => ({ checks: [], machines: [] }),
       issueReceipt: async ({ plan }) => samples.receipt(plan.job),

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import type { Metric } from './completed-job.ts';
+
+const Names = z
+  .array(
+    z
+      .string()
+      .regex(/^[\w. :/-]{1,250}\*?$/, 'a name is 1 to 250 of letters, digits and _ . : / - and space; a * may end it'),
+  )
+  .max(1000);
+
+/** What a script may tell Azure ML in numbers and words; read from `site.yml` and from the root-owned policy on the VM. */
+export const TrackingPolicy = z.strictObject({
+  metrics: z
+    .strictObject({
+      names: Names.optional().describe('Metrics that may leave, such as `val_loss` or `training_*`. Absent: any.'),
+      digits: z.int().min(1).max(17).default(6).describe('Significant digits that a value keeps; 17 are all of them.'),
+      max: z.int().min(0).max(1000).default(100).describe('How many may leave; 0 is none.'),
+    })
+    .prefault({})
+    .describe('The last value of each metric that a script logs. All of them are kept on site.'),
+  parameters: z
+    .strictObject({
+      names: Names.optional().describe('Parameters that may leave. Absent: any.'),
+      maxLength: z.int().min(1).max(500).default(250).describe('Characters that a value keeps.'),
+      max: z.int().min(0).max(200).default(100).describe('How many may leave; 0 is none.'),
+    })
+    .prefault({})
+    .describe('The parameters that a script logs. All of them are kept on site.'),
+});
+export type TrackingPolicy = z.infer<typeof TrackingPolicy>;
+
+/** What a script logged: of its metrics the last values. */
+export interface Tracked {
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly metrics: readonly Metric[];
+}
+
+/** What of it may leave, and how much was withheld: a count, since the names are the script's. */
+export interface TrackedRelease {
+  readonly parameters: Record<string, string>;
+  readonly metrics: Metric[];
+  readonly withheld: number;
+}
+
+/**
+ * What every policy lets out of what a script logged. Values are rounded and cut, the time is `timestamp` (ms since the
+ * epoch) and not what the script says, and of too many the first stay.
+ */
+export function releaseTracked(
+  logged: Tracked,
+  policies: readonly TrackingPolicy[],
+  timestamp: number,
+): TrackedRelease {
+  const told = policies.reduce(tightened, logged);
+  return {
+    parameters: { ...told.parameters },
+    metrics: told.metrics.map((metric) => ({ ...metric, timestamp })),
+    withheld: size(logged) - size(told),
+  };
+}
+
+function tightened(logged: Tracked, { metrics, parameters }: TrackingPolicy): Tracked {
+  const named = Object.entries(logged.parameters).filter(([name]) => isNamed(parameters.names, name));
+  return {
+    parameters: Object.fromEntries(
+      named.slice(0, parameters.max).map(([name, value]) => [name, value.slice(0, parameters.maxLength)]),
+    ),
+    metrics: logged.metrics
+      .filter(({ name }) => isNamed(metrics.names, name))
+      .slice(0, metrics.max)
+      .map((metric) => ({ ...metric, value: rounded(metric.value, metrics.digits) })),
+  };
+}
+
+const size = ({ metrics, parameters }: Tracked): number => metrics.length + Object.keys(parameters).length;
+
+function isNamed(names: readonly string[] | undefined, name: string): boolean {
+  if (!names) return true;
+  return names.some((wanted) => (wanted.endsWith('*') ? name.startsWith(wanted.slice(0, -1)) : name === wanted));
+}
+
+const rounded = (value: number | null, digits: number): number | null =>
+  value === null ? null : Number(value.toPrecision(digits));
