@@ -66,6 +66,7 @@ export function demoSteps(paths: StatePaths, example: string) {
       for (const line of uplinkLines(destinations, destinationNames(started))) say(line);
       say(`Nothing runs any more. What was made stays in ${paths.folder}`);
       say(`until: bin/edge-train sandbox reset${stateOption(paths)}`);
+      say('To see it in the Temporal UI and run the image yourself: npm start -- --keep');
     },
   };
 }

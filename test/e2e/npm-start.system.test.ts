@@ -149,7 +149,7 @@ test('the last runs to its very end, says what was made, and leaves nothing but 
     /^What crossed the site’s uplink, by its own log:$/m,
     /^ {2}127\.0\.0\.1:\d+ \(Temporal\) +out /m,
     new RegExp(
-      `^Nothing runs any more\\. What was made stays in ${folder}\nuntil: bin/edge-train sandbox reset --state ${folder}$`,
+      `^Nothing runs any more\\. What was made stays in ${folder}\nuntil: bin/edge-train sandbox reset --state ${folder}\nTo see it .*: npm start -- --keep$`,
       'm',
     ),
   ])
