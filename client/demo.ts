@@ -40,6 +40,6 @@ async function fromEndToEnd(paths: StatePaths, keep: boolean, signal: AbortSigna
     return EXIT_CODE.interrupted;
   } finally {
     await steps.stop();
-    await steps.tellUplink(begun);
+    await steps.tellUplink(begun, keep);
   }
 }

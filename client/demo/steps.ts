@@ -60,13 +60,13 @@ export function demoSteps(paths: StatePaths, example: string) {
     },
 
     /** The uplink has closed its last tunnel by now, so its log is whole. */
-    async tellUplink(since: number): Promise<void> {
+    async tellUplink(since: number, kept: boolean): Promise<void> {
       if (!started) return;
       const destinations = await leftBy(started.uplink.accessLog, since);
       for (const line of uplinkLines(destinations, destinationNames(started))) say(line);
       say(`Nothing runs any more. What was made stays in ${paths.folder}`);
       say(`until: bin/edge-train sandbox reset${stateOption(paths)}`);
-      say('To see it in the Temporal UI and run the image yourself: npm start -- --keep');
+      if (!kept) say('To see it in the Temporal UI and run the image yourself: npm start -- --keep');
     },
   };
 }
