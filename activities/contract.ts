@@ -102,7 +102,12 @@ export interface CloudActivities {
   }): Promise<void>;
   grantCode(request: { plan: TrainingPlan; machineKey: MachineKey }): Promise<SealedGrant>;
   /** 1 h write SAS for exactly these artifacts. */
-  grantArtifacts(request: { plan: TrainingPlan; inspection: Inspection; machineKey: MachineKey }): Promise<SealedGrant>;
+  grantArtifacts(request: {
+    plan: TrainingPlan;
+    inspection: Inspection;
+    machineKey: MachineKey;
+    approval?: Envelope;
+  }): Promise<SealedGrant>;
   /** Signal with start of the `model` workflow. The answer comes by signal. */
   requestRegistration(request: RegistrationRequest): Promise<void>;
   /**

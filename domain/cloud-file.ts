@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ApprovalPolicy } from './release.ts';
 import { SiteName } from './resource-names.ts';
 import { HttpsUrl, SecretReference } from './secret.ts';
 
@@ -61,6 +62,9 @@ export const CloudFile = z
             .string()
             .startsWith('-----BEGIN PUBLIC KEY-----', 'an SPKI PEM public key')
             .describe('The public half of the site’s `receiptKey`: a model is registered only with a receipt by it.'),
+          approval: ApprovalPolicy.optional().describe(
+            'The same as `release.approval` of `site.yml`: then no VM is granted a place for its model before an approver has signed, whatever the site’s own workers say.',
+          ),
         }),
       )
       .describe('Each site by its name, and whose receipts are believed.'),
@@ -74,3 +78,7 @@ export const CloudFile = z
   })
   .describe('The cloud worker’s file: the workspace, the release account, the registry, and each site’s public key.');
 export type CloudFile = z.infer<typeof CloudFile>;
+
+/** What `cloud.yml` says of a site; undefined where it knows none of that name. */
+export const siteOf = (sites: CloudFile['sites'], name: string): CloudFile['sites'][string] | undefined =>
+  Object.hasOwn(sites, name) ? sites[name] : undefined;

@@ -35,6 +35,27 @@ export const Release = z.strictObject({
 });
 export type Release = z.infer<typeof Release>;
 
+/** Who must have signed before anything leaves. */
+export const ApprovalPolicy = z.strictObject({
+  when: z
+    .enum(['always', 'unsure'])
+    .default('always')
+    .describe('For each release, or only where the gate on the VM is unsure of a file.'),
+  approvers: z
+    .record(
+      z.string().regex(/^(?!unsigned$)[\w.@-]{1,64}$/, 'an approver’s name is 1 to 64 of letters, digits and . _ @ -'),
+      z.string().startsWith('-----BEGIN PUBLIC KEY-----', 'an SPKI PEM public key'),
+    )
+    .refine((approvers) => Object.keys(approvers).length > 0, 'names no approver, so nothing could ever leave')
+    .describe('Who may approve: a name, and the P-256 public key (SPKI PEM) of `approval.key` in their `client.yml`.'),
+  unsigned: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether a decision counts without a signature too, as the Temporal UI sends it: then whoever may write to the namespace decides, and the receipt says `unsigned`.',
+    ),
+});
+
 /** What the site lets out; read from `site.yml` by the site worker and from the root-owned policy on the VM. */
 export const ReleasePolicy = z.strictObject({
   pickle: z
@@ -49,34 +70,9 @@ export const ReleasePolicy = z.strictObject({
     .default(2 ** 30)
     .describe('All files of a model together.'),
   maxFiles: z.int().min(1).default(1000).describe('The files of a model.'),
-  approval: z
-    .strictObject({
-      when: z
-        .enum(['always', 'unsure'])
-        .default('always')
-        .describe('For each release, or only where the gate on the VM is unsure of a file.'),
-      approvers: z
-        .record(
-          z
-            .string()
-            .regex(/^(?!unsigned$)[\w.@-]{1,64}$/, 'an approver’s name is 1 to 64 of letters, digits and . _ @ -'),
-          z.string().startsWith('-----BEGIN PUBLIC KEY-----', 'an SPKI PEM public key'),
-        )
-        .refine((approvers) => Object.keys(approvers).length > 0, 'names no approver, so nothing could ever leave')
-        .describe(
-          'Who may approve: a name, and the P-256 public key (SPKI PEM) of `approval.key` in their `client.yml`.',
-        ),
-      unsigned: z
-        .boolean()
-        .default(false)
-        .describe(
-          'Whether a decision counts without a signature too, as the Temporal UI sends it: then whoever may write to the namespace decides, and the receipt says `unsigned`.',
-        ),
-    })
-    .optional()
-    .describe(
-      'Where it is there, nothing that needs approval leaves before one of these has signed for exactly those files.',
-    ),
+  approval: ApprovalPolicy.optional().describe(
+    'Where it is there, nothing that needs approval leaves before one of these has signed for exactly those files.',
+  ),
   tracking: TrackingPolicy.prefault({}).describe('What metrics and parameters may tell.'),
 });
 export type ReleasePolicy = z.infer<typeof ReleasePolicy>;

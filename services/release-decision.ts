@@ -1,4 +1,11 @@
-import { canonicalArtifacts, UNSIGNED, type Artifact, type ReleasePolicy } from '../domain/release.ts';
+import {
+  canonicalArtifacts,
+  needsApproval,
+  UNSIGNED,
+  type Artifact,
+  type Inspection,
+  type ReleasePolicy,
+} from '../domain/release.ts';
 import {
   DecisionPredicate,
   decisionStatement,
@@ -33,6 +40,26 @@ export function verifyDecision(envelope: Envelope | undefined, about: Undecided)
   if (job !== about.job || site !== about.site || release !== sha256(canonicalArtifacts(about.artifacts)))
     throw refused('it is on another release');
   return predicate.data;
+}
+
+/**
+ * Who approved exactly these artifacts; undefined where the policy lets them leave without.
+ * @throws ServiceError `ReleaseRejected` (policy), and what `verifyDecision` throws
+ */
+export function requireApproval(
+  envelope: Envelope | undefined,
+  about: Undecided & Pick<Inspection, 'verdicts'>,
+): DecisionPredicate | undefined {
+  if (!needsApproval(about.policy, about)) return undefined;
+  const decision = verifyDecision(envelope, about);
+  if (decision.decision === 'approve') return decision;
+  throw new ServiceError({
+    class: 'policy',
+    type: 'ReleaseRejected',
+    cause: `${decision.by} rejected the release: ${decision.reason}`,
+    nextStep: 'The model and all outputs are kept on site, and none is registered. Meet the reason, and start again.',
+    retryable: false,
+  });
 }
 
 /** What somebody said without a key, in the form of a decision. It is worth what the site's policy says. */

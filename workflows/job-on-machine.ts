@@ -133,7 +133,9 @@ export class JobOnMachine {
     const plan = this.#plan;
     const { publicKey: machineKey } = this.#machine.machine;
     const signed = approval ? { approval } : {};
-    const access = new Access(async () => [await cloudSteps().grantArtifacts({ plan, inspection, machineKey })]);
+    const access = new Access(async () => [
+      await cloudSteps().grantArtifacts({ plan, inspection, machineKey, ...signed }),
+    ]);
     return access.do((grants) =>
       this.#machine.do((edge) => edge.releaseArtifacts({ plan, inspection, grants, ...signed })),
     );

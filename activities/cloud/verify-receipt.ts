@@ -3,7 +3,7 @@ import type { RegistrationRequest } from '../../domain/model-version.ts';
 import { RECEIPT_TYPE, ReceiptPredicate, receiptStatement } from '../../domain/statement.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { canonicalJson, sha256, verifyStatement } from '../../services/signing.ts';
-import type { CloudFile } from '../../domain/cloud-file.ts';
+import { siteOf, type CloudFile } from '../../domain/cloud-file.ts';
 
 /**
  * Without a receipt of its own site nothing is registered: the signature by the key that `cloud.yml` has for the site, the
@@ -14,7 +14,7 @@ export function verifyReceipt(
   { evidence, receipt, holder }: Pick<RegistrationRequest, 'evidence' | 'receipt' | 'holder'>,
 ): ReceiptPredicate {
   const { plan, release } = evidence;
-  const site = Object.hasOwn(sites, plan.site) ? sites[plan.site] : undefined;
+  const site = siteOf(sites, plan.site);
   if (!site) throw refused(`cloud.yml knows no site ${plan.site}`);
   if (sha256(canonicalJson(receipt.envelope)) !== receipt.digest) throw refused('its digest is not its own');
 

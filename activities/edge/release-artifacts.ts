@@ -2,18 +2,12 @@ import { join } from 'node:path';
 import { heartbeat } from '@temporalio/activity';
 import pMap from 'p-map';
 import type { SealedGrant } from '../../domain/grant.ts';
-import {
-  canonicalArtifacts,
-  needsApproval,
-  type Artifact,
-  type Inspection,
-  type Release,
-} from '../../domain/release.ts';
+import { canonicalArtifacts, type Artifact, type Inspection, type Release } from '../../domain/release.ts';
 import type { Envelope } from '../../domain/statement.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { openBlob, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
 import { ServiceError, toServiceError } from '../../services/errors.ts';
-import { verifyDecision } from '../../services/release-decision.ts';
+import { requireApproval } from '../../services/release-decision.ts';
 import { sha256 } from '../../services/signing.ts';
 import { breakableConnection, type EdgeDependencies } from './dependencies.ts';
 import { openGrant } from './grants.ts';
@@ -34,7 +28,7 @@ export async function releaseArtifacts(
   request: { plan: TrainingPlan; inspection: Inspection; grants: readonly SealedGrant[]; approval?: Envelope },
 ): Promise<Release> {
   const { plan, inspection } = request;
-  await requireApproval(edge, request);
+  await requireReleasable(edge, request);
   const grant = await openGrant('artifacts', request.grants, edge.machineKey);
   const base = join(outputFolder(edge.home, plan.job, plan.model.output), plan.model.path);
   const release = async (artifact: Artifact): Promise<void> => {
@@ -59,25 +53,14 @@ export async function releaseArtifacts(
  * By the root-owned policy on the VM, whatever the plan says. Where no approver signs, a workflow's word is not enough: what is
  * sent must be what this VM has inspected.
  */
-async function requireApproval(
+async function requireReleasable(
   edge: EdgeDependencies,
   { plan, inspection, approval }: { plan: TrainingPlan; inspection: Inspection; approval?: Envelope },
 ): Promise<void> {
   const { site, release: policy } = await readPolicy(edge);
-  if (!needsApproval(policy, inspection)) return requireRecorded(edge, plan.job, inspection);
-  const { artifacts } = inspection;
-  const { decision, by } = verifyDecision(approval, { policy, site, job: plan.job, artifacts });
-  if (decision !== 'approve') throw rejected(by);
+  const approved = requireApproval(approval, { policy, site, job: plan.job, ...inspection });
+  if (!approved) await requireRecorded(edge, plan.job, inspection);
 }
-
-const rejected = (by: string) =>
-  new ServiceError({
-    class: 'policy',
-    type: 'ReleaseRejected',
-    cause: `${by} rejected the release.`,
-    nextStep: 'The model and all outputs are kept on site.',
-    retryable: false,
-  });
 
 const ungranted = ({ path }: Artifact) =>
   new ServiceError({

@@ -1,11 +1,11 @@
 import { bitBudget } from '../../domain/bit-budget.ts';
 import type { Evidence } from '../../domain/model-version.ts';
-import { canonicalArtifacts, needsApproval, refusals, trackingPolicy } from '../../domain/release.ts';
+import { canonicalArtifacts, refusals, trackingPolicy } from '../../domain/release.ts';
 import { siteRunPath } from '../../domain/resource-names.ts';
 import { Envelope, receiptStatement, type Receipt, type ReceiptPredicate } from '../../domain/statement.ts';
 import { putIfAbsent, readText } from '../../services/blob-storage.ts';
 import { ServiceError } from '../../services/errors.ts';
-import { decisionDigest, verifyDecision } from '../../services/release-decision.ts';
+import { decisionDigest, requireApproval } from '../../services/release-decision.ts';
 import { canonicalJson, publicKeyOf, sha256, signStatement, verifyStatement } from '../../services/signing.ts';
 import type { SiteDependencies } from './dependencies.ts';
 import { requirePlanFile, runContainer } from './plan-file.ts';
@@ -24,7 +24,7 @@ export async function issueReceipt(
   await requirePlanFile(session, dependencies, evidence.plan);
   requireAllowed(session, evidence);
   requireConsistent(evidence);
-  const approval = requireApproval(session, evidence);
+  const approval = approvalOf(session, evidence);
 
   const key = await dependencies.secrets.resolve(session.site.receiptKey);
   const statement = receiptStatement(receiptPredicate(evidence, approval));
@@ -75,19 +75,11 @@ function requireAllowed({ site }: SiteSession, { release }: Evidence): void {
 }
 
 /** By the approvers of now; a decision where the site asks for none is not sworn to. */
-function requireApproval({ site }: SiteSession, evidence: Evidence): ReceiptPredicate['approval'] {
-  if (!needsApproval(site.release, evidence.release)) return undefined;
+function approvalOf({ site }: SiteSession, evidence: Evidence): ReceiptPredicate['approval'] {
   const { approval, plan, release } = evidence;
-  const about = { policy: site.release, site: site.name, job: plan.job, artifacts: release.artifacts };
-  const { by, reason, decision } = verifyDecision(approval, about);
-  if (approval && decision === 'approve') return { by, reason, digest: decisionDigest(approval) };
-  throw new ServiceError({
-    class: 'policy',
-    type: 'ReleaseRejected',
-    cause: `${by} rejected the release: ${reason}`,
-    nextStep: 'Find out how it was released all the same; the model of this run is not registered.',
-    retryable: false,
-  });
+  const approved = requireApproval(approval, { policy: site.release, site: site.name, job: plan.job, ...release });
+  if (!approval || !approved) return undefined;
+  return { by: approved.by, reason: approved.reason, digest: decisionDigest(approval) };
 }
 
 /** What the workflow hands over must fit together: each value was made by another step, on another machine. */

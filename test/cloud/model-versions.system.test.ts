@@ -4,7 +4,15 @@ import { codePath, jobId, modelPath, stagingPath } from '../../domain/resource-n
 import type { EnrolledMachine } from '../../domain/virtual-machine.ts';
 import { openBlob } from '../../services/blob-storage.ts';
 import { ServiceError } from '../../services/errors.ts';
-import { canonicalJson, generateMachineKey, generateSigningKey, openSeal, sha256 } from '../../services/signing.ts';
+import { decisionStatement, type Envelope } from '../../domain/statement.ts';
+import {
+  canonicalJson,
+  generateMachineKey,
+  generateSigningKey,
+  openSeal,
+  sha256,
+  signStatement,
+} from '../../services/signing.ts';
 import {
   evidenceOf,
   modelFiles,
@@ -345,6 +353,38 @@ describe('the cloud worker against the sandbox', () => {
     await assert.rejects(openBlob(another, connection).upload('x', 1), { statusCode: 403 });
     const history = canonicalJson([sealed, grant]);
     assert.ok(!history.includes('sig='), 'no signature is in what Temporal keeps');
+  });
+
+  it('grants no place for an artifact before an approver whom cloud.yml names has signed', async () => {
+    const [ana, machineKey] = [generateSigningKey(), generateMachineKey().publicKey];
+    await cloud.configure((file) => {
+      file['sites'] = {
+        demo: { ...(file['sites']?.['demo'] as object), approval: { approvers: { ana: ana.publicKey } } },
+      };
+    });
+    try {
+      const {
+        plan,
+        release: { bytes: _, ...inspection },
+      } = evidenceOf(await modelFiles());
+      const { artifacts, digest } = inspection;
+      const grant = (approval?: Envelope) =>
+        cloud.activities.grantArtifacts({ plan, inspection, machineKey, ...(approval ? { approval } : {}) });
+      const decided = (decision: 'approve' | 'reject', by = ana, job = plan.job) => {
+        const { site, workflowId } = plan;
+        const said = { ...{ job, site, workflowId, decision, reason: 'seen', by: 'ana' }, release: digest };
+        const predicate = { ...said, decidedAt: '2026-01-02T03:04:05.000Z' };
+        return signStatement(decisionStatement(predicate, artifacts), by.privateKey);
+      };
+      await assert.rejects(grant(), refusal('ApprovalMissing', 'policy'));
+      await assert.rejects(grant({ ...decided('approve'), signatures: [] }), refusal('ApprovalRefused', 'policy'));
+      await assert.rejects(grant(decided('approve', generateSigningKey())), refusal('SignatureInvalid', 'policy'));
+      await assert.rejects(grant(decided('approve', ana, newJob())), refusal('ApprovalRefused', 'policy'));
+      await assert.rejects(grant(decided('reject')), refusal('ReleaseRejected', 'policy'));
+      assert.equal((await grant(decided('approve'))).kind, 'artifacts');
+    } finally {
+      await cloud.configure(() => {});
+    }
   });
 
   it('registers the code as an asset named by its digest, once', async () => {
