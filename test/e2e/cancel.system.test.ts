@@ -5,7 +5,7 @@ import { CancelledFailure } from '@temporalio/common';
 import { changes, listing } from './listing.ts';
 import { until } from '../support/until.ts';
 import { startProduct, type Product } from './product.ts';
-import { Runs, type Run } from './runs.ts';
+import { Runs, type Run, type SlowJob } from './runs.ts';
 
 /**
  * A run is held in the middle of a step and cancelled there. Afterwards everything that can be listed anywhere is as it
@@ -63,12 +63,13 @@ async function cancelled(
   step: string,
   gate: Gate | undefined,
   stands?: (run: Run) => Promise<void>,
+  job: Partial<SlowJob> = stands ? { seconds: 600 } : {},
 ): Promise<string[]> {
   const found = await listing(runs);
   if (gate) await admin('POST', '/faults', { ...gate, action: 'hold' });
-  const run = await runs.start({ model: 'steps', seconds: stands ? 600 : 1, code: `run ${++count}` });
+  const run = await runs.start({ model: 'steps', seconds: 1, code: `run ${++count}`, ...job });
   await (stands ? stands(run) : run.reaches(`the gate of ${step}`, async () => (await held()).length > 0));
-  const job = step === 'plan' ? '[0-9a-f]{20}' : await run.job();
+  const name = step === 'plan' ? '[0-9a-f]{20}' : await run.job();
   const { steps } = await run.status();
   assert.equal(steps.find(({ name }) => name === step)?.state, 'running', JSON.stringify(steps));
   await run.handle.cancel();
@@ -81,7 +82,7 @@ async function cancelled(
   await admin('DELETE', '/faults');
 
   const left = async () =>
-    changes(found, await listing(runs)).filter((line) => !ALWAYS(job).some((allowed) => allowed.test(line)));
+    changes(found, await listing(runs)).filter((line) => !ALWAYS(name).some((allowed) => allowed.test(line)));
   // The VM's workflow cleans up after the run has ended; a VM that just goes cannot be asked what is on it.
   const clean = async () => (await left()).every((line) => LASTING.some((allowed) => allowed.test(line)));
   await until('all is as it was', () => clean().catch(() => false), 120).catch(() => {});
@@ -139,6 +140,19 @@ const STEPS: readonly [step: string, what: string, gate: Gate][] = [
 ];
 for (const [step, what, gate] of STEPS.slice(0, 2))
   test(`${what}: one KILLED run`, async () => assertOneKilled(await cancelled(step, gate)));
+
+/** Steps that hold at no request: one that takes its time is met while it runs. */
+const running = (step: string) => (run: Run) => run.reaches(`${step} runs`, () => run.stepIs(step, 'running'));
+
+test('while its environment is made: one KILLED run', async () => {
+  const pip = ['mlflow>=2.22,<3', 'scikit-learn~=1.5.0', 'pandas~=1.5.3', 'numpy<2', 'tabulate'];
+  const environment = { conda_file: { dependencies: ['python=3.11', { pip }] } };
+  assertOneKilled(await cancelled('environment', undefined, running('environment'), { environment }));
+});
+
+test('while its outputs are inspected: one KILLED run', async () => {
+  assertOneKilled(await cancelled('inspect', undefined, running('inspect'), { wishes: ['BULK'] }));
+});
 
 test('while it trains: one KILLED run', async () => {
   assertOneKilled(await cancelled('train', undefined, (run) => run.trains(2)));

@@ -44,7 +44,7 @@ async function checkpointed(run: Run): Promise<void> {
 }
 
 test('a VM that reboots, and one that is deleted behind our back: the script goes on from its checkpoint', async (t) => {
-  const rebooted = await runs.start({ model: 'reboot', seconds: 30, machine: 'troubled', resumes: true });
+  const rebooted = await runs.start({ model: 'reboot', seconds: 30, machine: 'troubled', wishes: ['RESUMES'] });
   await checkpointed(rebooted);
   await rebooted.trains(9);
   const bootId = async () =>
@@ -61,7 +61,7 @@ test('a VM that reboots, and one that is deleted behind our back: the script goe
   const [back = 0, ...more] = repeats(counted);
   assert.ok(back < 10 && more.length === 0, `from a checkpoint, not from the start: ${counted.join(' ')}`);
 
-  const lost = await runs.start({ model: 'lost', seconds: 40, machine: 'troubled', resumes: true });
+  const lost = await runs.start({ model: 'lost', seconds: 40, machine: 'troubled', wishes: ['RESUMES'] });
   await checkpointed(lost);
   await lost.trains(13);
   const dialled = await attachments('troubled');

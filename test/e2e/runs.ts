@@ -10,6 +10,18 @@ import { ROOT, vmContainers, type Product } from './product.ts';
 
 export type Audit = ReturnType<typeof auditor>;
 
+export interface SlowJob {
+  readonly model: string;
+  readonly seconds: number;
+  readonly machine?: string;
+  /** Makes its code another. */
+  readonly code?: string;
+  /** What the script does besides: one of its environment variables. */
+  readonly wishes?: readonly ['RESUMES' | 'BULK'];
+  /** Instead of the curated one. */
+  readonly environment?: object;
+}
+
 /** Runs of the slow job, each in its own folder, started by the command and looked after through Temporal's client. */
 export class Runs {
   readonly product: Product;
@@ -29,14 +41,16 @@ export class Runs {
   }
 
   /** A training.yml and its job: a line a second. Any `seconds` of its own makes a run its own. */
-  file(job: { model: string; seconds: number; machine?: string; code?: string; resumes?: boolean }): string {
+  file(job: SlowJob): string {
     const folder = mkdtempSync(join(tmpdir(), 'edge-train-run-'));
     this.#folders.push(folder);
     cpSync(join(ROOT, 'test', 'e2e', 'slow-job'), folder, { recursive: true });
-    const change = (file: string, from: string, to: string) =>
+    const change = (file: string, from: string | RegExp, to: string) =>
       writeFileSync(join(folder, file), readFileSync(join(folder, file), 'utf8').replace(from, to));
     change('job.yml', 'seconds: 30', `seconds: ${job.seconds}`);
-    if (job.resumes) change('job.yml', 'code: src', 'code: src\nenvironment_variables:\n  RESUMES: "yes"');
+    for (const wish of job.wishes ?? [])
+      change('job.yml', 'code: src', `code: src\nenvironment_variables:\n  ${wish}: "yes"`);
+    if (job.environment) change('job.yml', /^environment: .*$/m, `environment: ${JSON.stringify(job.environment)}`);
     if (job.code) change('src/slow.py', '"""Writes', `# ${job.code}\n"""Writes`);
     const virtualMachine = job.machine ? { virtualMachine: { name: job.machine } } : {};
     const training = { site: 'demo', job: 'job.yml', model: { name: job.model }, ...virtualMachine };
@@ -44,7 +58,7 @@ export class Runs {
     return join(folder, 'training.yml');
   }
 
-  async start(job: Parameters<Runs['file']>[0]): Promise<Run> {
+  async start(job: SlowJob): Promise<Run> {
     const ended = await this.product.edgeTrain('run', this.file(job), '--detach', '--json');
     if (ended.code !== 0) throw new Error(`run --detach ended with ${ended.code}: ${ended.stdout}${ended.stderr}`);
     const { workflowId, runId } = JSON.parse(ended.stdout) as { workflowId: string; runId: string };

@@ -1,9 +1,11 @@
 """Writes a line a second, so that a test can see whether a second was repeated; then saves a small model.
 
-With RESUMES it keeps a checkpoint of the second that comes next, and goes on from it.
+With RESUMES it keeps a checkpoint of the second that comes next, and goes on from it. With BULK there is much to look through.
 """
 
+import json
 import os
+import random
 import sys
 import time
 
@@ -35,3 +37,6 @@ fitted = DummyClassifier().fit(features, table["diagnosis"])
 with mlflow.start_run():
     mlflow.log_metric("seconds", seconds)
 mlflow.sklearn.save_model(fitted, model, pip_requirements=["mlflow", "scikit-learn", "pandas"])
+if "BULK" in os.environ:
+    with open(os.path.join(model, "bulk.json"), "w") as file:
+        json.dump([random.random() for _ in range(2_500_000)], file)
