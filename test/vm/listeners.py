@@ -1,5 +1,6 @@
-"""Answers on every way that the probe tries, outside the cage. Prints its ports, then serves until it is killed."""
+"""Answers on every way that the probe tries, outside the cage, and is the process that it tries to get at. Prints its ports, then serves until it is killed."""
 
+import ctypes
 import json
 import os
 import socket
@@ -30,8 +31,15 @@ if os.path.exists("/run/edge-train-test.sock"):
 unix = socket.socket(socket.AF_UNIX)
 unix.bind("/run/edge-train-test.sock")
 os.chmod("/run/edge-train-test.sock", 0o777)
+for path in ("/dev/shm/edge-train-test", "/tmp/edge-train-test"):
+    with open(path, "w"):
+        os.chmod(path, 0o666)
+memory = ctypes.create_string_buffer(b"another")
+key = 0xED6E
+ctypes.CDLL(None).shmget(key, 4096, 0o1666)
+told = {"tcp": tcp.getsockname()[1], "udp": udp.getsockname()[1], "pid": os.getpid(), "key": key}
 with open("/run/edge-train-test.ports.new", "w") as file:
-    json.dump({"tcp": tcp.getsockname()[1], "udp": udp.getsockname()[1]}, file)
+    json.dump({**told, "memory": ctypes.addressof(memory)}, file)
 os.rename("/run/edge-train-test.ports.new", "/run/edge-train-test.ports")
 for s in (tcp, abstract, unix):
     threading.Thread(target=serve, args=(s,), daemon=True).start()
