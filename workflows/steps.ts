@@ -50,6 +50,7 @@ type Table<A> = { readonly [K in keyof A]: Verb };
 
 const siteVerbs: Table<SiteActivities> = {
   planTraining: { attempt: '5 minutes', summary: 'Read policy, sizes, quotas and inputs; freeze the plan' },
+  planSweep: { attempt: '5 minutes', summary: 'Read policy, sizes, quotas and inputs; sample the search space' },
   provisionVirtualMachine: { attempt: '2 hours', summary: 'Make the VM run on the Stack Hub' },
   enrolVirtualMachine: { attempt: '1 hour', summary: 'Put the worker on the VM' },
   adoptHost: { attempt: '1 hour', summary: 'Put the worker on the existing host, over SSH' },
@@ -73,6 +74,7 @@ const cloudVerbs: Table<CloudActivities> = {
   findComputeTarget: { attempt: '2 minutes', summary: 'Look for the VM in Azure ML' },
   detachComputeTarget: { attempt: '15 minutes', summary: 'Detach the VM from Azure ML' },
   recordRun: { attempt: '2 minutes', summary: 'Record the run in Azure ML' },
+  recordSweep: { attempt: '2 minutes', summary: 'Record the sweep in Azure ML' },
   finishRun: { attempt: '5 minutes', summary: 'End the run in Azure ML' },
   grantCode: { attempt: '2 minutes', summary: 'Grant the VM the code' },
   grantArtifacts: { attempt: '2 minutes', summary: 'Grant the VM a place for each artifact' },

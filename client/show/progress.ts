@@ -1,6 +1,6 @@
 import type { RunStatus, Step } from '../../domain/run-status.ts';
 import type { Watcher } from '../temporal/watch.ts';
-import { LABELS, stepLines, timeOf } from './step-lines.ts';
+import { LABELS, stepLines, timeOf, trialText } from './step-lines.ts';
 import { printable } from './text.ts';
 
 /** Shows a run while it goes. */
@@ -32,6 +32,12 @@ export function plainProgress(write: (line: string) => void, now: () => number =
         if (line === undefined || told.get(step.name) === key(step)) continue;
         told.set(step.name, key(step));
         write(line);
+      }
+      for (const trial of status.trials ?? []) {
+        const name = `trial ${trial.number}`;
+        if (told.get(name) === trial.state) continue;
+        told.set(name, trial.state);
+        write(`  ${trialText(trial)}`);
       }
     },
     notice(text) {

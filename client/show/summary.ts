@@ -19,6 +19,7 @@ export function summary(result: TrainModelResult, links: RunLinks): string[] {
       `tag ${image.tag}, ${image.uploadedBytes === 0 ? 'all of it was there already' : `${bytesText(image.uploadedBytes)} uploaded`}`,
     ],
     ...listed('Metrics', metricsText(result)),
+    ...sweepRows(result),
     ['Training', `${durationText(result.trainingSeconds * 1000)} on ${result.virtualMachine} (${computeText(result)})`],
     [
       'Stayed',
@@ -41,6 +42,24 @@ export function summary(result: TrainModelResult, links: RunLinks): string[] {
     ...(links.ui === undefined ? [] : [['', links.ui] as [string, string]]),
   ];
   return rows.map(([name, text]) => `${name.padEnd(9)}${printable(text)}`);
+}
+
+function sweepRows({ sweep, parameters }: TrainModelResult): [string, string][] {
+  if (!sweep) return [];
+  const { best, objective, trials } = sweep;
+  const { value, parameters: point = parameters } = trials.find(({ number }) => number === best) ?? {};
+  const others = trials.filter(({ state }) => state === 'done').length - 1;
+  return [
+    ['Sweep', `trial ${best} is the best: ${objective.primary_metric} ${value} (${objective.goal})`],
+    ...listed(
+      '',
+      Object.entries(point).map(([name, text]) => `${name} ${text}`),
+    ),
+    [
+      '',
+      `the outputs of ${count(others, 'other trial')} that ended well stayed; ${trials.length - 1 - others} did not`,
+    ],
+  ];
 }
 
 function metricsText({ metrics }: TrainModelResult): string[] {

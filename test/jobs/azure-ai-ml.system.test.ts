@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -37,7 +37,7 @@ before(async () => {
 });
 after(() => rmSync(folder, { recursive: true }));
 
-/** What Azure's reader makes of each file: `command`, or why it refuses it. */
+/** What Azure's reader makes of each file: its type, or why it refuses it. */
 async function load(files: readonly string[]): Promise<Record<string, string>> {
   const { stdout } = await run(python, ['-W', 'ignore', '-c', LOADER, ...files], { maxBuffer: 2 ** 24 });
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Record<string, string>;
@@ -52,6 +52,8 @@ test('Azure ML’s own reader takes every job file that edge-train takes, and re
   );
   const { [wrong]: refused = '', ...answers } = await load([...files, wrong]);
   assert.ok(files.length > 15);
-  assert.deepEqual(answers, Object.fromEntries(files.map((file) => [file, 'command'])));
+  const typeOf = (file: string) => /^type: (\w+)/m.exec(readFileSync(file, 'utf8'))?.[1] ?? 'command';
+  assert.deepEqual(answers, Object.fromEntries(files.map((file) => [file, typeOf(file)])));
+  assert.ok(Object.values(answers).includes('sweep'));
   assert.match(refused, /Validation for CommandJobSchema failed/);
 });
