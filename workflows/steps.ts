@@ -40,6 +40,9 @@ export const CLEAN_PATIENCE: Duration = '10 minutes';
 /** Best effort on a run that has failed: its outputs. */
 export const KEEP_PATIENCE: Duration = '1 hour';
 
+/** How often a trial's name is tried that a terminated sweep's trial still has. */
+export const TRIAL_NAME_WAIT: Duration = '5 seconds';
+
 interface Verb {
   /** The limit of one attempt. */
   readonly attempt: Duration;

@@ -1,4 +1,12 @@
-import { CancellationScope, isCancellation, startChild } from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError, type Workflow } from '@temporalio/common';
+import {
+  CancellationScope,
+  isCancellation,
+  sleep,
+  startChild,
+  type ChildWorkflowHandle,
+  type ChildWorkflowOptions,
+} from '@temporalio/workflow';
 import { count } from '../domain/amount-text.ts';
 import { CLOUD_QUEUE, trialWorkflowId } from '../domain/resource-names.ts';
 import type { KeptTrial } from '../domain/kept-trial.ts';
@@ -9,6 +17,7 @@ import type { TrialStatus } from '../domain/trial-status.ts';
 import { metricOf, type EndedTrial } from './best-trial.ts';
 import { toFailure } from './failure.ts';
 import type { Progress } from './status.ts';
+import { TRIAL_NAME_WAIT } from './steps.ts';
 import { together } from './together.ts';
 
 interface Request {
@@ -104,7 +113,7 @@ export class Trials {
 
   async #child(trial: PlannedTrial, slot: number, workflowId: string): Promise<KeptTrial> {
     const { input, parentRun } = this.#request;
-    const child = await startChild(WORKFLOW_TYPE.trial, {
+    const child = await startWhenFree({
       workflowId,
       taskQueue: CLOUD_QUEUE,
       args: [{ input, trial: { ...trial, slot, parentRun } }],
@@ -120,6 +129,20 @@ export class Trials {
     this.#statuses.set(status.number, status);
     this.#request.progress.tried(this.statuses, this.tally());
     return status;
+  }
+}
+
+/** A sweep that was terminated leaves trials that still undo what they did, under the names of the next one's. */
+async function startWhenFree(
+  options: ChildWorkflowOptions & { args: unknown[] },
+): Promise<ChildWorkflowHandle<Workflow>> {
+  for (;;) {
+    try {
+      return await startChild(WORKFLOW_TYPE.trial, options);
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      await sleep(TRIAL_NAME_WAIT);
+    }
   }
 }
 

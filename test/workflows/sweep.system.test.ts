@@ -3,6 +3,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { Failure } from '../../domain/failure.ts';
+import { CLOUD_QUEUE } from '../../domain/resource-names.ts';
 import { SWEEP_STEPS } from '../../domain/run-status.ts';
 import { SEARCH_ATTRIBUTE } from '../../domain/search-attributes.ts';
 import { UPDATE, WORKFLOW_TYPE } from '../../domain/signals.ts';
@@ -280,6 +281,33 @@ test('cancelled while the best one’s model is released: taken back, and the VM
   assert.deepEqual(seen, undone);
   assert.equal(since.filter(({ verb }) => verb === 'discardRun').length, 3);
   assert.equal(world.values('finishRun').at(-1)?.status, 'KILLED');
+});
+
+test('a sweep that is terminated takes its trials with it, and the next of its name waits for theirs', async () => {
+  const { world, client } = harness;
+  let settle = () => {};
+  const settled = new Promise<void>((resolve) => (settle = resolve));
+  world.instead('runTrainingJob', async (_, times) => {
+    if (times > 1) return undefined;
+    await Context.current().cancelled.catch(() => {});
+    await settled;
+    throw new CancelledFailure('stopped');
+  });
+  const request = sweepRequest(fresh(), { limits: { max_total_trials: 1 } });
+  const first = await harness.train(request);
+  await until('the trial trains', () => world.count('runTrainingJob') === 1);
+  await first.terminate();
+  const { workflowId } = first;
+  const again = await client.workflow.start(WORKFLOW_TYPE.trainModel, {
+    ...{ workflowId, taskQueue: CLOUD_QUEUE, args: [request] },
+  });
+  await until('the next one wants its trial', () => world.count('recordSweep') === 2);
+  for (let look = 0; look < 5; look++) await status(again);
+  settle();
+  const result = TrainModelResult.parse(await again.result());
+  assert.equal(result.sweep?.best, 1);
+  assert.equal(world.count('runTrainingJob'), 2);
+  assert.equal(world.count('discardRun'), 1);
 });
 
 test('a sweep is found as a run, and its trials are no runs', async () => {
