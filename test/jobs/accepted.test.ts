@@ -51,6 +51,8 @@ const COMMANDS: Readonly<Record<string, string>> = {
     'python train.py ridge 1e-05 3 True https://example.invalid/a?b=c 12345678901234567890 1.0 /job/outputs/model',
   'mlflow-model-input': 'python train.py /job/inputs/teacher /job/outputs/model',
   'null-output': 'python train.py /job/outputs/report',
+  'sweep-distributions':
+    'python train.py 3.0 9 -0.2794959673192352 0.27354880582492924 40 14.0 10.164275208730452 1.2171144468179533 105 46 /job/outputs/model',
   sweep: 'python train.py --rate 1e-05 --kind plain --rounds 3 --model /job/outputs/model',
   'optional-parts': 'python train.py --data /job/inputs/data/rows.csv --rate 0.1   --model /job/outputs/model',
 };
