@@ -43,6 +43,9 @@ export const KEEP_PATIENCE: Duration = '1 hour';
 /** How often a trial's name is tried that a terminated sweep's trial still has. */
 export const TRIAL_NAME_WAIT: Duration = '5 seconds';
 
+/** A sweep whose history is as long begins no further trial: Temporal ends a workflow at 50 MiB or 51,200 events. */
+export const SWEEP_HISTORY = { bytes: 30 * 2 ** 20, events: 40_000 } as const;
+
 interface Verb {
   /** The limit of one attempt. */
   readonly attempt: Duration;

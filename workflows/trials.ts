@@ -4,6 +4,7 @@ import {
   isCancellation,
   sleep,
   startChild,
+  workflowInfo,
   type ChildWorkflowHandle,
   type ChildWorkflowOptions,
 } from '@temporalio/workflow';
@@ -17,7 +18,7 @@ import type { TrialStatus } from '../domain/trial-status.ts';
 import { metricOf, type EndedTrial } from './best-trial.ts';
 import { toFailure } from './failure.ts';
 import type { Progress } from './status.ts';
-import { TRIAL_NAME_WAIT } from './steps.ts';
+import { SWEEP_HISTORY, TRIAL_NAME_WAIT } from './steps.ts';
 import { together } from './together.ts';
 
 interface Request {
@@ -67,7 +68,10 @@ export class Trials {
     const { plan, sweep } = this.#request;
     const slots = Array.from({ length: plan.concurrent }, (_, index) => index + 1);
     const sweepScope = CancellationScope.current();
-    const all = () => together(...slots.map((slot) => () => this.#work(slot, sweepScope)));
+    const all = async () => {
+      await together(...slots.map((slot) => () => this.#work(slot, sweepScope)));
+      await this.#work(1, sweepScope); // what a further VM was done without for, when the first had no more to do
+    };
     const { timeout } = sweep.limits;
     await (timeout === undefined ? all() : CancellationScope.withTimeout(timeout * 1000, all));
     return this.#ended;
@@ -75,7 +79,7 @@ export class Trials {
 
   /** One trial after the other on one VM. A further VM that the site has no room for is done without. */
   async #work(slot: number, sweepScope: CancellationScope): Promise<void> {
-    while (!CancellationScope.current().consideredCancelled) {
+    while (!CancellationScope.current().consideredCancelled && hasRoom()) {
       const trial = this.#waiting.shift();
       if (!trial) return;
       const ended = await this.#try(trial, slot, sweepScope);
@@ -130,6 +134,11 @@ export class Trials {
     this.#request.progress.tried(this.statuses, this.tally());
     return status;
   }
+}
+
+function hasRoom(): boolean {
+  const { historySize, historyLength } = workflowInfo();
+  return historySize < SWEEP_HISTORY.bytes && historyLength < SWEEP_HISTORY.events;
 }
 
 /** A sweep that was terminated leaves trials that still undo what they did, under the names of the next one's. */

@@ -181,9 +181,10 @@ test('trials run as many at once as is said, each slot on a VM of its own', asyn
 test('a further VM for which there is no quota is done without, and its trial runs on the first', async () => {
   const { world } = harness;
   accuracies(0.1, 0.2, 0.3);
-  world.instead('planTraining', ({ trial }) => {
-    if (trial?.slot === 2) throw refuse('QuotaExceeded', { class: 'quota' });
-    return undefined;
+  world.instead('planTraining', async ({ trial }) => {
+    if (trial?.slot !== 2) return undefined;
+    await until('the first VM has no more to do', () => world.count('returnVirtualMachine') === 2);
+    throw refuse('QuotaExceeded', { class: 'quota' });
   });
   const request = sweepRequest(fresh(), { limits: { max_total_trials: 3, max_concurrent_trials: 2 } });
   const result = TrainModelResult.parse(await (await harness.train(request)).result());
