@@ -222,6 +222,16 @@ test('a sweep that is cancelled cancels its trials, and leaves of each what a ca
   assert.equal((await status(run)).state, 'cancelled');
 });
 
+test('a sweep that is cancelled in its first trial is cancelled, and not one of which no trial succeeded', async () => {
+  const { world } = harness;
+  world.instead('runTrainingJob', () => Context.current().cancelled);
+  const run = await harness.train(sweepRequest(fresh()));
+  await until('the first trial trains', () => world.count('runTrainingJob') === 1);
+  await run.cancel();
+  await cancelled(run);
+  assert.equal((await status(run)).state, 'cancelled');
+});
+
 test('a single trial that is cancelled is one that failed', async () => {
   const { world, client } = harness;
   world.instead('runTrainingJob', ({ plan }) =>
