@@ -105,7 +105,7 @@ function noLog({ workflowId, running }: FoundRun): CommandError {
   return failed({
     class: 'input',
     type: 'NoLog',
-    cause: `${workflowId} has no log${running ? ' yet' : ''}: its script has not begun.`,
+    cause: `${workflowId} has no log${running ? ' yet' : ''}: its script has not begun, or it is a sweep.`,
     nextStep: `${running ? 'Wait for it with --follow.' : `See why: edge-train status ${workflowId}.`} A sweep has a log for each trial: edge-train logs ${trialWorkflowId(workflowId, 1)}`,
   });
 }

@@ -47,25 +47,25 @@ export function summary(result: TrainModelResult, links: RunLinks): string[] {
 function sweepRows({ sweep, parameters }: TrainModelResult): [string, string][] {
   if (!sweep) return [];
   const { best, objective, trials } = sweep;
-  const { value, parameters: point = parameters } = trials.find(({ number }) => number === best) ?? {};
+  const { value = NaN, parameters: point = parameters } = trials.find(({ number }) => number === best) ?? {};
   const others = trials.filter(({ state }) => state === 'done').length - 1;
+  const failed = trials.length - 1 - others;
   return [
-    ['Sweep', `trial ${best} is the best: ${objective.primary_metric} ${value} (${objective.goal})`],
+    ['Sweep', `trial ${best} is the best: ${objective.primary_metric} ${shortNumber(value)} (${objective.goal})`],
     ...listed(
       '',
       Object.entries(point).map(([name, text]) => `${name} ${text}`),
     ),
-    [
-      '',
-      `the outputs of ${count(others, 'other trial')} that ended well stayed; ${trials.length - 1 - others} did not`,
-    ],
+    ['', `${count(others, 'other trial')} ended well, and stayed${failed > 0 ? `; ${failed} did not` : ''}`],
   ];
 }
+
+const shortNumber = (value: number): number => Number(value.toPrecision(4));
 
 function metricsText({ metrics }: TrainModelResult): string[] {
   return [...metrics]
     .sort((a, b) => Number(isTraining(a.name)) - Number(isTraining(b.name)) || (a.name < b.name ? -1 : 1))
-    .map(({ name, value }) => `${name} ${value === null ? 'not a number' : Number(value.toPrecision(4))}`);
+    .map(({ name, value }) => `${name} ${value === null ? 'not a number' : shortNumber(value)}`);
 }
 
 /** Autologging's own metrics of the training rows say less than what a script logs itself. */

@@ -175,7 +175,7 @@ test('the summary of a sweep names the best trial, its parameters and its metric
   const sweep = { run: { experimentId: '1', runId: 'p' }, objective, best: 2, trials };
   const text = summary({ ...result, sweep }, { workflowId: 'w' }).join('\n');
   assert.match(text, /^Sweep +trial 2 is the best: test_accuracy 0\.2 \(maximize\)\n +rate 0\.2, kernel rbf$/m);
-  assert.match(text, /the outputs of 1 other trial that ended well stayed; 1 did not$/m);
+  assert.match(text, /^ +1 other trial ended well, and stayed; 1 did not$/m);
 });
 
 test('times and texts are short and safe', () => {
