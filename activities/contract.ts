@@ -12,6 +12,7 @@ import type {
 import type { Inspection, Release } from '../domain/release.ts';
 import type { DecisionPredicate, Envelope, Receipt, UnsignedDecision } from '../domain/statement.ts';
 import type { JobId } from '../domain/resource-names.ts';
+import type { SweepPlan, Trial } from '../domain/sweep.ts';
 import type { TrainModelInput } from '../domain/train-model-input.ts';
 import type { MachinePlan, TrainingPlan } from '../domain/training-plan.ts';
 import type {
@@ -38,7 +39,15 @@ export interface SiteActivities {
     input: TrainModelInput;
     workflowId: string;
     originalExecutionRunId: string;
+    /** Where it is one of a sweep's. */
+    trial?: Trial;
   }): Promise<TrainingPlan>;
+  /** What a sweep will try, after whatever its first trial would be refused for. Changes nothing. */
+  planSweep(request: {
+    input: TrainModelInput;
+    workflowId: string;
+    originalExecutionRunId: string;
+  }): Promise<SweepPlan>;
   /** GET first, PUT only what is absent, start what is deallocated. Minutes; heartbeats its poller's state. */
   provisionVirtualMachine(machine: MachinePlan): Promise<ProvisionedMachine>;
   /**
@@ -94,6 +103,8 @@ export interface CloudActivities {
     machine: EnrolledMachine;
     computeTarget: ComputeTarget;
   }): Promise<RecordedRun>;
+  /** The same for a sweep's own run, the parent of its trials'. */
+  recordSweep(request: { plan: SweepPlan }): Promise<RecordedRun>;
   /** Ends the run: parameters, last metrics, status from the exit code. */
   finishRun(request: {
     run: RecordedRun;

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { SiteName, siteRunPath } from '../domain/resource-names.ts';
+import { SiteName, siteRunPath, trialWorkflowId } from '../domain/resource-names.ts';
 import { parse } from '../domain/validation.ts';
 import { readRange } from '../services/blob-range.ts';
 import { findBlob, type BlobContainer } from '../services/blob-storage.ts';
@@ -13,7 +13,7 @@ import type { LogsOutput } from './output.ts';
 import { untilInterrupted } from './run/until-interrupted.ts';
 import { printJson } from './show/json.ts';
 import { connectTemporal, type TemporalClient } from './temporal/connect.ts';
-import { findRun, type FoundRun } from './temporal/find-run.ts';
+import { findRunOrTrial, type FoundRun } from './temporal/find-run.ts';
 import { jobOfRun } from './temporal/job-of-run.ts';
 import { checkedRunId } from './temporal/run-id.ts';
 
@@ -30,7 +30,7 @@ export async function logs(given: string, options: LogsOptions): Promise<number>
   const folder = findConfig(options.config);
   const clientFile = await readClientFile(folder);
   const temporal = await connectTemporal(folder, options.site);
-  const run = await findRun(temporal, workflowId, 'The run’s log cannot be read');
+  const run = await findRunOrTrial(temporal, workflowId, 'The run’s log cannot be read');
   const site = siteOf(run, options.site);
   const container = await openRunContainer(clientFile, site);
   const job = await jobOfRun(temporal, run);
@@ -78,7 +78,7 @@ async function follow(
   let at = 0;
   let waiting = false;
   for (;;) {
-    const { running } = await findRun(temporal, run.workflowId, 'The run’s log cannot be followed', run.runId);
+    const { running } = await findRunOrTrial(temporal, run.workflowId, 'The run’s log cannot be followed', run.runId);
     const end = await printFrom(log, at);
     signal.throwIfAborted();
     if (!running) {
@@ -105,7 +105,7 @@ function noLog({ workflowId, running }: FoundRun): CommandError {
   return failed({
     class: 'input',
     type: 'NoLog',
-    cause: `${workflowId} has no log${running ? ' yet' : ''}: its script has not begun.`,
-    nextStep: running ? 'Wait for it with --follow.' : `See why: edge-train status ${workflowId}`,
+    cause: `${workflowId} has no log${running ? ' yet' : ''}: its script has not begun, or it is a sweep.`,
+    nextStep: `${running ? 'Wait for it with --follow.' : `See why: edge-train status ${workflowId}.`} A sweep has a log for each trial: edge-train logs ${trialWorkflowId(workflowId, 1)}`,
   });
 }

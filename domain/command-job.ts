@@ -77,7 +77,8 @@ export type JobEnvironment = z.infer<typeof JobEnvironment>;
 const memorySize = z.string().regex(/^\d+[bkmg]$/i, 'a size is a number and b, k, m or g, such as 2g');
 
 const CommandType = oneOf(['command'], {
-  sweep: 'sweep jobs are not run on one site yet; start one command job for each set of values (--set inputs.x=…)',
+  sweep:
+    'here is the command job of each trial, and what is tried stands in sweep; edge-train run makes both of a sweep job’s file',
   pipeline: 'pipeline jobs are not run on site; start the command job of each step',
   parallel: 'parallel jobs need several nodes, and a job here has one VM',
   spark: 'there is no Spark on site',

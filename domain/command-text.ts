@@ -1,6 +1,6 @@
 /**
- * The text of a job's command: `${{inputs.x}}` and `${{outputs.y}}` stand for values, with or without spaces, and
- * `$[[ … ]]` is a part that goes when an input in it is not given.
+ * The text of a job's command: `${{inputs.x}}`, `${{outputs.y}}` and, in a sweep, `${{search_space.z}}` stand for values, with
+ * or without spaces, and `$[[ … ]]` is a part that goes when an input in it is not given.
  */
 
 /** Azure ML turns every literal into Python's `str(value)`. */
@@ -8,14 +8,15 @@ export function literalText(value: string | number | boolean): string {
   return typeof value === 'boolean' ? (value ? 'True' : 'False') : String(value);
 }
 
-const PLACEHOLDER = /\$\{\{\s*(inputs|outputs)\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}/g;
+const PLACEHOLDER = /\$\{\{\s*(inputs|outputs|search_space)\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}/g;
 const OPTIONAL = /\$\[\[([\s\S]*?)\]\]/g;
 
 /** What a command names. `inputs` are those that it needs: those of `$[[ … ]]` may be missing. */
 export interface Placeholders {
   readonly inputs: string[];
   readonly outputs: string[];
-  /** Any `${{ … }}` that is neither an input nor an output. */
+  readonly parameters: string[];
+  /** Any `${{ … }}` that is none of these. */
   readonly unknown: string[];
 }
 
@@ -28,19 +29,27 @@ export function placeholders(command: string): Placeholders {
   return {
     inputs: names(command.replaceAll(OPTIONAL, ' '), 'inputs'),
     outputs: names(command, 'outputs'),
+    parameters: names(command, 'search_space'),
     unknown: all.filter((item) => !known.has(item)),
   };
 }
 
+type Values = Readonly<Record<string, string>>;
+
 /** Puts values in the place of what a command names, as Azure ML does: as text, unquoted. */
 export function fillCommand(
   command: string,
-  values: { readonly inputs: Readonly<Record<string, string>>; readonly outputs: Readonly<Record<string, string>> },
+  {
+    inputs,
+    outputs,
+    parameters = {},
+  }: { readonly inputs: Values; readonly outputs: Values; readonly parameters?: Values },
 ): string {
-  const isGiven = (kind: string, name: string) => kind === 'outputs' || Object.hasOwn(values.inputs, name);
+  const values = { inputs, outputs, search_space: parameters };
+  const isGiven = (kind: string, name: string) => kind !== 'inputs' || Object.hasOwn(inputs, name);
   return command
     .replaceAll(OPTIONAL, (_, part: string) =>
       [...part.matchAll(PLACEHOLDER)].every(([, kind = '', name = '']) => isGiven(kind, name)) ? part : '',
     )
-    .replaceAll(PLACEHOLDER, (whole, kind: 'inputs' | 'outputs', key: string) => values[kind][key] ?? whole);
+    .replaceAll(PLACEHOLDER, (whole, kind: keyof typeof values, key: string) => values[kind][key] ?? whole);
 }

@@ -49,6 +49,9 @@ export function scheduledWorkflowId(site: string, model: string, schedule: strin
   return `train-${site}-${model}-${schedule}`;
 }
 
+/** A trial's workflow: a child of its sweep's. */
+export const trialWorkflowId = (sweep: string, number: number): string => `${sweep}-trial-${number}`;
+
 export const virtualMachineWorkflowId = (machine: string): string => `vm-${machine}`;
 export const modelWorkflowId = (model: string): string => `model-${model}`;
 
@@ -60,6 +63,10 @@ export function virtualMachineName(site: string, size: string): string {
     .replaceAll('_', '-');
   return `${site}-${short}`.slice(0, 40).replace(/-+$/, '');
 }
+
+/** The VM of a sweep's slot; the first is the VM itself. */
+export const numberedMachine = (machine: string, slot: number): string =>
+  slot === 1 ? machine : `${machine.slice(0, 36).replace(/-+$/, '')}-${slot}`;
 
 /** Azure ML: 2 to 16 of letters, digits and -, from a letter. Too long a name keeps its head and gets 5 hex of its hash. */
 export function computeTargetName(hash: Hash, machine: string): string {

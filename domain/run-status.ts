@@ -4,6 +4,7 @@ import { Artifact } from './release.ts';
 import { Verdict } from './verdict.ts';
 import { JobId, Sha256, SiteName } from './resource-names.ts';
 import { TrainModelResult } from './train-model-result.ts';
+import { TrialStatus } from './trial-status.ts';
 
 /** The steps that a person watches, in order; each is one arrow of the data's way. */
 export const STEPS = [
@@ -21,10 +22,17 @@ export const STEPS = [
   'image',
   'clean',
 ] as const;
-export type StepName = (typeof STEPS)[number];
+/** Of a trial: its parent releases the best one's model. */
+export const TRIAL_STEPS = ['plan', 'lease', 'record', 'environment', 'stage', 'train', 'inspect', 'clean'] as const;
+/** Of a sweep: the trials are workflows of their own; then the best one's model is brought back to a VM. */
+export const SWEEP_STEPS = [
+  ...(['plan', 'record', 'trials', 'approve', 'lease', 'environment', 'stage', 'inspect'] as const),
+  ...(['release', 'receipt', 'register', 'image', 'clean'] as const),
+] as const;
+export type StepName = (typeof STEPS)[number] | 'trials';
 
 export const Step = z.strictObject({
-  name: z.enum(STEPS),
+  name: z.enum([...STEPS, 'trials']),
   /** `site`, `cloud` or the VM's name. */
   where: z.string(),
   state: z.enum(['waiting', 'running', 'done', 'failed', 'skipped']),
@@ -43,6 +51,8 @@ export const RunStatus = z.strictObject({
   virtualMachine: z.string().optional(),
   state: z.enum(['running', 'succeeded', 'failed', 'cancelled']),
   steps: z.array(Step),
+  /** Of a sweep, by number. */
+  trials: z.array(TrialStatus).optional(),
   /** What waits for an approver's word: exactly these files, what the gate made of each, and the digest that a decision names. */
   approval: z
     .strictObject({ release: Sha256, artifacts: z.array(Artifact).min(1), verdicts: z.array(Verdict) })

@@ -6,6 +6,8 @@
 /** Workflow types. `virtualMachine` starts with `[{ name: VM's name }]`, `model` with `[{ name: model's name }]`. */
 export const WORKFLOW_TYPE = {
   trainModel: 'trainModel',
+  /** A child of a sweep's `trainModel`, with a TrialRequest; its result is a KeptTrial. */
+  trial: 'trial',
   virtualMachine: 'virtualMachine',
   model: 'model',
   /** With a CheckRequest; its result is a SiteReport. */

@@ -12,6 +12,7 @@ import {
   VirtualMachineName,
   VirtualMachineSizeName,
 } from './resource-names.ts';
+import { Sweep } from './sweep.ts';
 
 export const ModelTags = z.record(
   z.string().regex(/^[A-Za-z0-9][\w.-]{0,127}$/, 'a tag’s name is letters, digits, . _ and -'),
@@ -46,6 +47,8 @@ export const TrainModelInput = z
   .strictObject({
     site: SiteName,
     job: CommandJob,
+    /** Trains the job once for each point of a search space, and releases the best. `edge-train run` makes it of a sweep job's file. */
+    sweep: Sweep.optional(),
     /** Absent: the command needs no code of its own. */
     code: CodeAsset.optional(),
     /** What the job's data inputs are on site, where the job file does not say it by name. */
@@ -74,6 +77,7 @@ interface Contradiction {
 /** What no single field can show. */
 function contradictions(input: {
   job: CommandJob;
+  sweep?: Sweep | undefined;
   code?: unknown;
   data: Record<string, DataReference>;
   virtualMachine: MachineRequest;
@@ -91,6 +95,7 @@ function contradictions(input: {
     if (!Object.hasOwn(outputs, name) && name !== 'default')
       fault(['job', 'command'], `names outputs.${name}, which is not declared`);
   for (const text of named.unknown) fault(['job', 'command'], `${text.slice(0, 40)} is neither an input nor an output`);
+  for (const { path, message } of sweepFaults(input.sweep, named.parameters)) fault(path, message);
   for (const [name, value] of Object.entries(inputs)) {
     if (typeof value !== 'object' || Object.hasOwn(input.data, name)) continue;
     if (!parseDataAddress(value.path))
@@ -106,12 +111,37 @@ function contradictions(input: {
   if (job.code !== undefined && input.code === undefined)
     fault(['code'], 'is required, since the job names a code folder; edge-train run uploads it and puts its digest in');
   const { host, size, name, after } = input.virtualMachine;
+  if (input.sweep && after !== 'keep')
+    fault(
+      ['virtualMachine', 'after'],
+      'must be keep: the trials of a sweep share VMs, which are deallocated when idle',
+    );
   if (host === undefined) return faults;
   if (size !== undefined) fault(['virtualMachine', 'size'], 'is for a VM: the host is as large as it is');
   if (name !== undefined) fault(['virtualMachine', 'name'], 'is for a VM: the host has its name');
   if (after !== 'keep')
     fault(['virtualMachine', 'after'], `must be keep: the host ${host} is not edge-train’s to switch off or delete`);
   return faults;
+}
+
+/** A parameter that the command never names would train the same again and again. */
+function sweepFaults(sweep: Sweep | undefined, named: readonly string[]): Contradiction[] {
+  const space = Object.keys(sweep?.search_space ?? {});
+  const unknown = named.filter((name) => !space.includes(name));
+  return [
+    ...unknown.map((name) => ({
+      path: ['job', 'command'],
+      message: sweep
+        ? `names search_space.${name}, which is not declared`
+        : `\${{search_space.${name}}} is neither an input nor an output: only a sweep has a search space`,
+    })),
+    ...space
+      .filter((name) => !named.includes(name))
+      .map((name) => ({
+        path: ['sweep', 'search_space', name],
+        message: `is not used: the command does not name \${{search_space.${name}}}`,
+      })),
+  ];
 }
 
 function environmentFault(environment: CommandJob['environment']): Contradiction | undefined {

@@ -4,7 +4,20 @@ import { DataDigest } from './data-reference.ts';
 import { ContainerImage, ModelVersion, RecordedRun } from './model-version.ts';
 import { Release } from './release.ts';
 import { JobId, Sha256, SiteName } from './resource-names.ts';
+import { Objective } from './sweep.ts';
+import { TrialStatus } from './trial-status.ts';
 import { ComputeTarget } from './virtual-machine.ts';
+
+/** What a sweep tried: the best trial's model is what was made, and all else of the result is that trial's. */
+export const SweepResult = z.strictObject({
+  /** The sweep's own run in Azure ML, the parent of its trials'. */
+  run: RecordedRun,
+  objective: Objective,
+  best: z.int().min(1),
+  /** By number; what was never begun is not among them. */
+  trials: z.array(TrialStatus),
+});
+export type SweepResult = z.infer<typeof SweepResult>;
 
 /** What a run ends with: what was made, where the data stayed, and what left. */
 export const TrainModelResult = z.strictObject({
@@ -23,5 +36,6 @@ export const TrainModelResult = z.strictObject({
   released: Release,
   receipt: Sha256,
   trainingSeconds: z.number(),
+  sweep: SweepResult.optional(),
 });
 export type TrainModelResult = z.infer<typeof TrainModelResult>;

@@ -7,7 +7,11 @@ export const TrainingFile = z
   .strictObject({
     $schema: z.string().optional().describe('The JSON Schema of this file, for editors.'),
     site: SiteName.describe('Where to train.'),
-    job: z.string().min(1).max(1000).describe('Path of an Azure ML CLI v2 command job, relative to this file.'),
+    job: z
+      .string()
+      .min(1)
+      .max(1000)
+      .describe('Path of an Azure ML CLI v2 command job or sweep job, relative to this file.'),
     model: z
       .strictObject({
         name: ModelName.describe('In Azure ML. A name belongs to one site.'),

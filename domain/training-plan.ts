@@ -14,6 +14,7 @@ import {
   VirtualMachineName,
   VirtualMachineSizeName,
 } from './resource-names.ts';
+import { Trial } from './sweep.ts';
 import { ModelTags } from './train-model-input.ts';
 
 /** One blob of an input as it was when the run was planned; the edge fetches exactly this one (If-Match). */
@@ -61,6 +62,8 @@ export const TrainingPlan = z.strictObject({
   /** SHA-256 of the `site.yml` that it was made from. */
   siteFile: Sha256,
   virtualMachine: MachinePlan,
+  /** Where the run is a trial of a sweep. */
+  trial: Trial.optional(),
   command: z.string(),
   environmentVariables: z.record(Identifier, z.string()),
   environment: EnvironmentPlan,

@@ -1,4 +1,5 @@
 export { checkSite } from './check-site.ts';
 export { model } from './model.ts';
 export { trainModel } from './train-model.ts';
+export { trial } from './trial.ts';
 export { virtualMachine } from './virtual-machine.ts';

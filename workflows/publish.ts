@@ -6,9 +6,9 @@ import type { Receipt } from '../domain/statement.ts';
 import { parse } from '../domain/validation.ts';
 import { Answers } from './answers.ts';
 import { failWith } from './failure.ts';
-import type { RunRecord } from './run-record.ts';
 import type { Progress } from './status.ts';
 import { cloudSteps, siteSteps } from './steps.ts';
+import type { VersionedRecord } from './withdrawal.ts';
 
 export interface Published {
   readonly receipt: Receipt;
@@ -19,7 +19,7 @@ export interface Published {
 /** From what left the site to what can be deployed. The signed receipt comes first; a version, once made, stays. */
 export async function publish(
   request: Omit<RegistrationRequest, 'receipt'>,
-  record: RunRecord,
+  record: VersionedRecord,
   progress: Progress,
 ): Promise<Published> {
   const { evidence } = request;

@@ -1,3 +1,4 @@
+import type { KeptTrial } from '../domain/kept-trial.ts';
 import { needsApproval, type Release } from '../domain/release.ts';
 import type { Envelope } from '../domain/statement.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
@@ -59,10 +60,54 @@ export async function releaseWhenApproved(request: {
   }
   await job.giveMachineBack();
   const approval = await gate.approval(inspection, progress);
-  const machine = await progress.step('lease', () => lease.takeAgain(), describeMachine);
-  const again = new JobOnMachine(plan, machine, lease, progress);
-  undo.register('remove the job’s folders', () => again.undoStage());
+  const again = await jobAgain({ plan, lease, progress, undo });
   await again.restoreOutputs(inspection);
   leaving();
   return { release: await again.release(inspection, approval), approval, job: again };
+}
+
+/**
+ * A kept trial's model, on a VM that was another's meanwhile. Where no approver signs, a VM lets out only what it has itself
+ * inspected, beside the job's inputs: so they are staged again.
+ */
+export async function releaseKept(request: {
+  kept: KeptTrial;
+  gate: ReleaseGate | undefined;
+  lease: Lease;
+  progress: Progress;
+  undo: Compensation;
+  leaving: () => void;
+}): Promise<Released> {
+  const { kept, gate, lease, progress, undo, leaving } = request;
+  const { plan, inspection } = kept;
+  const approval =
+    gate && needsApproval(plan.release, inspection) ? await gate.approval(inspection, progress) : undefined;
+  const job = await jobAgain({ plan, lease, progress, undo });
+  if (approval) {
+    await job.restoreOutputs(inspection);
+    leaving();
+    return { release: await job.release(inspection, approval), approval, job };
+  }
+  await together(
+    () => job.prepareEnvironment(),
+    () => job.grantData(),
+  );
+  await job.stageInputs();
+  await job.restoreOutputs(inspection);
+  const inspected = await job.inspectOutputs();
+  leaving();
+  return { release: await job.release(inspected), job };
+}
+
+async function jobAgain(request: {
+  plan: TrainingPlan;
+  lease: Lease;
+  progress: Progress;
+  undo: Compensation;
+}): Promise<JobOnMachine> {
+  const { plan, lease, progress, undo } = request;
+  const machine = await progress.step('lease', () => lease.takeAgain(), describeMachine);
+  const job = new JobOnMachine(plan, machine, lease, progress);
+  undo.register('remove the job’s folders', () => job.undoStage());
+  return job;
 }

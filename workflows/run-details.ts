@@ -1,6 +1,7 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { bytesText } from '../domain/amount-text.ts';
 import type { RunStatus, Step } from '../domain/run-status.ts';
+import type { TrialStatus } from '../domain/trial-status.ts';
 
 /** A run for people in the Temporal UI, as Markdown: what is happening, and what to do. */
 export function runDetails(status: RunStatus): string {
@@ -8,6 +9,7 @@ export function runDetails(status: RunStatus): string {
     `**${heading(status)}**`,
     ...todo(status),
     status.steps.map(line).join('\n'),
+    ...(status.trials ? [trials(status.trials)] : []),
     ...(status.approval ? [artifacts(status.approval)] : []),
   ].join('\n\n');
 }
@@ -36,6 +38,24 @@ function artifacts({ release, artifacts }: NonNullable<RunStatus['approval']>): 
     ({ path, bytes, sha256 }) => `- \`${path}\`, ${bytesText(bytes)}, \`${sha256.slice(0, 16)}\``,
   );
   return [`Would leave the site (release \`${release.slice(0, 16)}\`):\n`, ...files].join('\n');
+}
+
+/** The newest: Temporal shows 20,000 bytes. */
+const TRIALS_SHOWN = 20;
+
+function trials(all: readonly TrialStatus[]): string {
+  const lines = all.slice(-TRIALS_SHOWN).map(({ number, workflowId, state, value, parameters, detail }) => {
+    const point = Object.entries(parameters).map(([name, text]) => `${name} ${text}`);
+    const told = [
+      value === undefined ? state : `${state}, ${value}`,
+      point.join(', ').slice(0, 300),
+      `\`${workflowId}\``,
+    ];
+    return `- trial ${number}: ${[...told, ...(detail === undefined ? [] : [detail.slice(0, 200)])].join(' · ')}`;
+  });
+  return ['Trials:\n', ...(all.length > TRIALS_SHOWN ? [`- ${all.length - TRIALS_SHOWN} before`] : []), ...lines].join(
+    '\n',
+  );
 }
 
 const MARKS: Record<Step['state'], string> = { waiting: '·', running: '▶', done: '✓', failed: '✗', skipped: '–' };

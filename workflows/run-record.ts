@@ -27,8 +27,7 @@ export class RunRecord {
   /** The script has ended well, whatever becomes of its model. */
   async finish(run: RecordedRun, completed: CompletedJob): Promise<void> {
     this.#completed = completed;
-    const { parameters, metrics, endedAt } = completed;
-    await cloudSteps().finishRun({ run, status: 'FINISHED', completed: { parameters, metrics, endedAt } });
+    await cloudSteps().finishRun({ run, status: 'FINISHED', ...this.#results() });
     this.#finished = true;
   }
 
@@ -50,10 +49,12 @@ export class RunRecord {
     await cloudSteps(UNDO_PATIENCE).finishRun({ run, status, ...this.#results() });
   }
 
+  /** A trial's point of the search space is among its parameters, however it ends; the script may have logged it too. */
   #results() {
-    if (!this.#completed) return {};
-    const { parameters, metrics, endedAt } = this.#completed;
-    return { completed: { parameters, metrics, endedAt } };
+    const tried = this.#plan.trial?.parameters;
+    if (!this.#completed && !tried) return {};
+    const { parameters = {}, metrics = [], endedAt = new Date().toISOString() } = this.#completed ?? {};
+    return { completed: { parameters: { ...parameters, ...tried }, metrics, endedAt } };
   }
 
   async #record(on: VirtualMachine, within?: Parameters<typeof cloudSteps>[0]): Promise<RecordedRun> {

@@ -1,11 +1,12 @@
 import { defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { Failure } from '../domain/failure.ts';
 import type { Inspection } from '../domain/release.ts';
-import { STEPS, type RunStatus, type Step, type StepName } from '../domain/run-status.ts';
+import { STEPS, SWEEP_STEPS, type RunStatus, type Step, type StepName } from '../domain/run-status.ts';
 import type { JobStatus } from '../domain/search-attributes.ts';
 import type { TrainModelInput } from '../domain/train-model-input.ts';
 import type { TrainModelResult } from '../domain/train-model-result.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
+import type { TrialStatus } from '../domain/trial-status.ts';
 import { toFailure } from './failure.ts';
 import { runDetails } from './run-details.ts';
 import { SearchAttributes } from './search-attributes.ts';
@@ -15,18 +16,23 @@ export const statusQuery = defineQuery<RunStatus>('status');
 /** What a person sees of a run: the `status` query, and the same as Markdown in the Temporal UI. */
 export class Progress {
   #status: RunStatus;
+  readonly #names: readonly StepName[];
   readonly #found = new SearchAttributes();
 
-  constructor(input?: TrainModelInput) {
+  /** `names`: the steps that there are; absent, a run's or a sweep's. */
+  constructor(input?: TrainModelInput, names: readonly StepName[] = input?.sweep ? SWEEP_STEPS : STEPS) {
+    this.#names = names;
     const machine = input?.virtualMachine.name ?? 'VM';
     this.#status = {
       ...(input ? { site: input.site, model: input.model.name } : {}),
       state: 'running',
-      steps: STEPS.filter((name) => name !== 'approve').map((name) => ({
-        name,
-        where: PLACES[name] ?? machine,
-        state: 'waiting',
-      })),
+      steps: names
+        .filter((name) => name !== 'approve')
+        .map((name) => ({
+          name,
+          where: PLACES[name] ?? machine,
+          state: 'waiting',
+        })),
     };
     if (input) this.#found.set({ site: input.site, model: input.model.name });
     setHandler(statusQuery, () => this.#status, { description: 'The run’s steps: what is done, where, since when.' });
@@ -35,10 +41,12 @@ export class Progress {
 
   planned(plan: TrainingPlan): void {
     const machine = plan.virtualMachine.name;
-    const steps = STEPS.filter((name) => name !== 'approve' || plan.release.approval).map(
-      (name) =>
-        this.#status.steps.find((step) => step.name === name) ?? { name, where: 'site', state: 'waiting' as const },
-    );
+    const steps = this.#names
+      .filter((name) => name !== 'approve' || plan.release.approval)
+      .map(
+        (name) =>
+          this.#status.steps.find((step) => step.name === name) ?? { name, where: 'site', state: 'waiting' as const },
+      );
     const placed = steps.map((step) => (PLACES[step.name] ? step : { ...step, where: machine }));
     this.#status = { ...this.#status, job: plan.job, virtualMachine: machine, steps: placed };
     this.#found.set({ virtualMachine: machine });
@@ -64,6 +72,12 @@ export class Progress {
     this.#mark(name, { detail });
   }
 
+  /** How a sweep's trials stand. */
+  tried(trials: TrialStatus[], tally: string): void {
+    this.#status = { ...this.#status, trials };
+    this.note('trials', tally);
+  }
+
   /** What an approver is asked; undefined when it is decided. */
   waitsForApproval(inspection: Inspection | undefined, advice?: string): void {
     const { approval: _, ...status } = this.#status;
@@ -74,9 +88,8 @@ export class Progress {
     else this.#show();
   }
 
-  succeed(result: TrainModelResult): TrainModelResult {
-    this.#end({ state: 'succeeded', result });
-    return result;
+  succeed(result?: TrainModelResult): void {
+    this.#end({ state: 'succeeded', ...(result ? { result } : {}) });
   }
 
   fail(failure: Failure): void {
@@ -112,6 +125,7 @@ const PLACES: Partial<Record<StepName, string>> = {
   plan: 'site',
   lease: 'site',
   record: 'cloud',
+  trials: 'site',
   approve: 'site',
   receipt: 'site',
   register: 'cloud',
@@ -121,6 +135,7 @@ const PLACES: Partial<Record<StepName, string>> = {
 /** In Azure ML's words; a run that waits for approval is finalizing. */
 function jobStatus({ state, steps }: RunStatus): JobStatus {
   if (state !== 'running') return ENDS[state];
+  if (steps.some((step) => step.name === 'trials' && step.state === 'done')) return 'Finalizing';
   const begun = steps.findLast((step) => step.state !== 'waiting' && step.name !== 'clean')?.name ?? 'plan';
   return PHASES[begun] ?? 'Finalizing';
 }
@@ -133,6 +148,7 @@ const PHASES: Partial<Record<StepName, JobStatus>> = {
   environment: 'Preparing',
   stage: 'Preparing',
   train: 'Running',
+  trials: 'Running',
 };
 
 const now = (): string => new Date().toISOString();

@@ -40,6 +40,12 @@ export const CLEAN_PATIENCE: Duration = '10 minutes';
 /** Best effort on a run that has failed: its outputs. */
 export const KEEP_PATIENCE: Duration = '1 hour';
 
+/** How often a trial's name is tried that a terminated sweep's trial still has. */
+export const TRIAL_NAME_WAIT: Duration = '5 seconds';
+
+/** A sweep whose history is as long begins no further trial: Temporal ends a workflow at 50 MiB or 51,200 events. */
+export const SWEEP_HISTORY = { bytes: 30 * 2 ** 20, events: 40_000 } as const;
+
 interface Verb {
   /** The limit of one attempt. */
   readonly attempt: Duration;
@@ -50,6 +56,7 @@ type Table<A> = { readonly [K in keyof A]: Verb };
 
 const siteVerbs: Table<SiteActivities> = {
   planTraining: { attempt: '5 minutes', summary: 'Read policy, sizes, quotas and inputs; freeze the plan' },
+  planSweep: { attempt: '5 minutes', summary: 'Read policy, sizes, quotas and inputs; sample the search space' },
   provisionVirtualMachine: { attempt: '2 hours', summary: 'Make the VM run on the Stack Hub' },
   enrolVirtualMachine: { attempt: '1 hour', summary: 'Put the worker on the VM' },
   adoptHost: { attempt: '1 hour', summary: 'Put the worker on the existing host, over SSH' },
@@ -74,6 +81,7 @@ const cloudVerbs: Table<CloudActivities> = {
   findComputeTarget: { attempt: '2 minutes', summary: 'Look for the VM in Azure ML' },
   detachComputeTarget: { attempt: '15 minutes', summary: 'Detach the VM from Azure ML' },
   recordRun: { attempt: '2 minutes', summary: 'Record the run in Azure ML' },
+  recordSweep: { attempt: '2 minutes', summary: 'Record the sweep in Azure ML' },
   finishRun: { attempt: '5 minutes', summary: 'End the run in Azure ML' },
   grantCode: { attempt: '2 minutes', summary: 'Grant the VM the code' },
   grantArtifacts: { attempt: '2 minutes', summary: 'Grant the VM a place for each artifact' },

@@ -1,5 +1,6 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { Evidence, RecordedRun } from '../domain/model-version.ts';
+import type { Trial } from '../domain/sweep.ts';
 import type { TrainModelInput } from '../domain/train-model-input.ts';
 import type { TrainModelResult } from '../domain/train-model-result.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
@@ -13,7 +14,7 @@ import { RunRecord } from './run-record.ts';
 import type { Progress } from './status.ts';
 import { siteSteps } from './steps.ts';
 import { together } from './together.ts';
-import { trainUntilDone } from './train-until-done.ts';
+import { trainUntilDone, type Trained } from './train-until-done.ts';
 import { discardCancelled, withdrawRelease } from './withdrawal.ts';
 
 /** The whole way of the data: a line an arrow, and its undo registered before it. */
@@ -22,22 +23,13 @@ export async function trainOnSite(
   progress: Progress,
   undo: Compensation,
 ): Promise<TrainModelResult> {
-  let record: RunRecord | undefined;
-  undo.register('remove what the run left on site', (reason) => discardCancelled(reason, record));
-  const plan = await planTraining(input, progress);
-
+  const kept: { record?: RunRecord } = {};
+  undo.register('remove what the run left on site', (reason) => discardCancelled(reason, kept.record));
+  const plan = await planTraining({ input }, progress);
   const gate = plan.release.approval ? new ReleaseGate(plan) : undefined;
+  const recorded = (kept.record = new RunRecord(plan));
   const lease = new Lease(plan);
-  undo.register('give the VM back', (reason) => lease.giveBackAfter(reason));
-  const recorded = (record = new RunRecord(plan));
-  undo.register('end the run in Azure ML', (reason) => recorded.undo(reason));
-  const begin = (machine: VirtualMachine) =>
-    progress.step(
-      'record',
-      () => recorded.begin(machine),
-      ({ runId }) => `MLflow run ${runId}`,
-    );
-  const trained = await trainUntilDone({ plan, lease, progress, undo, record: begin });
+  const trained = await trainAsPlanned({ plan, lease, recorded, progress, undo });
 
   const { machine, job, run, environment, inputs, completed } = trained;
   const finish = () => recorded.finish(run, completed);
@@ -58,18 +50,43 @@ export async function trainOnSite(
   return summary(evidence, machine, run, published);
 }
 
-async function planTraining(input: TrainModelInput, progress: Progress): Promise<TrainingPlan> {
+/** From the lease to the script's end, with a record of it in Azure ML. */
+export async function trainAsPlanned(request: {
+  plan: TrainingPlan;
+  lease: Lease;
+  recorded: RunRecord;
+  progress: Progress;
+  undo: Compensation;
+}): Promise<Trained> {
+  const { plan, lease, recorded, progress, undo } = request;
+  undo.register('give the VM back', (reason) => lease.giveBackAfter(reason));
+  undo.register('end the run in Azure ML', (reason) => recorded.undo(reason));
+  const record = (machine: VirtualMachine) =>
+    progress.step(
+      'record',
+      () => recorded.begin(machine),
+      ({ runId }) => `MLflow run ${runId}`,
+    );
+  return trainUntilDone({ plan, lease, progress, undo, record });
+}
+
+/** `trial`: which of its sweep's. */
+export async function planTraining(
+  request: { readonly input: TrainModelInput; readonly trial?: Trial },
+  progress: Progress,
+): Promise<TrainingPlan> {
   const { workflowId, originalExecutionRunId } = workflowInfo();
   const plan = await progress.step(
     'plan',
-    () => siteSteps().planTraining({ input, workflowId, originalExecutionRunId }),
+    () => siteSteps().planTraining({ ...request, workflowId, originalExecutionRunId }),
     ({ job, virtualMachine: { name, size } }) => `job ${job} on ${name} (${size.name})`,
   );
   progress.planned(plan);
   return plan;
 }
 
-function summary(
+/** What a run ends with. */
+export function summary(
   evidence: Evidence,
   machine: VirtualMachine,
   run: RecordedRun,

@@ -20,7 +20,7 @@ interface Request {
   readonly record: (machine: VirtualMachine) => Promise<RecordedRun>;
 }
 
-interface Trained {
+export interface Trained {
   readonly machine: VirtualMachine;
   readonly job: JobOnMachine;
   readonly run: RecordedRun;

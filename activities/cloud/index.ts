@@ -10,6 +10,7 @@ import { grantArtifacts } from './grant-artifacts.ts';
 import { grantCode } from './grant-code.ts';
 import { leaseVirtualMachine } from './lease-virtual-machine.ts';
 import { recordRun } from './record-run.ts';
+import { recordSweep } from './record-sweep.ts';
 import { registerModel } from './register-model.ts';
 import { requestRegistration } from './request-registration.ts';
 import { returnVirtualMachine } from './return-virtual-machine.ts';
@@ -33,6 +34,7 @@ export function createCloudActivities(dependencies: CloudDependencies): CloudAct
     findComputeTarget: async (request) => findComputeTarget(await open(), request),
     detachComputeTarget: async (name) => detachComputeTarget(await open(), name),
     recordRun: async (request) => recordRun(await open(), request),
+    recordSweep: async (request) => recordSweep(await open(), request),
     finishRun: async (request) => finishRun(await open(), request),
     grantCode: async (request) => grantCode(await open(), request),
     grantArtifacts: async (request) => grantArtifacts(await open(), request),

@@ -38,7 +38,7 @@ async function registerCode(
 }
 
 /** The user's own tags first: none of them can take the place of ours. */
-function runTags({ plan, machine, computeTarget }: RecordRequest, code: string | undefined): Record<string, string> {
+export function commonTags(plan: Pick<TrainingPlan, 'run' | 'site' | 'workflowId'>): Record<string, string> {
   return {
     ...plan.run.tags,
     'mlflow.user': 'edge-train',
@@ -47,6 +47,13 @@ function runTags({ plan, machine, computeTarget }: RecordRequest, code: string |
     ...(plan.run.description === undefined ? {} : { 'mlflow.note.content': plan.run.description }),
     site: plan.site,
     'edge-train.workflow': plan.workflowId,
+  };
+}
+
+function runTags({ plan, machine, computeTarget }: RecordRequest, code: string | undefined): Record<string, string> {
+  return {
+    ...commonTags(plan),
+    ...(plan.trial ? { 'mlflow.parentRunId': plan.trial.parentRun, 'edge-train.trial': `${plan.trial.number}` } : {}),
     'edge-train.virtualMachine': machine.name,
     'edge-train.virtualMachineSize': machine.size.name,
     'edge-train.computeTarget': computeTarget.name,

@@ -12,6 +12,7 @@ import { enrolVirtualMachine } from './enrol-virtual-machine.ts';
 import { grantData } from './grant-data.ts';
 import { issueReceipt } from './issue-receipt.ts';
 import { openAttachRule } from './open-attach-rule.ts';
+import { planSweep } from './plan-sweep.ts';
 import { planTraining } from './plan-training.ts';
 import { deallocateVirtualMachine, inspectVirtualMachine } from './power.ts';
 import { provisionVirtualMachine } from './provision-virtual-machine.ts';
@@ -23,6 +24,7 @@ export function createSiteActivities(dependencies: SiteDependencies): SiteActivi
     run(await openSite(dependencies), (dependencies.step ?? currentStep)());
   return {
     planTraining: (request) => at((session, step) => planTraining(session, step, dependencies, request)),
+    planSweep: (request) => at((session, step) => planSweep(session, step, request)),
     provisionVirtualMachine: (machine) =>
       at((session, step) => provisionVirtualMachine(session, step, dependencies, machine)),
     enrolVirtualMachine: (machine) => at((session, step) => enrolVirtualMachine(session, step, dependencies, machine)),

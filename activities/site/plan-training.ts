@@ -1,4 +1,5 @@
 import { jobId, siteRunPath } from '../../domain/resource-names.ts';
+import type { Trial } from '../../domain/sweep.ts';
 import { TrainModelInput } from '../../domain/train-model-input.ts';
 import type { PlanFile, TrainingPlan } from '../../domain/training-plan.ts';
 import { parse, type Issue } from '../../domain/validation.ts';
@@ -18,6 +19,7 @@ export interface PlanRequest {
   input: TrainModelInput;
   workflowId: string;
   originalExecutionRunId: string;
+  trial?: Trial;
 }
 
 /**
@@ -36,30 +38,30 @@ export async function planTraining(
   const frozen = await readPlanFile(session, dependencies, job);
   if (frozen) return frozen.plan;
 
-  const data = await findData(session, input);
-  const environment = chooseEnvironment(session.site, input.job.environment);
-  const model = chooseModel(input);
-  const machine = await chooseMachine(session, step, input, data.inputs);
-  refuse([...environment.issues, ...model.issues, ...machine.issues], data.issues);
-  const { shortage, ...chosenMachine } = chosen(machine);
-  if (shortage) throw shortage;
-
-  const plan = composePlan({
-    session,
-    input,
-    job,
-    workflowId: request.workflowId,
-    data: data.inputs,
-    environment: chosen(environment),
-    model: chosen(model),
-    machine: chosenMachine,
-  });
+  const choices = await choose(session, step, input, request.trial?.slot);
+  const { workflowId, trial } = request;
+  const plan = composePlan({ session, input, job, workflowId, ...choices, ...(trial ? { trial } : {}) });
   const runs = (await session.account(session.site.runs.account)).container(session.site.runs.container);
   await ensureContainer(runs);
-  await keepPlanFile(session, dependencies, planFile(plan, data.inputs));
+  await keepPlanFile(session, dependencies, planFile(plan, choices.data));
   const kept = await readPlanFile(session, dependencies, job);
   if (!kept) throw overwritten(job);
   return kept.plan;
+}
+
+/**
+ * What the site makes of an input, with all its faults at once. `slot`: which of a sweep's VMs.
+ * @throws ServiceError `InvalidInput`, `QuotaExceeded`
+ */
+export async function choose(session: SiteSession, step: Step, input: TrainModelInput, slot = 1) {
+  const data = await findData(session, input);
+  const environment = chooseEnvironment(session.site, input.job.environment);
+  const model = chooseModel(input);
+  const machine = await chooseMachine(session, step, input, data.inputs, slot);
+  refuse([...environment.issues, ...model.issues, ...machine.issues], data.issues);
+  const { shortage, ...chosenMachine } = chosen(machine);
+  if (shortage) throw shortage;
+  return { data: data.inputs, environment: chosen(environment), model: chosen(model), machine: chosenMachine };
 }
 
 /** Either a value, or why there is none; a value may stand beside issues. */
@@ -74,7 +76,7 @@ function chosen<T>({ value, issues }: Choice<T>): T {
 }
 
 /** The workflow has validated it; this room takes no one's word. */
-function checkedInput({ site }: SiteSession, given: TrainModelInput): TrainModelInput {
+export function checkedInput({ site }: SiteSession, given: TrainModelInput): TrainModelInput {
   const parsed = parse(TrainModelInput, given);
   if (!parsed.ok) throw invalidInput(parsed.issues);
   if (parsed.value.site === site.name) return parsed.value;

@@ -2,6 +2,8 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { isMap, type Document } from 'yaml';
 import { CodeAsset } from '../../domain/code-asset.ts';
 import { CommandJob } from '../../domain/command-job.ts';
+import { SweepJob, splitSweep, trialPath } from '../../domain/sweep-job.ts';
+import type { Sweep } from '../../domain/sweep.ts';
 import { TrainModelInput, type TrainModelRequest } from '../../domain/train-model-input.ts';
 import { parse, shown, type Issue } from '../../domain/validation.ts';
 import { refused, type Fault } from '../command-error.ts';
@@ -40,13 +42,15 @@ export async function readTraining(file: string, flags: RunFlags): Promise<Train
   const jobFile = wishes.jobFile;
   if (jobFile === undefined) throw incorrect(wishes.faults);
   const yaml = overrides.located(jobFile === file ? top : await readYaml(jobFile, prepareJob));
-  const job = parse(CommandJob, yaml.value);
-  if (!job.ok) throw incorrect([...wishes.faults, ...yaml.faults(tellable(job.issues))]);
-  const inlined = await inlineCondaFile(job.value, yaml);
-  const code = codeFolder(inlined.job, yaml);
+  const read = readJob(yaml);
+  if ('issues' in read) throw incorrect([...wishes.faults, ...yaml.faults(tellable(read.issues))]);
+  const { sweep } = read;
+  const job = sweep ? inTrial(yaml) : yaml;
+  const inlined = await inlineCondaFile(read.job, job);
+  const code = codeFolder(inlined.job, job);
   const faults = [...wishes.faults, ...inlined.faults, ...code.faults];
-  const draft = wishes.request && { ...wishes.request, job: inlined.job };
-  if (draft) faults.push(...contradictions(draft, wishes, yaml));
+  const draft = wishes.request && { ...wishes.request, job: inlined.job, ...(sweep ? { sweep } : {}) };
+  if (draft) faults.push(...contradictions(draft, wishes, { job, sweep: yaml }));
   if (faults.length > 0 || !draft) throw incorrect(faults);
   return {
     jobFile,
@@ -54,6 +58,23 @@ export async function readTraining(file: string, flags: RunFlags): Promise<Train
     toInput: (asset) => TrainModelInput.parse({ ...draft, ...(asset ? { code: asset } : {}) }),
   };
 }
+
+type Read = { readonly job: CommandJob; readonly sweep?: Sweep } | { readonly issues: readonly Issue[] };
+
+function readJob({ value }: YamlFile): Read {
+  if ((value as { type?: unknown } | null)?.type === 'sweep') {
+    const parsed = parse(SweepJob, value);
+    return parsed.ok ? splitSweep(parsed.value) : parsed;
+  }
+  const parsed = parse(CommandJob, value);
+  return parsed.ok ? { job: parsed.value } : parsed;
+}
+
+/** A sweep's file, for faults of its trial's command job. */
+const inTrial = (yaml: YamlFile): YamlFile => ({
+  ...yaml,
+  faults: (issues) => yaml.faults(issues.map((issue) => ({ ...issue, path: trialPath(issue.path) }))),
+});
 
 /** A job file has a command and names no job; a training.yml the other way round. */
 function isJobFile(document: Document): boolean {
@@ -79,12 +100,17 @@ function codeFolder(job: CommandJob, yaml: YamlFile): { folder?: string; faults:
 const PACKED_LATER: CodeAsset = { digest: '0'.repeat(64), bytes: 1, files: 1 };
 
 /** What only the whole shows, told at the place where the user wrote it. */
-function contradictions(draft: TrainModelRequest, wishes: Wishes, yaml: YamlFile): Fault[] {
+function contradictions(
+  draft: TrainModelRequest,
+  wishes: Wishes,
+  files: { readonly job: YamlFile; readonly sweep: YamlFile },
+): Fault[] {
   const whole = parse(TrainModelInput, draft.job.code === undefined ? draft : { ...draft, code: PACKED_LATER });
   if (whole.ok) return [];
   return whole.issues.flatMap((issue): Fault[] => {
-    const inJob: Issue = { ...issue, path: issue.path.replace(/^job\.?/, '') };
-    return /^job\b/.test(issue.path) ? yaml.faults([inJob]) : wishes.place(issue);
+    const [, part] = /^(job|sweep)\b/.exec(issue.path) ?? [];
+    if (part !== 'job' && part !== 'sweep') return wishes.place(issue);
+    return files[part].faults([{ ...issue, path: issue.path.replace(/^\w+\.?/, '') }]);
   });
 }
 

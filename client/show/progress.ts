@@ -1,6 +1,6 @@
 import type { RunStatus, Step } from '../../domain/run-status.ts';
 import type { Watcher } from '../temporal/watch.ts';
-import { LABELS, stepLines, timeOf } from './step-lines.ts';
+import { LABELS, stepLines, timeOf, trialText } from './step-lines.ts';
 import { printable } from './text.ts';
 
 /** Shows a run while it goes. */
@@ -24,14 +24,18 @@ export const silentProgress: Progress = { say() {}, status() {}, notice() {}, en
 export function plainProgress(write: (line: string) => void, now: () => number = Date.now): Progress {
   const told = new Map<string, string>();
   let noticed: string | undefined;
+  const tell = (name: string, state: string, line: string | undefined): void => {
+    if (line === undefined || told.get(name) === state) return;
+    told.set(name, state);
+    write(line);
+  };
   return {
     say: (text) => write(text),
     status(status) {
       for (const step of status.steps) {
-        const line = plainLine(step, now());
-        if (line === undefined || told.get(step.name) === key(step)) continue;
-        told.set(step.name, key(step));
-        write(line);
+        tell(step.name, key(step), plainLine(step, now()));
+        if (step.name !== 'trials') continue;
+        for (const trial of status.trials ?? []) tell(`trial ${trial.number}`, trial.state, `  ${trialText(trial)}`);
       }
     },
     notice(text) {

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
-import { STEPS, type RunStatus, type Step, type StepName } from '../../domain/run-status.ts';
+import { STEPS, SWEEP_STEPS, type RunStatus, type Step, type StepName } from '../../domain/run-status.ts';
+import type { TrialStatus } from '../../domain/trial-status.ts';
 import { cut, durationText, printable } from './text.ts';
 
 /** What each step does, for people. */
@@ -7,6 +8,7 @@ export const LABELS: Readonly<Record<StepName, string>> = {
   plan: 'plan the training',
   lease: 'provision and lease the VM',
   record: 'record the run in Azure ML',
+  trials: 'run the trials',
   environment: 'prepare the environment',
   stage: 'stage code and data',
   train: 'train in the cage',
@@ -32,8 +34,25 @@ export interface LineOptions {
 }
 
 /** One line a step, none longer than the terminal is wide: mark, what, where, how long, and what came of it. */
-export function stepLines(status: RunStatus, options: LineOptions): string[] {
-  return inOrder(status.steps).map((step) => stepLine(step, options));
+export function stepLines({ steps, trials = [] }: RunStatus, options: LineOptions): string[] {
+  return inOrder(steps).flatMap((step) => [
+    stepLine(step, options),
+    ...(step.name === 'trials' ? trials.slice(-TRIALS_SHOWN).map((trial) => trialLine(trial, options)) : []),
+  ]);
+}
+
+/** The newest of a sweep's trials; the step's own line counts them all. */
+const TRIALS_SHOWN = 10;
+
+function trialLine(trial: TrialStatus, { columns }: LineOptions): string {
+  return cut(`    ${trialText(trial)}`, columns);
+}
+
+/** `trial 2: done, 0.97 (rate 0.1)`. */
+export function trialText({ number, state, value, parameters, detail }: TrialStatus): string {
+  const point = Object.entries(parameters).map(([name, text]) => `${name} ${text}`);
+  const came = value === undefined ? (detail ?? '') : String(value);
+  return printable(`trial ${number}: ${state}${came ? `, ${came}` : ''} (${point.join(', ')})`);
 }
 
 function stepLine(step: Step, { now, columns, frame, colour }: LineOptions): string {
@@ -72,5 +91,6 @@ export function timeOf(step: Step, now: number): string {
 }
 
 function inOrder(steps: readonly Step[]): Step[] {
-  return STEPS.flatMap((name) => steps.find((step) => step.name === name) ?? []);
+  const order: readonly StepName[] = steps.some(({ name }) => name === 'trials') ? SWEEP_STEPS : STEPS;
+  return order.flatMap((name) => steps.find((step) => step.name === name) ?? []);
 }

@@ -19,6 +19,7 @@ export function summary(result: TrainModelResult, links: RunLinks): string[] {
       `tag ${image.tag}, ${image.uploadedBytes === 0 ? 'all of it was there already' : `${bytesText(image.uploadedBytes)} uploaded`}`,
     ],
     ...listed('Metrics', metricsText(result)),
+    ...sweepRows(result),
     ['Training', `${durationText(result.trainingSeconds * 1000)} on ${result.virtualMachine} (${computeText(result)})`],
     [
       'Stayed',
@@ -43,10 +44,28 @@ export function summary(result: TrainModelResult, links: RunLinks): string[] {
   return rows.map(([name, text]) => `${name.padEnd(9)}${printable(text)}`);
 }
 
+function sweepRows({ sweep, parameters }: TrainModelResult): [string, string][] {
+  if (!sweep) return [];
+  const { best, objective, trials } = sweep;
+  const { value = NaN, parameters: point = parameters } = trials.find(({ number }) => number === best) ?? {};
+  const others = trials.filter(({ state }) => state === 'done').length - 1;
+  const failed = trials.length - 1 - others;
+  return [
+    ['Sweep', `trial ${best} is the best: ${objective.primary_metric} ${shortNumber(value)} (${objective.goal})`],
+    ...listed(
+      '',
+      Object.entries(point).map(([name, text]) => `${name} ${text}`),
+    ),
+    ['', `${count(others, 'other trial')} ended well, and stayed${failed > 0 ? `; ${failed} did not` : ''}`],
+  ];
+}
+
+const shortNumber = (value: number): number => Number(value.toPrecision(4));
+
 function metricsText({ metrics }: TrainModelResult): string[] {
   return [...metrics]
     .sort((a, b) => Number(isTraining(a.name)) - Number(isTraining(b.name)) || (a.name < b.name ? -1 : 1))
-    .map(({ name, value }) => `${name} ${value === null ? 'not a number' : Number(value.toPrecision(4))}`);
+    .map(({ name, value }) => `${name} ${value === null ? 'not a number' : shortNumber(value)}`);
 }
 
 /** Autologging's own metrics of the training rows say less than what a script logs itself. */

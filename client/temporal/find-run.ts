@@ -27,9 +27,29 @@ export async function findRun(
   doing: string,
   onlyRunId?: string,
 ): Promise<FoundRun> {
+  return find([WORKFLOW_TYPE.trainModel], temporal, workflowId, doing, onlyRunId);
+}
+
+/** The same for what has a log of its own: a sweep's trial is no run, but has one. */
+export async function findRunOrTrial(
+  temporal: TemporalClient,
+  workflowId: string,
+  doing: string,
+  onlyRunId?: string,
+): Promise<FoundRun> {
+  return find([WORKFLOW_TYPE.trainModel, WORKFLOW_TYPE.trial], temporal, workflowId, doing, onlyRunId);
+}
+
+async function find(
+  types: readonly string[],
+  temporal: TemporalClient,
+  workflowId: string,
+  doing: string,
+  onlyRunId: string | undefined,
+): Promise<FoundRun> {
   try {
     const found = await temporal.client.workflow.getHandle(workflowId, onlyRunId).describe();
-    if (found.type !== WORKFLOW_TYPE.trainModel) throw noTraining(workflowId, found.type);
+    if (!types.includes(found.type)) throw noTraining(workflowId, found.type);
     return toRun(found);
   } catch (error) {
     if (error instanceof CommandError) throw error;

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import type { RunStatus } from '../../domain/run-status.ts';
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
+import type { TrialStatus } from '../../domain/trial-status.ts';
 import { openProgress, plainProgress } from '../../client/show/progress.ts';
 import { stepLines } from '../../client/show/step-lines.ts';
 import { summary } from '../../client/show/summary.ts';
@@ -144,6 +145,37 @@ test('the summary tells what was made, where the data stayed and what left', () 
     /^Run +train-demo-heart-x\n +http:\/\/ui\/x$/m,
   ])
     assert.match(text, part);
+});
+
+const trial = (number: number, change: Partial<TrialStatus> = {}): TrialStatus => ({
+  ...{ number, workflowId: `w-trial-${number}`, state: 'done', parameters: { rate: '0.1' }, value: number / 10 },
+  ...{ startedAt: '2026-01-01T00:00:00Z', ...change },
+});
+
+test('a sweep’s newest trials stand below their step, and each is one line in a pipe when its state changes', () => {
+  const trials = Array.from({ length: 12 }, (_, i) => trial(i + 1));
+  trials[11] = trial(12, { state: 'failed', value: undefined, detail: 'exit\u001b code 1' });
+  const sweep: RunStatus = { state: 'running', steps: [{ name: 'trials', where: 'site', state: 'running' }], trials };
+  const lines = stepLines(sweep, { now: NOW, columns: 60, frame: 0, colour: false });
+  assert.equal(lines.length, 11);
+  assert.equal(lines[1], '    trial 3: done, 0.3 (rate 0.1)');
+  assert.equal(lines.at(-1), '    trial 12: failed, exit\\u001b code 1 (rate 0.1)');
+
+  const told: string[] = [];
+  const progress = plainProgress((line) => told.push(line));
+  progress.status({ ...sweep, trials: [trial(1, { state: 'running', value: undefined })] });
+  progress.status({ ...sweep, trials: [trial(1)] });
+  progress.status({ ...sweep, trials: [trial(1)] });
+  assert.deepEqual(told.slice(1), ['  trial 1: running (rate 0.1)', '  trial 1: done, 0.1 (rate 0.1)']);
+});
+
+test('the summary of a sweep names the best trial, its parameters and its metric', () => {
+  const objective = { goal: 'maximize', primary_metric: 'test_accuracy' } as const;
+  const trials = [trial(1), trial(2, { parameters: { rate: '0.2', kernel: 'rbf' } }), trial(3, { state: 'failed' })];
+  const sweep = { run: { experimentId: '1', runId: 'p' }, objective, best: 2, trials };
+  const text = summary({ ...result, sweep }, { workflowId: 'w' }).join('\n');
+  assert.match(text, /^Sweep +trial 2 is the best: test_accuracy 0\.2 \(maximize\)\n +rate 0\.2, kernel rbf$/m);
+  assert.match(text, /^ +1 other trial ended well, and stayed; 1 did not$/m);
 });
 
 test('times and texts are short and safe', () => {

@@ -10,13 +10,13 @@ import { knownImage } from '../../domain/known-images.ts';
 
 test('placeholders may have spaces, and are filled as text', () => {
   const command = 'run ${{inputs.a}} ${{ inputs.b }} -o ${{outputs.model}}';
-  assert.deepEqual(placeholders(command), { inputs: ['a', 'b'], outputs: ['model'], unknown: [] });
+  assert.deepEqual(placeholders(command), { inputs: ['a', 'b'], outputs: ['model'], parameters: [], unknown: [] });
   assert.equal(fillCommand(command, { inputs: { a: '1', b: '$&' }, outputs: { model: '/m' } }), 'run 1 $& -o /m');
 });
 
 test('an optional part of a command stays when its inputs are given, and goes when one is not', () => {
   const command = 'run $[[--a ${{inputs.a}}]]$[[ --b ${{ inputs.b }}\n --c ${{inputs.c}} ]] -o ${{outputs.o}} $[[-v]]';
-  assert.deepEqual(placeholders(command), { inputs: [], outputs: ['o'], unknown: [] });
+  assert.deepEqual(placeholders(command), { inputs: [], outputs: ['o'], parameters: [], unknown: [] });
   const fill = (inputs: Record<string, string>) => fillCommand(command, { inputs, outputs: { o: '/o' } });
   assert.equal(fill({ a: '1', b: ']]' }), 'run --a 1 -o /o -v');
   assert.equal(fill({ b: ']]', c: '$[[' }), 'run  --b ]]\n --c $[[  -o /o -v');

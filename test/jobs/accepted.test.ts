@@ -11,7 +11,9 @@ import { chooseModel } from '../../activities/site/plan/model.ts';
 import type { SiteSession } from '../../activities/site/site-session.ts';
 import { readTraining } from '../../client/files/read-training.ts';
 import { JobId } from '../../domain/resource-names.ts';
+import { samplePoints } from '../../domain/sampling.ts';
 import { SiteFile } from '../../domain/site-file.ts';
+import type { Trial } from '../../domain/sweep.ts';
 import type { TrainModelInput } from '../../domain/train-model-input.ts';
 import { TrainingPlan } from '../../domain/training-plan.ts';
 import { ROOT } from '../e2e/product.ts';
@@ -49,6 +51,9 @@ const COMMANDS: Readonly<Record<string, string>> = {
     'python train.py ridge 1e-05 3 True https://example.invalid/a?b=c 12345678901234567890 1.0 /job/outputs/model',
   'mlflow-model-input': 'python train.py /job/inputs/teacher /job/outputs/model',
   'null-output': 'python train.py /job/outputs/report',
+  'sweep-distributions':
+    'python train.py 3.0 9 -0.2794959673192352 0.27354880582492924 40 14.0 10.164275208730452 1.2171144468179533 105 46 /job/outputs/model',
+  sweep: 'python train.py --rate 1e-05 --kind plain --rounds 3 --model /job/outputs/model',
   'optional-parts': 'python train.py --data /job/inputs/data/rows.csv --rate 0.1   --model /job/outputs/model',
 };
 
@@ -123,9 +128,14 @@ function plan(input: TrainModelInput): TrainingPlan {
     composePlan({
       ...{ session: { site, digest: 'b'.repeat(64) } as SiteSession, input, workflowId: 'w' },
       ...{ job: JobId.parse('0'.repeat(20)), data: data(input), machine: { name: 'vm', size: CPU } },
-      ...{ environment: environment.value!, model: model.value! },
+      ...{ environment: environment.value!, model: model.value!, ...firstTrial(input) },
     }),
   );
+}
+
+function firstTrial({ sweep }: TrainModelInput): { trial?: Trial } {
+  const [parameters] = sweep ? samplePoints(sweep, 1) : [];
+  return parameters ? { trial: { number: 1, slot: 1, parentRun: 'p', parameters } } : {};
 }
 
 function data(input: TrainModelInput): PlannedData[] {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Python } from '../support/python.ts';
@@ -23,7 +23,7 @@ const python = new Python();
 before(() => python.install(REQUIREMENT));
 after(() => python.remove());
 
-/** What Azure's reader makes of each file: `command`, or why it refuses it. */
+/** What Azure's reader makes of each file: its type, or why it refuses it. */
 const load = async (files: readonly string[]) => (await python.ask(LOADER, ...files)) as Record<string, string>;
 
 test('Azure ML’s own reader takes every job file that edge-train takes, and refuses one that is none', async () => {
@@ -35,6 +35,8 @@ test('Azure ML’s own reader takes every job file that edge-train takes, and re
   );
   const { [wrong]: refused = '', ...answers } = await load([...files, wrong]);
   assert.ok(files.length > 15);
-  assert.deepEqual(answers, Object.fromEntries(files.map((file) => [file, 'command'])));
+  const typeOf = (file: string) => /^type: (\w+)/m.exec(readFileSync(file, 'utf8'))?.[1] ?? 'command';
+  assert.deepEqual(answers, Object.fromEntries(files.map((file) => [file, typeOf(file)])));
+  assert.ok(Object.values(answers).includes('sweep'));
   assert.match(refused, /Validation for CommandJobSchema failed/);
 });

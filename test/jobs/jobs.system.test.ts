@@ -68,3 +68,40 @@ test('Azure ML’s run shows what the job file says of itself, and what it calle
   assert.equal(tags['ward'], 'cardiology');
   assert.equal(tags['job-file.environment'], 'python:3.11');
 });
+
+test('of a sweep the best trial’s model alone has left, and each trial is a child of the sweep’s run', async () => {
+  const { sweep, job, released, model } = results.get('sweep')!;
+  assert.ok(sweep);
+  assert.deepEqual(
+    sweep.trials.map(({ number, state, parameters, value }) => [number, state, parameters['rate'], value]),
+    [
+      [1, 'done', '1e-05', 1e-5],
+      [2, 'done', '1.0', 1],
+      [3, 'failed', '4', undefined],
+    ],
+  );
+  assert.equal(sweep.best, 2);
+  assert.equal(model.version, 1);
+  assert.deepEqual(
+    released.artifacts.map(({ path }) => path),
+    ['score.py'],
+  );
+  const recorded = (await audit.runs()).map(({ info, data }) => ({
+    ...{ id: info.run_id, status: info.status },
+    tags: Object.fromEntries((data.tags ?? []).map(({ key, value }) => [key, value])),
+    rate: data.params?.find(({ key }) => key === 'rate')?.value,
+  }));
+  const children = recorded.filter(({ tags }) => tags['mlflow.parentRunId'] === sweep.run.runId);
+  assert.deepEqual(children.map(({ tags, status, rate }) => [tags['edge-train.trial'], status, rate]).sort(), [
+    ['1', 'FINISHED', '1e-05'],
+    ['2', 'FINISHED', '1.0'],
+    ['3', 'FAILED', '4'],
+  ]);
+  const parent = recorded.find(({ id }) => id === sweep.run.runId);
+  assert.deepEqual([parent?.status, parent?.rate], ['FINISHED', '1.0']);
+
+  const first = children.find(({ tags }) => tags['edge-train.trial'] === '1')?.tags['job'];
+  const runs = audit.siteAccount().container('edge-train-runs');
+  assert.notEqual(first, job);
+  assert.ok(await runs.getBlobClient(`runs/${first}/outputs/model/score.py`).exists(), 'it stayed on site');
+});

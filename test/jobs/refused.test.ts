@@ -12,7 +12,7 @@ const site = { ...OPERATORS, computes: { 'cpu-cluster': {} } } as unknown as Sit
 
 /** A part of a job file, the path of its only fault, and the reason. */
 const REFUSED: readonly (readonly [yaml: string, path: string, reason: RegExp])[] = [
-  ['type: sweep', 'job.type', /sweep jobs are not run on one site yet/],
+  ['type: sweep', 'job.type', /what is tried stands in sweep/],
   ['type: pipeline', 'job.type', /start the command job of each step/],
   ['type: parallel', 'job.type', /one VM/],
   ['type: spark', 'job.type', /no Spark/],

@@ -323,3 +323,65 @@ describe('a site in trouble', () => {
     await plan();
   });
 });
+
+describe('a sweep', () => {
+  const sweep: Change = (input) => {
+    input.job.command += ' --rate ${{search_space.rate}}';
+    input.sweep = {
+      search_space: { rate: { type: 'uniform', min_value: 0, max_value: 1 } },
+      sampling_algorithm: 'random',
+      objective: { goal: 'maximize', primary_metric: 'accuracy' },
+      limits: { max_total_trials: 3, max_concurrent_trials: 2 },
+    };
+  };
+  const request = (change: Change, run: string) => {
+    const input = validInput();
+    sweep(input);
+    change(input);
+    return { input: TrainModelInput.parse(input), workflowId: 'train-demo', originalExecutionRunId: run };
+  };
+  const planSweep = (change: Change = () => {}, run = 'sweep') => site.activities.planSweep(request(change, run));
+
+  it('draws the same points for the same run and others for another, and keeps no plan', async () => {
+    const made = await planSweep();
+    assert.deepEqual(
+      made.trials.map(({ number }) => number),
+      [1, 2, 3],
+    );
+    assert.equal(made.concurrent, 2);
+    assert.deepEqual(await planSweep(), made);
+    const other = await planSweep(undefined, 'another');
+    assert.notEqual(other.job, made.job);
+    assert.notDeepEqual(other.trials, made.trials);
+    assert.equal(await readText(site.blobs.container('runs'), `runs/${made.job}/plan.json`), undefined);
+  });
+
+  it('says how many points of a grid are left out', async () => {
+    const made = await planSweep(({ sweep }) => {
+      sweep!.search_space = { rate: { type: 'choice', values: [1, 2, 3, 4] } };
+      sweep!.sampling_algorithm = 'grid';
+    });
+    assert.deepEqual([made.trials.length, made.points], [3, 4]);
+    assert.deepEqual(made.trials[2]?.parameters, { rate: '3' });
+  });
+
+  it('is refused for what its trials would be refused for', async () => {
+    await assert.rejects(
+      planSweep(({ job }) => (job.environment = 'azureml:absent@latest')),
+      (error: Error & { type: string }) => error.type === 'InvalidInput' && /job\.environment/.test(error.message),
+    );
+  });
+
+  it('has trials with their parameters, names and VMs of their own', async () => {
+    const parameters = { rate: '0.25' };
+    const trial = { number: 2, slot: 2, parentRun: 'p', parameters };
+    const made = await site.activities.planTraining({ ...request(() => {}, 'trial-2'), trial });
+    assert.match(made.command, / --model \/job\/outputs\/model --rate 0\.25$/);
+    assert.equal(made.virtualMachine.name, 'demo-ds1-v2-2');
+    assert.match(made.run.displayName, /^breast-cancer-[0-9a-f]{8}-2$/);
+    assert.deepEqual(made.trial, trial);
+    const named = request((input) => (input.virtualMachine = { name: 'trainer' }), 'trial-3');
+    const first = await site.activities.planTraining({ ...named, trial: { ...trial, slot: 1 } });
+    assert.equal(first.virtualMachine.name, 'trainer');
+  });
+});

@@ -5,6 +5,7 @@ import { fillCommand, literalText } from '../../../domain/command-text.ts';
 import { distributionVariables } from '../../../domain/distribution.ts';
 import type { EnvironmentPlan } from '../../../domain/environment.ts';
 import { computeTargetName, defaultRepository, type JobId } from '../../../domain/resource-names.ts';
+import type { Trial } from '../../../domain/sweep.ts';
 import type { TrainModelInput } from '../../../domain/train-model-input.ts';
 import { CAGE, type PlannedInput, type TrainingPlan } from '../../../domain/training-plan.ts';
 import { sha256 } from '../../../services/signing.ts';
@@ -23,8 +24,9 @@ export function composePlan(chosen: {
   environment: EnvironmentPlan;
   model: ModelChoice;
   machine: MachineChoice;
+  trial?: Trial;
 }): TrainingPlan {
-  const { session, input, job, machine, model } = chosen;
+  const { session, input, job, machine, model, trial } = chosen;
   const { site } = session;
   const inputs = chosen.data.map((each) => each.input);
   return {
@@ -44,7 +46,12 @@ export function composePlan(chosen: {
       idleSeconds: Math.round(site.virtualMachines.idleMinutes * 60),
       computeTarget: computeTargetName(sha256, machine.name),
     },
-    command: fillCommand(input.job.command, { inputs: inputValues(input.job, inputs), outputs: outputValues(model) }),
+    ...(trial ? { trial } : {}),
+    command: fillCommand(input.job.command, {
+      inputs: inputValues(input.job, inputs),
+      outputs: outputValues(model),
+      parameters: trial?.parameters ?? {},
+    }),
     environmentVariables: {
       ...(input.job.distribution ? distributionVariables(input.job.distribution) : {}),
       ...literals(input.job.environment_variables),
@@ -57,15 +64,21 @@ export function composePlan(chosen: {
       seconds: Math.min(input.job.limits?.timeout ?? site.limits.maxSeconds, site.limits.maxSeconds),
       ...memoryLimits(input, machine.size),
     },
-    run: {
-      experiment: input.job.experiment_name ?? input.model.name,
-      displayName: input.job.display_name ?? input.job.name ?? `${input.model.name}-${job.slice(0, 8)}`,
-      ...(input.job.description === undefined ? {} : { description: input.job.description }),
-      tags: runTags(input.job),
-    },
+    run: runOf(input, job, trial),
     model: { name: input.model.name, ...model.model, tags: input.model.tags },
     image: { repository: input.image.repository ?? defaultRepository(input.model.name) },
     release: site.release,
+  };
+}
+
+/** What Azure ML’s record of the run says; a trial is told from the others by its number. */
+export function runOf({ job: file, model }: TrainModelInput, job: JobId, trial?: Trial): TrainingPlan['run'] {
+  const name = file.display_name ?? file.name ?? `${model.name}-${job.slice(0, 8)}`;
+  return {
+    experiment: file.experiment_name ?? model.name,
+    displayName: trial ? `${name}-${trial.number}` : name,
+    ...(file.description === undefined ? {} : { description: file.description }),
+    tags: runTags(file),
   };
 }
 

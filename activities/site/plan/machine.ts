@@ -1,5 +1,5 @@
 import { chooseSize, type MachineSize } from '../../../domain/machine-size.ts';
-import { virtualMachineName } from '../../../domain/resource-names.ts';
+import { numberedMachine, virtualMachineName } from '../../../domain/resource-names.ts';
 import type { TrainModelInput } from '../../../domain/train-model-input.ts';
 import { shown, type Issue } from '../../../domain/validation.ts';
 import { ServiceError } from '../../../services/errors.ts';
@@ -28,13 +28,14 @@ const DEFAULT_SHARED_MEMORY_MIB = 2048;
 
 /**
  * A size that the site allows and the Stack Hub offers and that holds the data; and the VM's name. A VM that is there keeps its
- * size: it is refused when that will not do.
+ * size: it is refused when that will not do. `slot` is which of a sweep's VMs: the second of `trainer` is `trainer-2`.
  */
 export async function chooseMachine(
   session: SiteSession,
   step: Step,
   input: TrainModelInput,
   data: readonly PlannedData[],
+  slot: number,
 ): Promise<Choice<MachineChoice>> {
   const { site } = session;
   const { value: wanted, issues } = wantedMachine(site, input);
@@ -44,11 +45,13 @@ export async function chooseMachine(
     sharedMemoryMiB: requestedSharedMemory(input) ?? 0,
   };
   if (wanted.host !== undefined) return chooseHost(session, step, wanted.host, need);
-  if (findHost(site.hosts, wanted.name ?? '')) return { issues: [hostAsMachine(wanted)] };
+  const asked = wanted.name ?? site.virtualMachines.default;
+  const stated = asked === undefined ? undefined : numberedMachine(asked, slot);
+  if ([wanted.name, stated].some((name) => findHost(site.hosts, name ?? '')))
+    return { issues: [hostAsMachine(wanted)] };
   const hub = await session.stackHub();
   const allowed = site.virtualMachines.sizes.map((size) => size.toLowerCase());
   const offered = (await listSizes(hub, step.signal)).filter(({ name }) => allowed.includes(name.toLowerCase()));
-  const stated = wanted.name ?? site.virtualMachines.default;
   const existing = stated === undefined ? undefined : await existingSize(session, step, stated);
   const requested = wanted.size;
   if (existing !== undefined && requested !== undefined && requested.toLowerCase() !== existing.toLowerCase()) {
@@ -65,7 +68,7 @@ export async function chooseMachine(
   const choice = chooseSize(offered, { ...need, ...definedSize(existing ?? requested) });
   if (!choice.ok)
     return { issues: [{ path: requested === undefined ? choice.path : wanted.sizeAt, rule: choice.rule }] };
-  const name = stated ?? virtualMachineName(site.name, choice.size.name);
+  const name = stated ?? numberedMachine(virtualMachineName(site.name, choice.size.name), slot);
   const isThere = existing !== undefined || (await existingSize(session, step, name)) !== undefined;
   const shortage = isThere ? undefined : await quotaShortage(session, step, name, choice.size);
   const { size, larger } = choice;

@@ -3,12 +3,12 @@ import path from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { modelWorkflowId, virtualMachineWorkflowId } from '../../../domain/resource-names.ts';
+import { modelWorkflowId, trialWorkflowId, virtualMachineWorkflowId } from '../../../domain/resource-names.ts';
 import { UPDATE } from '../../../domain/signals.ts';
 import { ServiceError } from '../../../services/errors.ts';
 import { until } from '../../support/until.ts';
 import { startHarness, status } from './harness.ts';
-import { decision, hostRequest, request } from './samples.ts';
+import { decision, hostRequest, request, sweepRequest } from './samples.ts';
 
 /**
  * `node test/workflows/support/record-histories.ts`: runs the workflows and keeps their histories, which must replay for
@@ -17,6 +17,14 @@ import { decision, hostRequest, request } from './samples.ts';
 const folder = path.join(import.meta.dirname, '../histories');
 const harness = await startHarness();
 const { world, client, train } = harness;
+
+const failure = new ServiceError({
+  class: 'script',
+  type: 'ScriptFailed',
+  cause: 'exit code 1',
+  nextStep: 'Look.',
+  retryable: false,
+});
 
 async function keep(name: string, run: WorkflowHandle): Promise<void> {
   const history = historyToJSON(await run.fetchHistory());
@@ -34,13 +42,7 @@ await keep('model', client.workflow.getHandle(modelWorkflowId('straight')));
 
 world.reset();
 world.instead('runTrainingJob', () => {
-  throw new ServiceError({
-    class: 'script',
-    type: 'ScriptFailed',
-    cause: 'exit code 1',
-    nextStep: 'Look.',
-    retryable: false,
-  });
+  throw failure;
 });
 const failed = await train(request('vm-failed', 'failed'));
 await failed.result().catch(() => {});
@@ -73,5 +75,18 @@ for (const word of ['approve', 'reject'] as const) {
   await run.result().catch(() => {});
   await keep(`train-model-${word === 'approve' ? 'approved' : 'rejected'}`, run);
 }
+
+world.reset();
+world.instead('runTrainingJob', ({ plan }) => {
+  if (plan.trial?.number === 1) throw failure;
+  return undefined;
+});
+const sweep = await train(
+  sweepRequest('vm-sweep', { limits: { max_total_trials: 3, max_concurrent_trials: 2, timeout: 3600 } }),
+);
+await sweep.result();
+await keep('train-model-sweep', sweep);
+for (const [name, number] of Object.entries({ 'trial-failed': 1, 'trial-straight': 2 }))
+  await keep(name, client.workflow.getHandle(trialWorkflowId(sweep.workflowId, number)));
 
 await harness.stop();

@@ -32,6 +32,25 @@ export const hostRequest = (host: string, model = 'cancer'): TrainModelRequest =
   virtualMachine: { host },
 });
 
+/** Three rates to try, one after the other. */
+export function sweepRequest(
+  machine: string,
+  change: Partial<NonNullable<TrainModelRequest['sweep']>> = {},
+): TrainModelRequest {
+  const { job, ...rest } = request(machine, machine);
+  return {
+    ...rest,
+    job: { ...job, command: `${job.command} --rate \${{search_space.rate}}` },
+    sweep: {
+      search_space: { rate: { type: 'choice', values: [0.1, 0.2, 0.3] } },
+      sampling_algorithm: 'grid',
+      objective: { goal: 'maximize', primary_metric: 'accuracy' },
+      limits: { max_total_trials: 3 },
+      ...change,
+    },
+  };
+}
+
 export function plan(of: {
   job: string;
   workflowId: string;

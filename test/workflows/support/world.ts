@@ -7,8 +7,10 @@ import {
   imageTag,
   jobId,
   modelWorkflowId,
+  numberedMachine,
   virtualMachineWorkflowId,
 } from '../../../domain/resource-names.ts';
+import { samplePoints } from '../../../domain/sampling.ts';
 import { SIGNAL, WORKFLOW_TYPE } from '../../../domain/signals.ts';
 import type { LeaseRequest, PowerState, ProvisionedMachine } from '../../../domain/virtual-machine.ts';
 import * as samples from './samples.ts';
@@ -71,11 +73,14 @@ export class World {
 
   get site(): SiteActivities {
     return this.#watched<SiteActivities>({
-      planTraining: async ({ input, workflowId, originalExecutionRunId }) =>
-        samples.plan({
+      planTraining: async ({ input, workflowId, originalExecutionRunId, trial }) => ({
+        ...samples.plan({
           job: jobId(hash, workflowId, originalExecutionRunId),
           workflowId,
-          machine: input.virtualMachine.host ?? input.virtualMachine.name ?? 'demo-ds2-v2',
+          machine: numberedMachine(
+            input.virtualMachine.host ?? input.virtualMachine.name ?? 'demo-ds2-v2',
+            trial?.slot ?? 1,
+          ),
           host: input.virtualMachine.host !== undefined,
           model: input.model.name,
           after: this.after,
@@ -83,6 +88,14 @@ export class World {
           approval: this.approval,
           ...(this.idleSeconds === undefined ? {} : { idleSeconds: this.idleSeconds }),
         }),
+        ...(trial ? { trial } : {}),
+      }),
+      planSweep: async ({ input, workflowId, originalExecutionRunId }) => ({
+        job: jobId(hash, workflowId, originalExecutionRunId),
+        ...{ site: 'demo', workflowId, run: { experiment: 'cancer', displayName: 'cancer', tags: {} } },
+        trials: samplePoints(input.sweep!, 1).map((parameters, i) => ({ number: i + 1, parameters })),
+        concurrent: input.sweep?.limits.max_concurrent_trials ?? 1,
+      }),
       provisionVirtualMachine: async ({ name, size }): Promise<ProvisionedMachine> => {
         const created = (this.power.get(name) ?? 'absent') === 'absent';
         this.power.set(name, 'running');
@@ -133,6 +146,7 @@ export class World {
       findComputeTarget: async () => null,
       detachComputeTarget: async () => {},
       recordRun: async () => ({ experimentId: '1', runId: samples.hex('7', 32) }),
+      recordSweep: async () => ({ experimentId: '1', runId: samples.hex('8', 32) }),
       finishRun: async () => {},
       grantCode: async () => ({ kind: 'code', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
       grantArtifacts: async () => ({ kind: 'artifacts', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),

@@ -1,0 +1,46 @@
+import { upsertMemo } from '@temporalio/workflow';
+import { TrialRequest, type KeptTrial } from '../domain/kept-trial.ts';
+import { TRIAL_STEPS } from '../domain/run-status.ts';
+import { parse } from '../domain/validation.ts';
+import { Compensation } from './compensation.ts';
+import { Lease } from './lease.ts';
+import { RunRecord } from './run-record.ts';
+import { Progress } from './status.ts';
+import { toTheEnd } from './to-the-end.ts';
+import { together } from './together.ts';
+import { planTraining, trainAsPlanned } from './train-on-site.ts';
+import { validInput } from './valid-input.ts';
+import { discardCancelled } from './withdrawal.ts';
+
+/**
+ * One trial of a sweep, its child: a run as any, but that its outputs are kept on site and nothing is released. Fails and is
+ * cancelled as `trainModel` is.
+ */
+export async function trial(request: unknown): Promise<KeptTrial> {
+  const valid = validInput(parse(TrialRequest, request ?? {}));
+  const { site, model } = valid.input;
+  const progress = new Progress(valid.input, TRIAL_STEPS);
+  const undo = new Compensation();
+  upsertMemo({ site, model: model.name });
+  return toTheEnd(progress, undo, async () => {
+    const kept = await trainAndKeep(valid, progress, undo);
+    progress.succeed();
+    return kept;
+  });
+}
+
+async function trainAndKeep(request: TrialRequest, progress: Progress, undo: Compensation): Promise<KeptTrial> {
+  undo.register('remove what the run left on site', (reason) => discardCancelled(reason, undefined));
+  const plan = await planTraining(request, progress);
+  const recorded = new RunRecord(plan);
+  const lease = new Lease(plan);
+  const trained = await trainAsPlanned({ plan, lease, recorded, progress, undo });
+  const { machine, job, run, environment, inputs, completed } = trained;
+  const [inspection] = await together(
+    () => job.inspectOutputs(),
+    () => job.keepOutputs(),
+    () => recorded.finish(run, completed),
+  );
+  await job.giveMachineBack();
+  return { plan, machine, run, environment, inputs, completed, inspection };
+}
