@@ -7,6 +7,7 @@ import { CLOUD_QUEUE, virtualMachineWorkflowId } from '../../domain/resource-nam
 import { SIGNAL, WORKFLOW_TYPE } from '../../domain/signals.ts';
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import { ServiceError } from '../../services/errors.ts';
+import type { DeskState } from '../../workflows/lease-desk.ts';
 import { until } from '../support/until.ts';
 import { startHarness, status, type Harness } from './support/harness.ts';
 import { hostRequest, request } from './support/samples.ts';
@@ -42,7 +43,7 @@ async function refusal(run: WorkflowHandle): Promise<ApplicationFailure> {
   return error.cause;
 }
 
-test('two runs at once for one VM: first come, first served, one at a time, one VM', async () => {
+test('three runs at once for one VM: first come, first served, one at a time, one VM', async () => {
   const { world } = harness;
   const machine = fresh();
   let together = 0;
@@ -55,9 +56,16 @@ test('two runs at once for one VM: first come, first served, one at a time, one 
   const second = await harness.train(request(machine, 'two'));
   await until('the second has asked', () => world.count('leaseVirtualMachine') === 2);
   await until('the holder is asked after', () => world.count('describeHolder') > 0);
+  const third = await harness.train(request(machine, 'three'));
+  await until('the holder is asked after again', () => world.count('describeHolder') > 1);
+  const { held, waiting } = await machineOf(machine).query<DeskState>('status');
+  assert.deepEqual(
+    [held, ...waiting].map((lease) => lease?.holder.workflowId),
+    [first, second, third].map(({ workflowId }) => workflowId),
+  );
   assert.equal(world.count('stageInputs'), 1);
   open();
-  await Promise.all([first.result(), second.result()]);
+  await Promise.all([first.result(), second.result(), third.result()]);
   assert.equal(most, 1);
   assert.equal(world.count('provisionVirtualMachine'), 1);
   assert.equal(world.count('attachComputeTarget'), 1);
