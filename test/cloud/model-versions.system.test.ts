@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { codePath, jobId, modelPath, stagingPath } from '../../domain/resource-names.ts';
 import type { EnrolledMachine } from '../../domain/virtual-machine.ts';
-import { openBlob } from '../../services/blob-storage.ts';
+import { openBlob, openContainer } from '../../services/blob-storage.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { decisionStatement, type Envelope } from '../../domain/statement.ts';
 import {
@@ -318,9 +318,9 @@ describe('the cloud worker against the sandbox', () => {
     const code = { digest: sha256(content), bytes: content.length, files: 1 };
     const { plan } = evidenceOf(await modelFiles(), { code });
     await assert.rejects(cloud.activities.grantCode({ plan, machineKey: publicKey }), refusal('CodeMissing', 'input'));
-    const container = cloud.release.container('edge-train-code');
-    await container.createIfNotExists();
-    await container.getBlockBlobClient(codePath(code.digest)).upload(content, content.length);
+    const codes = cloud.release.container('edge-train-code');
+    await codes.createIfNotExists();
+    await codes.getBlockBlobClient(codePath(code.digest)).upload(content, content.length);
 
     const sealed = await cloud.activities.grantCode({ plan, machineKey: publicKey });
     const { url } = (await openSeal(sealed.jwe, privateKey)) as { url: string };
@@ -344,13 +344,35 @@ describe('the cloud worker against the sandbox', () => {
       urls.map(({ path }) => path),
       artifacts.map(({ path }) => path),
     );
-    const [first] = urls;
-    const blob = openBlob(first?.url ?? '', connection);
+    const [first, second] = urls.map(({ url }) => new URL(url));
+    assert.ok(first && second);
+    const blob = openBlob(first.href, connection);
     await blob.upload('model', 5);
-    await assert.rejects(blob.downloadToBuffer(), { statusCode: 403 });
-    await assert.rejects(blob.delete(), { statusCode: 403 });
-    const another = first?.url.replace(encodeURIComponent(first.path), 'other') ?? '';
-    await assert.rejects(openBlob(another, connection).upload('x', 1), { statusCode: 403 });
+    const at = (pathname: string) => Object.assign(new URL(first), { pathname }).href;
+    const [, account = '', staging = ''] = first.pathname.split('/');
+    const container = (name: string) => openContainer(at(`/${account}/${name}`), connection);
+    await openBlob(second.href, connection).upload('another', 7);
+    const neighbour = openBlob(at(second.pathname), connection);
+    const refused: Record<string, () => Promise<unknown>> = {
+      'read its own blob': () => blob.downloadToBuffer(),
+      'look whether it is there': () => blob.getProperties(),
+      'read its tags': () => blob.getTags(),
+      'list its blocks': () => blob.getBlockList('all'),
+      'delete it': () => blob.delete(),
+      'write the blob beside it': () => neighbour.upload('x', 1),
+      'read the blob beside it': () => neighbour.downloadToBuffer(),
+      'write a blob of another name': () => openBlob(at(`${first.pathname}2`), connection).upload('x', 1),
+      'list the container': () => container(staging).listBlobsFlat().next(),
+      'look at the container': () => container(staging).getProperties(),
+      'delete the container': () => container(staging).delete(),
+      'list where models are': () => container('edge-train-models').listBlobsFlat().next(),
+      'write where models are': () => container('edge-train-models').getBlockBlobClient('x').upload('x', 1),
+    };
+    for (const [what, attempt] of Object.entries(refused)) await assert.rejects(attempt(), { statusCode: 403 }, what);
+    const listed = [];
+    for await (const { name } of cloud.release.container(staging).listBlobsFlat({ prefix: `staging/${plan.job}/` }))
+      listed.push(name);
+    assert.equal(listed.length, 2, 'what was written is there, and listed to who may list');
     const history = canonicalJson([sealed, grant]);
     assert.ok(!history.includes('sig='), 'no signature is in what Temporal keeps');
   });
