@@ -1,23 +1,87 @@
 import { bytesText } from '../domain/amount-text.ts';
-import type { ContainerImage, ModelVersion, RegistrationRequest } from '../domain/model-version.ts';
+import type { CompletedJob, PreparedEnvironment, StagedInputs } from '../domain/completed-job.ts';
+import type {
+  ContainerImage,
+  Evidence,
+  ModelVersion,
+  RecordedRun,
+  RegistrationRequest,
+} from '../domain/model-version.ts';
 import { RegistrationAnswer } from '../domain/model-version.ts';
 import { SIGNAL } from '../domain/signals.ts';
 import type { Receipt } from '../domain/statement.ts';
+import type { TrainModelResult } from '../domain/train-model-result.ts';
+import type { TrainingPlan } from '../domain/training-plan.ts';
 import { parse } from '../domain/validation.ts';
+import type { VirtualMachine } from '../domain/virtual-machine.ts';
 import { Answers } from './answers.ts';
 import { failWith } from './failure.ts';
+import type { Lease } from './lease.ts';
+import type { Released } from './release.ts';
 import type { Progress } from './status.ts';
 import { cloudSteps, siteSteps } from './steps.ts';
+import { together } from './together.ts';
 import type { VersionedRecord } from './withdrawal.ts';
 
-export interface Published {
+interface Published {
   readonly receipt: Receipt;
   readonly version: ModelVersion;
   readonly image: ContainerImage;
 }
 
+/** A run whose script has ended well. */
+interface Ended {
+  readonly plan: TrainingPlan;
+  readonly machine: VirtualMachine;
+  readonly run: RecordedRun;
+  readonly environment: PreparedEnvironment;
+  readonly inputs: StagedInputs;
+  readonly completed: CompletedJob;
+}
+
+/** Publishes what was released, while the VM that it left from is given back. */
+export async function publishReleased(
+  { plan, machine, run, environment, inputs, completed }: Ended,
+  { release, approval, job }: Released,
+  { lease, record, progress }: { lease: Lease; record: VersionedRecord; progress: Progress },
+): Promise<TrainModelResult> {
+  const { name, bundle, computeTarget } = machine;
+  const proven = { plan, machine: { name, bundle }, environment, inputs, completed, release };
+  const evidence = approval ? { ...proven, approval } : proven;
+  const [published] = await together(
+    () => publish({ holder: lease.holder, evidence, run, computeTarget }, record, progress),
+    () => job.giveMachineBack(),
+  );
+  return summary(evidence, machine, run, published);
+}
+
+/** What a run ends with. */
+function summary(
+  evidence: Evidence,
+  machine: VirtualMachine,
+  run: RecordedRun,
+  published: Published,
+): TrainModelResult {
+  const { plan, inputs, completed, release } = evidence;
+  return {
+    job: plan.job,
+    site: plan.site,
+    virtualMachine: machine.name,
+    computeTarget: machine.computeTarget,
+    run,
+    model: published.version,
+    image: published.image,
+    metrics: completed.metrics,
+    parameters: completed.parameters,
+    data: inputs.data,
+    released: release,
+    receipt: published.receipt.digest,
+    trainingSeconds: (Date.parse(completed.endedAt) - Date.parse(completed.startedAt)) / 1000,
+  };
+}
+
 /** From what left the site to what can be deployed. The signed receipt comes first; a version, once made, stays. */
-export async function publish(
+async function publish(
   request: Omit<RegistrationRequest, 'receipt'>,
   record: VersionedRecord,
   progress: Progress,

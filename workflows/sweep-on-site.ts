@@ -6,14 +6,12 @@ import type { TrainModelResult } from '../domain/train-model-result.ts';
 import { bestTrial } from './best-trial.ts';
 import type { Compensation } from './compensation.ts';
 import { Lease } from './lease.ts';
-import { publish } from './publish.ts';
+import { publishReleased } from './publish.ts';
 import { releaseKept } from './release.ts';
 import { ReleaseGate } from './release-gate.ts';
 import type { Progress } from './status.ts';
 import { siteSteps, UNDO_PATIENCE } from './steps.ts';
 import { SweepRecord } from './sweep-record.ts';
-import { together } from './together.ts';
-import { summary } from './train-on-site.ts';
 import { Trials } from './trials.ts';
 import { withdrawRelease } from './withdrawal.ts';
 
@@ -51,19 +49,11 @@ export async function sweepOnSite(
   undo.register('give the VM back', (reason) => lease.giveBackAfter(reason));
   const leaving = () =>
     undo.register('take back what was released', () => withdrawRelease(lease.holder, input.model.name, record));
-  const { release, approval, job } = await releaseKept({ kept, gate, lease, progress, undo, leaving });
-
-  const { machine, run, environment, inputs, completed } = kept;
-  const { name, bundle, computeTarget } = machine;
-  const proven = { plan: kept.plan, machine: { name, bundle }, environment, inputs, completed, release };
-  const evidence = approval ? { ...proven, approval } : proven;
-  const [published] = await together(
-    () => publish({ holder: lease.holder, evidence, run, computeTarget }, record, progress),
-    () => job.giveMachineBack(),
-  );
+  const released = await releaseKept({ kept, gate, lease, progress, undo, leaving });
+  const result = await publishReleased(kept, released, { lease, record, progress });
   const { objective } = sweep;
   return {
-    ...summary(evidence, machine, run, published),
+    ...result,
     sweep: { run: parent, objective, best: best.status.number, trials: trials.statuses },
   };
 }

@@ -1,5 +1,4 @@
 import { workflowInfo } from '@temporalio/workflow';
-import type { Evidence, RecordedRun } from '../domain/model-version.ts';
 import type { Trial } from '../domain/sweep.ts';
 import type { TrainModelInput } from '../domain/train-model-input.ts';
 import type { TrainModelResult } from '../domain/train-model-result.ts';
@@ -7,13 +6,12 @@ import type { TrainingPlan } from '../domain/training-plan.ts';
 import type { VirtualMachine } from '../domain/virtual-machine.ts';
 import type { Compensation } from './compensation.ts';
 import { Lease } from './lease.ts';
-import { publish, type Published } from './publish.ts';
+import { publishReleased } from './publish.ts';
 import { releaseAtOnce, releaseWhenApproved } from './release.ts';
 import { ReleaseGate } from './release-gate.ts';
 import { RunRecord } from './run-record.ts';
 import type { Progress } from './status.ts';
 import { siteSteps } from './steps.ts';
-import { together } from './together.ts';
 import { trainUntilDone, type Trained } from './train-until-done.ts';
 import { discardCancelled, withdrawRelease } from './withdrawal.ts';
 
@@ -31,7 +29,7 @@ export async function trainOnSite(
   const lease = new Lease(plan);
   const trained = await trainAsPlanned({ plan, lease, recorded, progress, undo });
 
-  const { machine, job, run, environment, inputs, completed } = trained;
+  const { job, run, completed } = trained;
   const finish = () => recorded.finish(run, completed);
   const leaving = () =>
     undo.register('take back what was released', () => withdrawRelease(lease.holder, plan.model.name, recorded));
@@ -39,15 +37,7 @@ export async function trainOnSite(
     ? await releaseWhenApproved({ plan, job, gate, lease, progress, undo, finish, leaving })
     : await releaseAtOnce(job, finish, leaving);
 
-  const { name, bundle, computeTarget } = machine;
-  const { release, approval } = released;
-  const proven = { plan, machine: { name, bundle }, environment, inputs, completed, release };
-  const evidence = approval ? { ...proven, approval } : proven;
-  const [published] = await together(
-    () => publish({ holder: lease.holder, evidence, run, computeTarget }, recorded, progress),
-    () => released.job.giveMachineBack(),
-  );
-  return summary(evidence, machine, run, published);
+  return publishReleased({ plan, ...trained }, released, { lease, record: recorded, progress });
 }
 
 /** From the lease to the script's end, with a record of it in Azure ML. */
@@ -83,29 +73,4 @@ export async function planTraining(
   );
   progress.planned(plan);
   return plan;
-}
-
-/** What a run ends with. */
-export function summary(
-  evidence: Evidence,
-  machine: VirtualMachine,
-  run: RecordedRun,
-  published: Published,
-): TrainModelResult {
-  const { plan, inputs, completed, release } = evidence;
-  return {
-    job: plan.job,
-    site: plan.site,
-    virtualMachine: machine.name,
-    computeTarget: machine.computeTarget,
-    run,
-    model: published.version,
-    image: published.image,
-    metrics: completed.metrics,
-    parameters: completed.parameters,
-    data: inputs.data,
-    released: release,
-    receipt: published.receipt.digest,
-    trainingSeconds: (Date.parse(completed.endedAt) - Date.parse(completed.startedAt)) / 1000,
-  };
 }
