@@ -15,13 +15,13 @@ import type { TrainingPlan } from '../domain/training-plan.ts';
 import { parse } from '../domain/validation.ts';
 import type { VirtualMachine } from '../domain/virtual-machine.ts';
 import { Answers } from './answers.ts';
+import type { AzureRecord } from './azure-record.ts';
 import { failWith } from './failure.ts';
 import type { Lease } from './lease.ts';
 import type { Released } from './release.ts';
 import type { Progress } from './status.ts';
 import { cloudSteps, siteSteps } from './steps.ts';
 import { together } from './together.ts';
-import type { VersionedRecord } from './withdrawal.ts';
 
 interface Published {
   readonly receipt: Receipt;
@@ -43,7 +43,7 @@ interface Ended {
 export async function publishReleased(
   { plan, machine, run, environment, inputs, completed }: Ended,
   { release, approval, job }: Released,
-  { lease, record, progress }: { lease: Lease; record: VersionedRecord; progress: Progress },
+  { lease, record, progress }: { lease: Lease; record: AzureRecord; progress: Progress },
 ): Promise<TrainModelResult> {
   const { name, bundle, computeTarget } = machine;
   const proven = { plan, machine: { name, bundle }, environment, inputs, completed, release };
@@ -83,7 +83,7 @@ function summary(
 /** From what left the site to what can be deployed. The signed receipt comes first; a version, once made, stays. */
 async function publish(
   request: Omit<RegistrationRequest, 'receipt'>,
-  record: VersionedRecord,
+  record: AzureRecord,
   progress: Progress,
 ): Promise<Published> {
   const { evidence } = request;

@@ -1,20 +1,19 @@
-import { isCancellation } from '@temporalio/workflow';
 import type { CompletedJob } from '../domain/completed-job.ts';
 import type { RecordedRun } from '../domain/model-version.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
 import type { VirtualMachine } from '../domain/virtual-machine.ts';
+import { AzureRecord, type Ending } from './azure-record.ts';
 import { cloudSteps, UNDO_PATIENCE } from './steps.ts';
 
-/** Azure ML's record of a run. The script's exit code ends it; a run that is cancelled before its model is registered was killed. */
-export class RunRecord {
+/** Azure ML's record of a run, which the script's exit code ends. */
+export class RunRecord extends AzureRecord {
   readonly #plan: TrainingPlan;
   #machine: VirtualMachine | undefined;
   #run: RecordedRun | undefined;
   #completed: CompletedJob | undefined;
-  #finished = false;
-  #registered = false;
 
   constructor(plan: TrainingPlan) {
+    super();
     this.#plan = plan;
   }
 
@@ -24,29 +23,18 @@ export class RunRecord {
     return (this.#run ??= await this.#record(this.#machine));
   }
 
-  /** The script has ended well, whatever becomes of its model. */
+  /** The script has ended well. */
   async finish(run: RecordedRun, completed: CompletedJob): Promise<void> {
     this.#completed = completed;
-    await cloudSteps().finishRun({ run, status: 'FINISHED', ...this.#results() });
-    this.#finished = true;
+    await this.end(run, this.#results());
   }
 
-  /** Its model has a version: the run stays FINISHED from now on. */
-  registered(): void {
-    this.#registered = true;
+  protected override async find(): Promise<RecordedRun | undefined> {
+    return this.#run ?? (this.#machine && (await this.#record(this.#machine, UNDO_PATIENCE)));
   }
 
-  get isRegistered(): boolean {
-    return this.#registered;
-  }
-
-  /** Found by its `job` tag where `begin` was interrupted. */
-  async undo(reason: unknown): Promise<void> {
-    const killed = isCancellation(reason) && !this.#registered;
-    if (!this.#machine || (this.#finished && !killed)) return;
-    const run = this.#run ?? (await this.#record(this.#machine, UNDO_PATIENCE));
-    const status = killed ? 'KILLED' : this.#completed ? 'FINISHED' : 'FAILED';
-    await cloudSteps(UNDO_PATIENCE).finishRun({ run, status, ...this.#results() });
+  protected override ending(killed: boolean): Ending {
+    return { status: killed ? 'KILLED' : this.#completed ? 'FINISHED' : 'FAILED', ...this.#results() };
   }
 
   /** A trial's point of the search space is among its parameters, however it ends; the script may have logged it too. */

@@ -1,19 +1,17 @@
-import { isCancellation } from '@temporalio/workflow';
 import type { KeptTrial } from '../domain/kept-trial.ts';
 import type { RecordedRun } from '../domain/model-version.ts';
 import type { SweepPlan } from '../domain/sweep.ts';
+import { AzureRecord, type Ending } from './azure-record.ts';
 import { cloudSteps, UNDO_PATIENCE } from './steps.ts';
-import type { VersionedRecord } from './withdrawal.ts';
 
 /** Azure ML's record of a sweep, the parent of its trials' runs. It ends with the best trial's parameters and metrics. */
-export class SweepRecord implements VersionedRecord {
+export class SweepRecord extends AzureRecord {
   readonly #plan: SweepPlan;
   #asked = false;
   #run: RecordedRun | undefined;
-  #finished = false;
-  #registered = false;
 
   constructor(plan: SweepPlan) {
+    super();
     this.#plan = plan;
   }
 
@@ -22,27 +20,19 @@ export class SweepRecord implements VersionedRecord {
     return (this.#run = await cloudSteps().recordSweep({ plan: this.#plan }));
   }
 
-  /** The best trial is known, whatever becomes of its model. */
+  /** The best trial is known. */
   async finish(run: RecordedRun, { plan, completed }: KeptTrial): Promise<void> {
     const { metrics, endedAt } = completed;
     const parameters = { ...completed.parameters, ...plan.trial?.parameters };
-    await cloudSteps().finishRun({ run, status: 'FINISHED', completed: { parameters, metrics, endedAt } });
-    this.#finished = true;
+    await this.end(run, { completed: { parameters, metrics, endedAt } });
   }
 
-  registered(): void {
-    this.#registered = true;
+  protected override async find(): Promise<RecordedRun | undefined> {
+    if (this.#run || !this.#asked) return this.#run;
+    return cloudSteps(UNDO_PATIENCE).recordSweep({ plan: this.#plan });
   }
 
-  get isRegistered(): boolean {
-    return this.#registered;
-  }
-
-  /** Found by its `job` tag where `begin` was interrupted. */
-  async undo(reason: unknown): Promise<void> {
-    const killed = isCancellation(reason) && !this.#registered;
-    if (!this.#asked || (this.#finished && !killed)) return;
-    const run = this.#run ?? (await cloudSteps(UNDO_PATIENCE).recordSweep({ plan: this.#plan }));
-    await cloudSteps(UNDO_PATIENCE).finishRun({ run, status: killed ? 'KILLED' : 'FAILED' });
+  protected override ending(killed: boolean): Ending {
+    return { status: killed ? 'KILLED' : 'FAILED' };
   }
 }
