@@ -1,6 +1,6 @@
 import { createJob, newJob, steps } from '../test/vm/jobs.ts';
 import { bootMachine, type TestMachine } from '../test/vm/vm.ts';
-import { row, spread } from './table.ts';
+import { printFigures } from './table.ts';
 
 /**
  * How much later a script begins in the cage than the same command begun by hand on the same VM, in turn: the launcher, the
@@ -14,22 +14,11 @@ async function main(pairs: number): Promise<void> {
     for (let pair = 0; pair < pairs; pair += 1) {
       times.push({ caged: await caged(machine), bare: await bare(machine) });
     }
-    const of = (pick: (time: (typeof times)[number]) => number) => spread(times.map(pick));
-    console.log(`${pairs} pairs, seconds to begin     min   median      max`);
-    const above = of(({ caged, bare }) => caged - bare);
-    console.log(
-      row(
-        'bare',
-        of(({ bare }) => bare),
-      ),
-    );
-    console.log(
-      row(
-        'in the cage',
-        of(({ caged }) => caged),
-      ),
-    );
-    console.log(row('above bare', above));
+    printFigures(`${pairs} pairs, s to begin`, times, {
+      bare: ({ bare }) => bare,
+      'in the cage': ({ caged }) => caged,
+      'above bare': ({ caged, bare }) => caged - bare,
+    });
   } finally {
     await machine.remove();
   }

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { sandboxProcesses } from '../sandbox/supervisor/processes.ts';
 import { EXAMPLE, ROOT, startProduct } from '../test/e2e/product.ts';
-import { row, spread, timed } from './table.ts';
+import { printFigures, timed } from './table.ts';
 
 const exec = promisify(execFile);
 
@@ -38,11 +38,12 @@ async function main(rounds: number): Promise<void> {
       };
       if (round >= 0) seen.push(each); // the first warms caches
     }
-    console.log(`\n${rounds} rounds, seconds            min   median      max`);
-    console.log(row('node -e 0', spread(seen.map(({ bare }) => bare))));
-    console.log(row('--help', spread(seen.map(({ help }) => help))));
-    console.log(row('--help / node -e 0', spread(seen.map(({ help, bare }) => help / bare))));
-    console.log(row('status', spread(seen.map(({ status }) => status))));
+    printFigures(`${rounds} rounds, seconds`, seen, {
+      'node -e 0': ({ bare }) => bare,
+      '--help': ({ help }) => help,
+      '--help / node -e 0': ({ help, bare }) => help / bare,
+      status: ({ status }) => status,
+    });
   } finally {
     await product.close();
   }

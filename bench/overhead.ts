@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { RunStatus } from '../domain/run-status.ts';
 import { docker, EXAMPLE, startProduct, vmContainer, type Product } from '../test/e2e/product.ts';
-import { row, spread, timed } from './table.ts';
+import { printFigures, timed } from './table.ts';
 
 /**
  * What a whole run costs above its bare script: the example on a warm VM with a cached environment, and the same script
@@ -74,52 +74,21 @@ async function bareScript({ info }: Product, vm: string): Promise<void> {
 }
 
 function report(runs: readonly (Run & { bare: number })[]): void {
-  const of = (pick: (run: Run & { bare: number }) => number) => spread(runs.map(pick));
-  console.log(`\n${runs.length} pairs, seconds            min   median      max`);
-  console.log(
-    row(
-      'bare script',
-      of(({ bare }) => bare),
-    ),
-  );
-  console.log(
-    row(
-      'script in the cage',
-      of(({ script }) => script),
-    ),
-  );
-  console.log(
-    row(
-      'whole run',
-      of(({ whole }) => whole),
-    ),
-  );
-  console.log(
-    row(
-      'the command',
-      of(({ command }) => command),
-    ),
-  );
-  console.log(
-    row(
-      'whole run above bare',
-      of(({ whole, bare }) => whole - bare),
-    ),
-  );
-  console.log(
-    row(
-      'whole run / bare',
-      of(({ whole, bare }) => whole / bare),
-    ),
-  );
-  console.log('\nwhere it goes (steps overlap)');
-  for (const name of runs[0]?.steps.keys() ?? [])
-    console.log(
-      row(
-        name,
-        of(({ steps, script }) => (steps.get(name) ?? NaN) - (name === 'train' ? script : 0)),
-      ),
-    );
+  printFigures(`${runs.length} pairs, seconds`, runs, {
+    'bare script': ({ bare }) => bare,
+    'script in the cage': ({ script }) => script,
+    'whole run': ({ whole }) => whole,
+    'the command': ({ command }) => command,
+    'whole run above bare': ({ whole, bare }) => whole - bare,
+    'whole run / bare': ({ whole, bare }) => whole / bare,
+  });
+  const steps = [...(runs[0]?.steps.keys() ?? [])];
+  const above =
+    (name: string) =>
+    ({ steps, script }: Run) =>
+      (steps.get(name) ?? NaN) - (name === 'train' ? script : 0);
+  const figures = Object.fromEntries(steps.map((name) => [name, above(name)]));
+  printFigures('where it goes (overlaps)', runs, figures);
 }
 
 await main(Number(process.argv[2] ?? 5));

@@ -6,7 +6,7 @@ import type { RunStatus } from '../domain/run-status.ts';
 import { auditor } from '../test/e2e/auditor.ts';
 import { leanJob } from '../test/e2e/lean-job.ts';
 import { docker, startProduct, vmContainer, type Product } from '../test/e2e/product.ts';
-import { row, spread, timed } from './table.ts';
+import { printFigures, timed } from './table.ts';
 
 const MIB = 2 ** 20;
 
@@ -23,26 +23,11 @@ async function main(pairs: number, mebibytes: number): Promise<void> {
       const data = await upload(product, `${pair}.bin`, mebibytes);
       times.push({ curl: await curl(product, data), staged: await stage(product, data) });
     }
-    const of = (pick: (time: (typeof times)[number]) => number) => spread(times.map(pick));
-    console.log(`${pairs} pairs of ${mebibytes} MiB, seconds   min   median      max`);
-    console.log(
-      row(
-        'curl',
-        of(({ curl }) => curl),
-      ),
-    );
-    console.log(
-      row(
-        'staged',
-        of(({ staged }) => staged),
-      ),
-    );
-    console.log(
-      row(
-        'staged / curl',
-        of(({ staged, curl }) => staged / curl),
-      ),
-    );
+    printFigures(`${pairs} of ${mebibytes} MiB, seconds`, times, {
+      curl: ({ curl }) => curl,
+      staged: ({ staged }) => staged,
+      'staged / curl': ({ staged, curl }) => staged / curl,
+    });
     console.log(`the edge worker's memory at most: ${await peakMemory(product)}`);
   } finally {
     await product.close();

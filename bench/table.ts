@@ -13,6 +13,16 @@ export function spread(values: readonly number[]): Spread {
   return { min: at(0), median, max: at(sorted.length - 1) };
 }
 
+/** An empty line, a title of up to 24 letters, and a line for each figure of some samples. */
+export function printFigures<S>(
+  title: string,
+  samples: readonly S[],
+  figures: Readonly<Record<string, (sample: S) => number>>,
+): void {
+  console.log(`\n${title.padEnd(24)}      min   median      max`);
+  for (const [name, pick] of Object.entries(figures)) console.log(row(name, spread(samples.map(pick))));
+}
+
 export const row = (name: string, { min, median, max }: Spread): string =>
   [name.padEnd(24), ...[min, median, max].map((value) => value.toFixed(2).padStart(8))].join(' ');
 
