@@ -50,7 +50,7 @@ async function upload(product: Product, name: string, mebibytes: number): Promis
 
 /** The time of the step that stages, as the run tells it. */
 async function stage(product: Product, data: string): Promise<number> {
-  using job = leanJob({ model: 'staging', virtualMachine: 'staging', seconds: 0, data });
+  using job = leanJob({ model: 'staging', virtualMachine: 'staging', size: 'Standard_DS2_v2', seconds: 0, data });
   const script = join(dirname(job.file), 'src', 'lean.py');
   const text = readFileSync(script, 'utf8');
   writeFileSync(script, text.replace('len(pathlib.Path(data).read_text().splitlines())', '0'));

@@ -16,6 +16,8 @@ export interface LeanJobOptions {
   readonly model: string;
   readonly virtualMachine: string;
   readonly seconds: number;
+  /** The VM's. */
+  readonly size?: string;
   /** A blob of the hospital's; default: the example's table. */
   readonly data?: string;
 }
@@ -24,7 +26,7 @@ export interface LeanJobOptions {
  * A copy of the job that writes a line a second and needs MLflow's client only, under a model name and on a VM of its own;
  * its code is like no other's.
  */
-export function leanJob({ model, virtualMachine, seconds, data }: LeanJobOptions): LeanJob {
+export function leanJob({ model, virtualMachine, seconds, size = 'Standard_DS1_v2', data }: LeanJobOptions): LeanJob {
   const folder = mkdtempSync(join(tmpdir(), 'edge-train-job-'));
   cpSync(FOLDER, folder, { recursive: true });
   const job = join(folder, 'job.yml');
@@ -35,7 +37,7 @@ export function leanJob({ model, virtualMachine, seconds, data }: LeanJobOptions
     site: 'demo',
     job: 'job.yml',
     model: { name: model },
-    virtualMachine: { name: virtualMachine, size: 'Standard_DS1_v2' },
+    virtualMachine: { name: virtualMachine, size },
   };
   const file = join(folder, 'training.yml');
   writeFileSync(file, JSON.stringify(training)); // JSON is YAML
