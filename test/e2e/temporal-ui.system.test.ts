@@ -31,12 +31,9 @@ test('a run that is started from the Temporal UI’s form completes, and its pag
 
   await openRun('train-breast-cancer', 'user-metadata');
   const { page } = browser;
-  await details().getByText('Nothing to do.').waitFor({ timeout: 60_000 });
+  await pageSays('Nothing to do.');
   await until('it trains', async () => (await statusOf('train-breast-cancer')).steps.some(hasTrained), 600);
-  await page.keyboard.press('r');
-  await details()
-    .getByText(/Python 3.11, \d+ packages/)
-    .waitFor({ timeout: 60_000 });
+  await pageSays(/Python 3.11, \d+ packages/);
   await picture('temporal-ui-details.png');
 
   await until('it has ended', async () => (await statusOf('train-breast-cancer')).state !== 'running', 600);
@@ -58,7 +55,7 @@ test('a run that is started from the Temporal UI’s form completes, and its pag
 test('a wrong form fails the workflow at once, and the page names every fault by its path', async () => {
   await startFromForm('train-wrong', JSON.stringify({ site: 'NO', colour: 'red', model: { name: 'Ä' } }, null, 2));
   await openRun('train-wrong', 'user-metadata');
-  await details().getByText('InvalidInput (input)').waitFor({ timeout: 60_000 });
+  await pageSays('InvalidInput (input)');
   const told = await details().locator('body').innerText();
   for (const path of ['site: ', 'colour: unknown key', 'model.name: ', 'job: ']) assert.ok(told.includes(path), path);
   assert.deepEqual(
@@ -88,6 +85,19 @@ test('the pages came from the server of the run alone', () => {
 
 /** The UI shows Markdown in a frame of its own: the last is that of the current details. */
 const details = () => browser.page.frameLocator('iframe >> nth=-1');
+
+/** The page shows what was so when it was loaded: it is asked again (`r`) until it says so. */
+async function pageSays(text: string | RegExp): Promise<void> {
+  const said = () =>
+    details()
+      .getByText(text)
+      .waitFor({ timeout: 3_000 })
+      .then(
+        () => true,
+        () => browser.page.keyboard.press('r').then(() => false),
+      );
+  await until(`the page says ${text}`, said, 60);
+}
 
 const hasTrained = ({ name, state }: RunStatus['steps'][number]) => name === 'train' && state !== 'waiting';
 
