@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { alone } from './demo/alone.ts';
 import { demoSteps } from './demo/steps.ts';
 import { EXIT_CODE } from './exit-code.ts';
+import { forgetTemporalProfile } from './sandbox/own-temporal.ts';
 import { ROOT, statePaths, type StatePaths } from './sandbox/state-paths.ts';
 
 /** `npm start`: the example from end to end, then everything stops. What was made stays until `sandbox reset`. */
 export async function demo({ keep = false, state }: { keep?: boolean; state?: string }): Promise<number> {
-  // The demo is for its own server, whatever profile its user has.
-  for (const name of Object.keys(process.env)) if (name.startsWith('TEMPORAL_')) delete process.env[name];
+  forgetTemporalProfile();
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort(new Error('interrupted'));
   for (const signal of SIGNALS) process.on(signal, onSignal);

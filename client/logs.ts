@@ -1,12 +1,11 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { SiteName, siteRunPath, trialWorkflowId } from '../domain/resource-names.ts';
 import { parse } from '../domain/validation.ts';
-import { readRange } from '../services/blob-range.ts';
-import { findBlob, type BlobContainer } from '../services/blob-storage.ts';
+import { findBlob } from '../services/blob-storage.ts';
 import { failed, refused, type CommandError } from './command-error.ts';
 import { readClientFile } from './config/client-file.ts';
 import { findConfig } from './config/find-config.ts';
 import { EXIT_CODE } from './exit-code.ts';
+import { followLog, printFrom, type Log } from './logs/follow-log.ts';
 import { logPrinter } from './logs/print-log.ts';
 import { openRunContainer } from './logs/run-container.ts';
 import type { LogsOutput } from './output.ts';
@@ -52,46 +51,16 @@ export async function logs(given: string, options: LogsOptions): Promise<number>
   return ended === 'interrupted' ? EXIT_CODE.interrupted : EXIT_CODE.done;
 }
 
-interface Log {
-  readonly container: BlobContainer;
-  readonly path: string;
-  readonly print: (bytes: Buffer) => Promise<void>;
-}
-
-/** Prints all that is there; returns where it ends, undefined where there is no log. */
-async function printFrom({ container, path, print }: Log, offset: number): Promise<number | undefined> {
-  for (let at = offset; ;) {
-    const bytes = await readRange(container, path, at);
-    if (!bytes || bytes.length === 0) return bytes && at;
-    await print(bytes);
-    at += bytes.length;
-  }
-}
-
-const POLL_MS = 1000;
-
-/** Until the run has ended and all that it said is printed: the log is whole before a run ends. */
+/** Until the run has ended and all that it said is printed. */
 async function follow(
   log: Log,
   { temporal, run, signal }: { temporal: TemporalClient; run: FoundRun; signal: AbortSignal },
 ): Promise<void> {
-  let at = 0;
-  let waiting = false;
-  for (;;) {
-    const { running } = await findRunOrTrial(temporal, run.workflowId, 'The run’s log cannot be followed', run.runId);
-    const end = await printFrom(log, at);
-    signal.throwIfAborted();
-    if (!running) {
-      if (end === undefined) throw noLog(run);
-      return;
-    }
-    if (end === undefined && !waiting) {
-      waiting = true;
-      process.stderr.write('The script has said nothing yet; waiting for it.\n');
-    }
-    at = end ?? at;
-    await wait(POLL_MS, undefined, { signal });
-  }
+  const { workflowId, runId } = run;
+  const running = async () =>
+    (await findRunOrTrial(temporal, workflowId, 'The run’s log cannot be followed', runId)).running;
+  const waiting = () => process.stderr.write('The script has said nothing yet; waiting for it.\n');
+  if ((await followLog(log, running, { signal, waiting })) === undefined) throw noLog({ ...run, running: false });
 }
 
 function siteOf({ site, workflowId }: FoundRun, given: string | undefined): string {

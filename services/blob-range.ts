@@ -21,3 +21,12 @@ export async function readRange(
     throw toServiceError(error, `reading ${container.url.split('?', 1)[0]}/${path}`);
   }
 }
+
+/** The whole of a blob of any size into a file, whatever is there. @throws ServiceError */
+export async function readToFile(container: BlobContainer, path: string, file: string): Promise<void> {
+  try {
+    await container.getBlobClient(path).downloadToFile(file);
+  } catch (error) {
+    throw toServiceError(error, `reading ${container.url.split('?', 1)[0]}/${path}`);
+  }
+}

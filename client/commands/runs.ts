@@ -16,6 +16,15 @@ export function addRunCommands(program: Command, done: Done): void {
       ).conflicts('detach'),
     )
     .option('--detach', 'start, and do not watch')
+    .addOption(
+      new Option(
+        '--local',
+        'for writing scripts: on a VM of the sandbox on this machine, with samples of the data; its log is shown, Ctrl-C cancels it',
+      ).conflicts(['site', 'detach', 'printInput', 'after']),
+    )
+    .option('--sample <name=path>', 'with --local: a file or folder that is an input; may be given again', collect, [])
+    .option('--outputs <dir>', 'with --local: where the script’s outputs are brought')
+    .option('--state <dir>', 'with --local: where the sandbox’s state is; default: .edge-train in the clone')
     .addOption(json('one JSON object at the end instead of progress'))
     .addOption(config())
     .addHelpText(
@@ -24,9 +33,14 @@ export function addRunCommands(program: Command, done: Done): void {
         'run examples/breast-cancer/training.yml',
         'run job.yml --site demo --model heart --set inputs.rate=0.1',
         'run training.yml --detach --json',
+        'run job.yml --local --sample data=./sample.csv --outputs ./out',
       ),
     )
-    .action(async (file: string, options) => done(await (await import('../run.ts')).run(file, options)));
+    .action(async (file: string, options) =>
+      done(
+        await (options.local ? (await import('../local.ts')).runLocal : (await import('../run.ts')).run)(file, options),
+      ),
+    );
 
   program
     .command('list')

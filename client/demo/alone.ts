@@ -6,7 +6,7 @@ import type { StatePaths } from '../sandbox/state-paths.ts';
 import { writePrivate } from '../sandbox/write-private.ts';
 
 /**
- * Does `work` while no other `npm start` is at work in the same folder: two would stop each other's sandbox. A later one
+ * Does `work` while no other `npm start` or `run --local` is at work in the same folder: they would stop each other's sandbox. A later one
  * waits, and says for whom; undefined when it is interrupted meanwhile. The lock is an abstract socket name: the kernel
  * gives it back when its process ends, however it ends.
  */
@@ -18,7 +18,7 @@ export async function alone<T>(
 ): Promise<T | undefined> {
   let release = await tryLock(paths);
   if (!release) {
-    say(`Another npm start is at work in ${paths.folder}${holder(paths)}; waiting for it to end.`);
+    say(`Another npm start or run --local is at work in ${paths.folder}${holder(paths)}; waiting for it to end.`);
     const free = async () => (release = await tryLock(paths)) !== undefined;
     await holdsWithin(Infinity, free, signal).catch((error: unknown) => {
       if (!signal.aborted) throw error;

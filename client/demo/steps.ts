@@ -32,7 +32,7 @@ export function demoSteps(paths: StatePaths, example: string) {
       signal.throwIfAborted();
       say('\nTraining examples/breast-cancer');
       const { train } = await import('../run.ts');
-      return train(join(example, 'training.yml'), { config: paths.folder, input: [] }, signal);
+      return train(join(example, 'training.yml'), { config: paths.folder, input: [] }, { signal });
     },
 
     /** Runs the image as anyone would who has only its digest, and asks it about rows that training held out. */

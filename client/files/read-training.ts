@@ -23,11 +23,19 @@ export interface Training {
   toInput(code: CodeAsset | undefined): TrainModelInput;
 }
 
+/** A request for another site than the files name; what is wrong with that is told with everything else. */
+export interface Adapted {
+  readonly request: NonNullable<Wishes['request']>;
+  readonly job: CommandJob;
+  readonly faults: readonly Fault[];
+}
+export type Adapt = (request: Adapted['request'], job: CommandJob, jobFile: string) => Promise<Adapted>;
+
 /**
  * Reads a training.yml with its job file, or a job file alone, and checks all that can be known here.
  * @throws CommandError exit 2, naming file, line, path and rule of every fault; nothing has been done by then
  */
-export async function readTraining(file: string, flags: RunFlags): Promise<Training> {
+export async function readTraining(file: string, flags: RunFlags, adapt?: Adapt): Promise<Training> {
   let isJob = false;
   const overrides = readOverrides(flags.set ?? []);
   const prepareJob = (document: Document) => {
@@ -48,9 +56,13 @@ export async function readTraining(file: string, flags: RunFlags): Promise<Train
   const job = sweep ? inTrial(yaml) : yaml;
   const inlined = await inlineCondaFile(read.job, job);
   const code = codeFolder(inlined.job, job);
-  const faults = [...wishes.faults, ...inlined.faults, ...code.faults];
-  const draft = wishes.request && { ...wishes.request, job: inlined.job, ...(sweep ? { sweep } : {}) };
-  if (draft) faults.push(...contradictions(draft, wishes, { job, sweep: yaml }));
+  const adapted = wishes.request && (await adapt?.(wishes.request, inlined.job, jobFile));
+  const faults = [...wishes.faults, ...inlined.faults, ...code.faults, ...(adapted?.faults ?? [])];
+  const request = adapted?.request ?? wishes.request;
+  const trained = adapted?.job ?? inlined.job;
+  const draft = request && { ...request, job: trained, ...(sweep ? { sweep } : {}) };
+  // What could not be adapted would be told twice.
+  if (draft && !adapted?.faults.length) faults.push(...contradictions(draft, wishes, { job, sweep: yaml }));
   if (faults.length > 0 || !draft) throw incorrect(faults);
   return {
     jobFile,

@@ -17,6 +17,8 @@ export interface RunFlags {
   /** `path=value` each: fields of the job file. */
   readonly set?: readonly string[];
   readonly after?: 'keep' | 'deallocate' | 'delete';
+  /** Where and as what a job file is trained if no flag says it. */
+  readonly defaults?: { readonly site: string; readonly model: string };
 }
 
 /** Everything but the job, from a training.yml or from flags. */
@@ -63,13 +65,14 @@ export function fromTrainingFile(yaml: YamlFile, flags: RunFlags): Wishes {
 
 export function fromFlags(flags: RunFlags, file: string): Wishes {
   const given = dataFromFlags(flags.input);
-  const faults: Fault[] = [...required(flags.site, 'site', SiteName), ...required(flags.model, 'model', ModelName)];
+  const { site = flags.defaults?.site, model = flags.defaults?.model } = flags;
+  const faults: Fault[] = [...required(site, 'site', SiteName), ...required(model, 'model', ModelName)];
   return {
     jobFile: file,
     request: {
-      site: flags.site ?? '',
+      site: site ?? '',
       data: given.data,
-      model: { name: flags.model ?? '', ...(flags.modelPath === undefined ? {} : { path: flags.modelPath }) },
+      model: { name: model ?? '', ...(flags.modelPath === undefined ? {} : { path: flags.modelPath }) },
       ...(flags.after ? { virtualMachine: { after: flags.after } } : {}),
     },
     faults: [...faults, ...given.faults],

@@ -3,13 +3,20 @@ import type { SandboxInfo } from './sandbox-info.ts';
 
 const text = JSON.stringify; // a JSON string is a YAML string
 
+/** The sandbox's one site. */
+export const DEMO_SITE = 'demo';
+/** Where samples of other sites' data lie, for writing scripts (`run --local`). */
+export const SAMPLE_STORE = 'samples';
+/** Whose names a job file may use as they are. */
+export const DEMO_STORES: readonly string[] = ['hospital', SAMPLE_STORE];
+
 /** The demo site's file, as its operator would write it. */
 export function siteYml(info: SandboxInfo, keys: DemoKeys, packageIndex: string, schema: string): string {
   const { stackHub, uplink, temporal, azure } = info;
   return `# yaml-language-server: $schema=${schema}
 # The operator's file of one site: one Azure Stack Hub, what is on it, and what may happen there. Only the site worker
 # reads it. No secret stands in it: each is named by a reference (env:, file: or keyvault:) and read when it is used.
-name: demo
+name: ${DEMO_SITE}
 
 stackHub:
   endpoint: ${text(stackHub.endpoint)}
@@ -41,6 +48,7 @@ storageAccounts:
 # The names by which job files speak of data: azureml://datastores/hospital/paths/…
 dataStores:
   hospital: { account: ${stackHub.storageAccount}, container: hospital }
+  ${SAMPLE_STORE}: { account: ${stackHub.storageAccount}, container: ${SAMPLE_STORE} } # \`edge-train run --local\` brings them
 
 # Where runs leave logs, receipts and every output that is not released. It stays on site.
 runs: { account: ${stackHub.storageAccount}, container: edge-train-runs }

@@ -12,7 +12,7 @@ import { SandboxInfo } from './sandbox-info.ts';
 import { sandboxProgram } from './sandbox-program.ts';
 import { siteYml } from './site-yml.ts';
 import { ROOT, type StatePaths } from './state-paths.ts';
-import { logSas } from './prepare-site.ts';
+import { prepareSite } from './prepare-site.ts';
 import { findWorker, startWorker, stopWorker } from './worker-process.ts';
 import { waitForWorker } from './worker-ready.ts';
 import { writePrivate } from './write-private.ts';
@@ -58,7 +58,7 @@ async function writeFiles(paths: StatePaths, info: SandboxInfo, say: (text: stri
     });
   }
   const keys = ensureKeys(paths);
-  const [{ codeSas, base }, runsSas] = await Promise.all([prepareCloud(info), logSas(info)]);
+  const [{ codeSas, base }, { runsSas }] = await Promise.all([prepareCloud(info), prepareSite(info)]);
   const sasFiles = { code: join(paths.keys, 'code-sas'), runs: join(paths.keys, 'runs-sas') };
   writePrivate(sasFiles.code, codeSas);
   writePrivate(sasFiles.runs, runsSas);

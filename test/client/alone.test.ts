@@ -26,7 +26,7 @@ test('a second npm start in a folder waits for the first, says for whom, and the
   await until('the second waits', () => said.length > 0);
   assert.equal(elsewhere, 'at once');
   assert.deepEqual(said, [
-    `Another npm start is at work in ${paths.folder} (process ${process.pid}); waiting for it to end.`,
+    `Another npm start or run --local is at work in ${paths.folder} (process ${process.pid}); waiting for it to end.`,
   ]);
   finish();
   assert.equal(await first, 1);
