@@ -48,6 +48,11 @@ export interface SiteActivities {
     workflowId: string;
     originalExecutionRunId: string;
   }): Promise<SweepPlan>;
+  /**
+   * The same job with the next larger VM size that the site allows: its plan is frozen anew. Asked again with the plan that it
+   * had before, the answer is the same.
+   */
+  enlargeMachine(plan: TrainingPlan): Promise<TrainingPlan>;
   /** GET first, PUT only what is absent, start what is deallocated. Minutes; heartbeats its poller's state. */
   provisionVirtualMachine(machine: MachinePlan): Promise<ProvisionedMachine>;
   /**

@@ -55,6 +55,21 @@ export const trialWorkflowId = (sweep: string, number: number): string => `${swe
 export const virtualMachineWorkflowId = (machine: string): string => `vm-${machine}`;
 export const modelWorkflowId = (model: string): string => `model-${model}`;
 
+/** For a job that outgrew its VM: `demo-ds2-v2` for `demo-ds1-v2`, and `trainer-ds2-v2` for `trainer`. */
+export function enlargedMachineName(
+  site: string,
+  machine: { readonly name: string; readonly size: { readonly name: string } },
+  size: string,
+): string {
+  const before = virtualMachineName(site, machine.size.name);
+  const after = virtualMachineName(site, size);
+  if (machine.name.startsWith(before)) return `${after}${machine.name.slice(before.length)}`;
+  const ending = after.slice(site.length);
+  const old = before.slice(site.length);
+  const base = machine.name.endsWith(old) ? machine.name.slice(0, -old.length) : machine.name;
+  return `${base.slice(0, 40 - ending.length)}${ending}`;
+}
+
 /** `demo` and `Standard_DS2_v2` make `demo-ds2-v2`. */
 export function virtualMachineName(site: string, size: string): string {
   const short = size

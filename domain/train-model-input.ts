@@ -38,6 +38,12 @@ export const MachineRequest = z.strictObject({
     .describe(
       'When somebody deletes the VM under the run. `restart`: it is made anew, and the script goes on from its last checkpoint.',
     ),
+  onOutOfMemory: z
+    .enum(['fail', 'larger'])
+    .optional()
+    .describe(
+      'When the script runs out of memory. `larger`: it goes on from its last checkpoint on a VM of the next larger size, as long as the site allows one; absent, `fail`.',
+    ),
 });
 
 export type MachineRequest = z.infer<typeof MachineRequest>;
@@ -110,7 +116,7 @@ function contradictions(input: {
   if (environment) fault(['job', 'environment', ...environment.path], environment.message);
   if (job.code !== undefined && input.code === undefined)
     fault(['code'], 'is required, since the job names a code folder; edge-train run uploads it and puts its digest in');
-  const { host, size, name, after } = input.virtualMachine;
+  const { host, size, name, after, onOutOfMemory } = input.virtualMachine;
   if (input.sweep && after !== 'keep')
     fault(
       ['virtualMachine', 'after'],
@@ -119,6 +125,8 @@ function contradictions(input: {
   if (host === undefined) return faults;
   if (size !== undefined) fault(['virtualMachine', 'size'], 'is for a VM: the host is as large as it is');
   if (name !== undefined) fault(['virtualMachine', 'name'], 'is for a VM: the host has its name');
+  if (onOutOfMemory === 'larger')
+    fault(['virtualMachine', 'onOutOfMemory'], 'is for a VM: the host is as large as it is');
   if (after !== 'keep')
     fault(['virtualMachine', 'after'], `must be keep: the host ${host} is not edge-train’s to switch off or delete`);
   return faults;

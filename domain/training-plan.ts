@@ -47,6 +47,8 @@ export const MachinePlan = z.strictObject({
   larger: VirtualMachineSizeName.optional(),
   after: z.enum(['keep', 'deallocate', 'delete']),
   onLoss: z.enum(['restart', 'fail']).default('restart'),
+  /** Absent: an out-of-memory script ends the run. */
+  onOutOfMemory: z.literal('larger').optional(),
   attach: z.enum(['never', 'try', 'require']),
   /** Deallocated this long after its last lease. */
   idleSeconds: z.int().min(0),

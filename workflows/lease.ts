@@ -11,7 +11,7 @@ import { cloudSteps, UNDO_PATIENCE } from './steps.ts';
 /** A run's side of its VM's lease. */
 export class Lease {
   readonly #answers: Answers<LeaseAnswer>;
-  readonly #plan: TrainingPlan;
+  #plan: TrainingPlan;
   #taken: VirtualMachine | undefined;
   #asked = false;
   #clean = false;
@@ -43,6 +43,11 @@ export class Lease {
     this.#returned = false;
     this.#clean = false;
     return this.take();
+  }
+
+  /** After it was given back: the job goes on with another VM. */
+  moveTo(plan: TrainingPlan): void {
+    this.#plan = plan;
   }
 
   /** The VM may be another run's by now. */

@@ -16,12 +16,10 @@ interface Decided {
 
 /** Where a site asks for approval: nothing leaves before one of its approvers has signed for exactly these files. */
 export class ReleaseGate {
-  readonly #plan: TrainingPlan;
-  #waitsFor: Inspection | undefined;
+  #waitsFor: { readonly plan: TrainingPlan; readonly inspection: Inspection } | undefined;
   #decided: Decided | undefined;
 
-  constructor(plan: TrainingPlan) {
-    this.#plan = plan;
+  constructor() {
     const decide = defineUpdate<{ by: string; decision: string }, [unknown]>(UPDATE.decideRelease);
     setHandler(decide, (value) => this.#decide(value), {
       validator: (value) => this.#validate(value),
@@ -31,12 +29,12 @@ export class ReleaseGate {
   }
 
   /** Waits for a decision, however long. Returns the approval; a rejection is a failure of class policy. */
-  async approval(inspection: Inspection, progress: Progress): Promise<Envelope> {
-    this.#waitsFor = inspection;
+  async approval(plan: TrainingPlan, inspection: Inspection, progress: Progress): Promise<Envelope> {
+    this.#waitsFor = { plan, inspection };
     return progress.step(
       'approve',
       async () => {
-        progress.waitsForApproval(inspection, this.#advice());
+        progress.waitsForApproval(inspection, advice(plan));
         try {
           await condition(() => this.#decided !== undefined);
         } finally {
@@ -57,30 +55,27 @@ export class ReleaseGate {
   }
 
   async #decide(value: unknown): Promise<{ by: string; decision: string }> {
-    const inspection = this.#waitsFor;
-    if (!inspection) throw failWith(notWaiting(this.#decided?.decision));
-    const { envelope, decision } = await this.#accepted(GivenDecision.parse(value), inspection).catch(
-      (error: unknown) => {
-        throw failWith(toFailure(error));
-      },
-    );
+    const about = this.#waitsFor;
+    if (!about) throw failWith(notWaiting(this.#decided?.decision));
+    const { envelope, decision } = await this.#accepted(GivenDecision.parse(value), about).catch((error: unknown) => {
+      throw failWith(toFailure(error));
+    });
     if (this.#decided || !this.#waitsFor) throw failWith(notWaiting(this.#decided?.decision));
     this.#decided = { envelope, decision };
     return { by: decision.by, decision: decision.decision };
   }
 
   /** Where nobody signed, the site writes the decision down before it judges it like any other. */
-  async #accepted(given: GivenDecision, inspection: Inspection): Promise<Decided> {
-    const about = { plan: this.#plan, inspection };
+  async #accepted(given: GivenDecision, about: { plan: TrainingPlan; inspection: Inspection }): Promise<Decided> {
     const envelope = 'payload' in given ? given : await siteSteps().writeDecision({ ...about, said: given });
     return { envelope, decision: await siteSteps().acceptDecision({ ...about, envelope }) };
   }
+}
 
-  #advice(): string {
-    const { approvers = {}, unsigned = false } = this.#plan.release.approval ?? {};
-    const byHand = unsigned ? `; or the update ${UPDATE.decideRelease} in the Temporal UI` : '';
-    return `waits for ${Object.keys(approvers).join(' or ')}: edge-train approve ${workflowInfo().workflowId} --reason "…", or reject${byHand}`;
-  }
+function advice({ release }: TrainingPlan): string {
+  const { approvers = {}, unsigned = false } = release.approval ?? {};
+  const byHand = unsigned ? `; or the update ${UPDATE.decideRelease} in the Temporal UI` : '';
+  return `waits for ${Object.keys(approvers).join(' or ')}: edge-train approve ${workflowInfo().workflowId} --reason "…", or reject${byHand}`;
 }
 
 const rejected = ({ by, reason }: DecisionPredicate): Failure => ({

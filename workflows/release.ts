@@ -59,7 +59,7 @@ export async function releaseWhenApproved(request: {
     return { release: await job.release(inspection), job };
   }
   await job.giveMachineBack();
-  const approval = await gate.approval(inspection, progress);
+  const approval = await gate.approval(plan, inspection, progress);
   const again = await jobAgain({ plan, lease, progress, undo });
   await again.restoreOutputs(inspection);
   leaving();
@@ -81,7 +81,7 @@ export async function releaseKept(request: {
   const { kept, gate, lease, progress, undo, leaving } = request;
   const { plan, inspection } = kept;
   const approval =
-    gate && needsApproval(plan.release, inspection) ? await gate.approval(inspection, progress) : undefined;
+    gate && needsApproval(plan.release, inspection) ? await gate.approval(plan, inspection, progress) : undefined;
   const job = await jobAgain({ plan, lease, progress, undo });
   if (approval) {
     await job.restoreOutputs(inspection);

@@ -57,6 +57,7 @@ type Table<A> = { readonly [K in keyof A]: Verb };
 const siteVerbs: Table<SiteActivities> = {
   planTraining: { attempt: '5 minutes', summary: 'Read policy, sizes, quotas and inputs; freeze the plan' },
   planSweep: { attempt: '5 minutes', summary: 'Read policy, sizes, quotas and inputs; sample the search space' },
+  enlargeMachine: { attempt: '5 minutes', summary: 'Choose the next larger VM; freeze the plan anew' },
   provisionVirtualMachine: { attempt: '2 hours', summary: 'Make the VM run on the Stack Hub' },
   enrolVirtualMachine: { attempt: '1 hour', summary: 'Put the worker on the VM' },
   adoptHost: { attempt: '1 hour', summary: 'Put the worker on the existing host, over SSH' },

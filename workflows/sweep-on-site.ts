@@ -44,7 +44,7 @@ export async function sweepOnSite(
   const { kept } = best;
   progress.planned(kept.plan);
   await record.finish(parent, kept);
-  const gate = kept.plan.release.approval ? new ReleaseGate(kept.plan) : undefined;
+  const gate = kept.plan.release.approval ? new ReleaseGate() : undefined;
   const lease = new Lease(kept.plan);
   undo.register('give the VM back', (reason) => lease.giveBackAfter(reason));
   const leaving = () =>

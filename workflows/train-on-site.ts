@@ -24,20 +24,20 @@ export async function trainOnSite(
   const kept: { record?: RunRecord } = {};
   undo.register('remove what the run left on site', (reason) => discardCancelled(reason, kept.record));
   const plan = await planTraining({ input }, progress);
-  const gate = plan.release.approval ? new ReleaseGate(plan) : undefined;
+  const gate = plan.release.approval ? new ReleaseGate() : undefined;
   const recorded = (kept.record = new RunRecord(plan));
   const lease = new Lease(plan);
   const trained = await trainAsPlanned({ plan, lease, recorded, progress, undo });
 
-  const { job, run, completed } = trained;
+  const { job, run, completed, plan: done } = trained;
   const finish = () => recorded.finish(run, completed);
   const leaving = () =>
     undo.register('take back what was released', () => withdrawRelease(lease.holder, plan.model.name, recorded));
   const released = gate
-    ? await releaseWhenApproved({ plan, job, gate, lease, progress, undo, finish, leaving })
+    ? await releaseWhenApproved({ plan: done, job, gate, lease, progress, undo, finish, leaving })
     : await releaseAtOnce(job, finish, leaving);
 
-  return publishReleased({ plan, ...trained }, released, { lease, record: recorded, progress });
+  return publishReleased(trained, released, { lease, record: recorded, progress });
 }
 
 /** From the lease to the script's end, with a record of it in Azure ML. */

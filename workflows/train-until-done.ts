@@ -1,4 +1,4 @@
-import { log } from '@temporalio/workflow';
+import { isCancellation, log } from '@temporalio/workflow';
 import type { CompletedJob, PreparedEnvironment, StagedInputs } from '../domain/completed-job.ts';
 import type { RecordedRun } from '../domain/model-version.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
@@ -8,7 +8,7 @@ import { toFailure } from './failure.ts';
 import { JobOnMachine } from './job-on-machine.ts';
 import { describeMachine, type Lease } from './lease.ts';
 import type { Progress } from './status.ts';
-import { MACHINE_LOSSES } from './steps.ts';
+import { MACHINE_LOSSES, siteSteps } from './steps.ts';
 import { together } from './together.ts';
 
 interface Request {
@@ -21,6 +21,8 @@ interface Request {
 }
 
 export interface Trained {
+  /** With the VM that it ended on. */
+  readonly plan: TrainingPlan;
   readonly machine: VirtualMachine;
   readonly job: JobOnMachine;
   readonly run: RecordedRun;
@@ -30,34 +32,67 @@ export interface Trained {
 }
 
 /**
- * From the lease to the script's end, on as many VMs as that takes: one that is lost is made anew, and the script goes on
- * from its last complete checkpoint. Where the plan says `onLoss: fail`, the first loss ends the run.
+ * From the lease to the script's end, on as many VMs as that takes: one that is lost is made anew, one that is too small
+ * gives way to the next larger where the plan says so, and the script goes on from its last complete checkpoint. Where the
+ * plan says `onLoss: fail`, the first loss ends the run.
  */
 export async function trainUntilDone(request: Request): Promise<Trained> {
-  const { plan, lease, progress } = request;
-  for (let lost = 0; ; lost++) {
-    const take = lost === 0 ? () => lease.take() : () => lease.takeAgain();
+  const { lease, progress } = request;
+  let { plan } = request;
+  for (let [tries, lost] = [0, 0]; ; tries++) {
+    const take = tries === 0 ? () => lease.take() : () => lease.takeAgain();
     const machine = await progress.step('lease', take, describeMachine);
     const job = new JobOnMachine(plan, machine, lease, progress);
     try {
       const trained = await trainOn(machine, job, request);
       const { completed } = trained;
-      return { machine, job, ...trained, completed: { ...completed, starts: completed.starts + lost } };
+      return { plan, machine, job, ...trained, completed: { ...completed, starts: completed.starts + tries } };
     } catch (error) {
-      const isLoss = toFailure(error).type === 'MachineGone';
-      if (!isLoss || plan.virtualMachine.onLoss === 'fail' || lost >= MACHINE_LOSSES) throw error;
-      log.warn('the VM was lost under the run, which goes on with another', { virtualMachine: machine.name });
-      job.lose();
-      await lease.giveBack();
+      const { type } = toFailure(error);
+      const { onLoss, onOutOfMemory, larger } = plan.virtualMachine;
+      if (type === 'MachineGone' && onLoss !== 'fail' && lost < MACHINE_LOSSES) {
+        lost++;
+        log.warn('the VM was lost under the run, which goes on with another', { virtualMachine: machine.name });
+        job.lose();
+        await lease.giveBack();
+      } else if (type === 'OutOfMemory' && onOutOfMemory === 'larger' && larger !== undefined) {
+        plan = await moveToLarger(plan, job, request, error);
+      } else throw error;
     }
   }
+}
+
+/** Where there is no larger VM now, the run ends for what it ended for. */
+async function moveToLarger(
+  plan: TrainingPlan,
+  job: JobOnMachine,
+  { lease, progress }: Request,
+  error: unknown,
+): Promise<TrainingPlan> {
+  const enlarged = await siteSteps()
+    .enlargeMachine(plan)
+    .catch((refusal: unknown) => {
+      if (isCancellation(refusal)) throw refusal;
+      log.warn('there is no larger VM for the script', { refusal: toFailure(refusal) });
+      throw error;
+    });
+  const { size } = enlarged.virtualMachine;
+  log.warn('the script ran out of memory and goes on with a larger VM', { size: size.name });
+  await job.giveMachineBack();
+  lease.moveTo(enlarged);
+  progress.planned(enlarged);
+  progress.note(
+    'plan',
+    `out of memory on ${plan.virtualMachine.size.name}: goes on with ${enlarged.virtualMachine.name} (${size.name})`,
+  );
+  return enlarged;
 }
 
 async function trainOn(
   machine: VirtualMachine,
   job: JobOnMachine,
   { undo, record }: Request,
-): Promise<Omit<Trained, 'machine' | 'job'>> {
+): Promise<Omit<Trained, 'plan' | 'machine' | 'job'>> {
   const [run, environment] = await together(
     () => record(machine),
     () => job.prepareEnvironment(),

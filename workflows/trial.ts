@@ -35,12 +35,12 @@ async function trainAndKeep(request: TrialRequest, progress: Progress, undo: Com
   const recorded = new RunRecord(plan);
   const lease = new Lease(plan);
   const trained = await trainAsPlanned({ plan, lease, recorded, progress, undo });
-  const { machine, job, run, environment, inputs, completed } = trained;
+  const { machine, job, run, environment, inputs, completed, plan: done } = trained;
   const [inspection] = await together(
     () => job.inspectOutputs(),
     () => job.keepOutputs(),
     () => recorded.finish(run, completed),
   );
   await job.giveMachineBack();
-  return { plan, machine, run, environment, inputs, completed, inspection };
+  return { plan: done, machine, run, environment, inputs, completed, inspection };
 }

@@ -118,7 +118,7 @@ function memoryUsed({ limits }: TrainingPlan, { memoryPeak }: StartResult): stri
 function largerSize({ virtualMachine: { host, larger } }: TrainingPlan): string {
   if (host) return 'Choose a host or a VM with more memory';
   return larger
-    ? `Choose the VM size ${larger} (virtualMachine.size)`
+    ? `Choose the VM size ${larger} (virtualMachine.size), let the run go on with it by itself (virtualMachine.onOutOfMemory: larger)`
     : 'The site allows no larger VM: ask its operator for one';
 }
 

@@ -8,6 +8,7 @@ import { currentStep } from './current-step.ts';
 import { deleteVirtualMachine } from './delete-virtual-machine.ts';
 import type { SiteDependencies, Step } from './dependencies.ts';
 import { discardRun } from './discard-run.ts';
+import { enlargeMachine } from './enlarge-machine.ts';
 import { enrolVirtualMachine } from './enrol-virtual-machine.ts';
 import { grantData } from './grant-data.ts';
 import { issueReceipt } from './issue-receipt.ts';
@@ -25,6 +26,7 @@ export function createSiteActivities(dependencies: SiteDependencies): SiteActivi
   return {
     planTraining: (request) => at((session, step) => planTraining(session, step, dependencies, request)),
     planSweep: (request) => at((session, step) => planSweep(session, step, request)),
+    enlargeMachine: (plan) => at((session, step) => enlargeMachine(session, step, dependencies, plan)),
     provisionVirtualMachine: (machine) =>
       at((session, step) => provisionVirtualMachine(session, step, dependencies, machine)),
     enrolVirtualMachine: (machine) => at((session, step) => enrolVirtualMachine(session, step, dependencies, machine)),

@@ -84,3 +84,18 @@ test('a VM that reboots, and one that is deleted behind our back: the script goe
   );
   for (const model of ['reboot', 'lost']) assert.equal((await runs.audit.modelVersions(model)).length, 1);
 });
+
+test('a script that outgrows its VM goes on from its checkpoint on the next larger one', async () => {
+  const wishes = ['RESUMES', 'GROWS'] as const;
+  const run = await runs.start({ model: 'outgrown', seconds: 14, machine: 'small', wishes, onOutOfMemory: 'larger' });
+  await run.handle.result();
+  const receipt = await run.receipt();
+  assert.equal(receipt.virtualMachine.name, 'small-ds2-v2');
+  assert.equal(receipt.training.starts, 2);
+  const counted = await run.seconds();
+  assert.equal(counted.at(-1), 13);
+  const [back = 0, ...more] = repeats(counted);
+  // A checkpoint is made every four seconds, and is on site when the VM is given up.
+  assert.ok(back <= 4 && more.length === 0, counted.join(' '));
+  assert.ok((await machines()).includes('small-ds2-v2'));
+});

@@ -14,10 +14,11 @@ export interface SlowJob {
   readonly model: string;
   readonly seconds: number;
   readonly machine?: string;
+  readonly onOutOfMemory?: 'larger';
   /** Makes its code another. */
   readonly code?: string;
   /** What the script does besides: one of its environment variables. */
-  readonly wishes?: readonly ['RESUMES' | 'BULK'];
+  readonly wishes?: readonly ('RESUMES' | 'BULK' | 'GROWS')[];
   /** Instead of the curated one. */
   readonly environment?: object;
 }
@@ -48,11 +49,12 @@ export class Runs {
     const change = (file: string, from: string | RegExp, to: string) =>
       writeFileSync(join(folder, file), readFileSync(join(folder, file), 'utf8').replace(from, to));
     change('job.yml', 'seconds: 30', `seconds: ${job.seconds}`);
-    for (const wish of job.wishes ?? [])
-      change('job.yml', 'code: src', `code: src\nenvironment_variables:\n  ${wish}: "yes"`);
+    const wishes = Object.fromEntries((job.wishes ?? []).map((wish) => [wish, 'yes']));
+    change('job.yml', 'code: src', `code: src\nenvironment_variables: ${JSON.stringify(wishes)}`);
     if (job.environment) change('job.yml', /^environment: .*$/m, `environment: ${JSON.stringify(job.environment)}`);
     if (job.code) change('src/slow.py', '"""Writes', `# ${job.code}\n"""Writes`);
-    const virtualMachine = job.machine ? { virtualMachine: { name: job.machine } } : {};
+    const { machine: name, onOutOfMemory } = job;
+    const virtualMachine = name ? { virtualMachine: { name, ...(onOutOfMemory ? { onOutOfMemory } : {}) } } : {};
     const training = { site: 'demo', job: 'job.yml', model: { name: job.model }, ...virtualMachine };
     writeFileSync(join(folder, 'training.yml'), JSON.stringify(training));
     return join(folder, 'training.yml');

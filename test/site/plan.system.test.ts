@@ -3,7 +3,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { TrainModelInput, type TrainModelRequest } from '../../domain/train-model-input.ts';
 import { PlanFile, type TrainingPlan } from '../../domain/training-plan.ts';
 import { findBlob, readText, replaceText } from '../../services/blob-storage.ts';
-import { sha256 } from '../../services/signing.ts';
+import { generateMachineKey, sha256 } from '../../services/signing.ts';
 import { validInput } from '../domain/valid-input.ts';
 import { startSite, type TestSite } from './site.ts';
 
@@ -38,6 +38,50 @@ const refused = (change: Change, expected: { class?: string; message: RegExp }) 
       return true;
     },
   );
+
+describe('a larger VM for a job that ran out of memory', () => {
+  const growing: Change = (input) => {
+    input.virtualMachine = { ...input.virtualMachine, onOutOfMemory: 'larger' };
+  };
+
+  it('is the next size that the site allows, under its own name, with more for the script; asking twice is once', async () => {
+    const made = await plan(growing);
+    assert.equal(made.virtualMachine.onOutOfMemory, 'larger');
+    const larger = await site.activities.enlargeMachine(made);
+    assert.equal(larger.virtualMachine.size.name, made.virtualMachine.larger);
+    assert.notEqual(larger.virtualMachine.name, made.virtualMachine.name);
+    assert.equal(larger.limits.memoryMiB, larger.virtualMachine.size.memoryMiB - 512);
+    assert.deepEqual({ ...larger, virtualMachine: 0, limits: 0 }, { ...made, virtualMachine: 0, limits: 0 });
+    assert.deepEqual(await site.activities.enlargeMachine(made), larger);
+    // From now on this plan is the job's.
+    await assert.rejects(site.activities.grantData({ plan: made, machineKey: generateMachineKey().publicKey }), {
+      type: 'PlanForged',
+    });
+  });
+
+  it('is refused where there is none, and to a plan that is not the site’s', async () => {
+    let made = await plan(growing);
+    await assert.rejects(site.activities.enlargeMachine({ ...made, limits: { ...made.limits, seconds: 1 } }), {
+      type: 'PlanForged',
+    });
+    while (made.virtualMachine.larger) made = await site.activities.enlargeMachine(made);
+    await assert.rejects(site.activities.enlargeMachine(made), { type: 'NoLargerMachine' });
+  });
+
+  it('keeps the name of a VM that has one of its own, with the size', async () => {
+    const named = await plan((input) => {
+      growing(input);
+      input.virtualMachine = { ...input.virtualMachine, name: 'trainer' };
+    });
+    const larger = await site.activities.enlargeMachine(named);
+    assert.equal(
+      larger.virtualMachine.name,
+      `trainer-${larger.virtualMachine.size.name.replace('Standard_', '').toLowerCase().replaceAll('_', '-')}`,
+    );
+    const largest = larger.virtualMachine.larger ? await site.activities.enlargeMachine(larger) : larger;
+    assert.match(largest.virtualMachine.name, /^trainer-ds\d-v2$/);
+  });
+});
 
 describe('a plan', () => {
   it('freezes names, paths in the cage, limits and the blobs with their etags', async () => {

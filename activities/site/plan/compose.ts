@@ -42,6 +42,7 @@ export function composePlan(chosen: {
       ...(machine.larger ? { larger: machine.larger } : {}),
       after: input.virtualMachine.after,
       onLoss: input.virtualMachine.onLoss,
+      ...(input.virtualMachine.onOutOfMemory === 'larger' && !machine.host ? { onOutOfMemory: 'larger' as const } : {}),
       attach: machine.host ? 'never' : site.attach.mode,
       idleSeconds: Math.round(site.virtualMachines.idleMinutes * 60),
       computeTarget: computeTargetName(sha256, machine.name),

@@ -49,9 +49,7 @@ export async function chooseMachine(
   const stated = asked === undefined ? undefined : numberedMachine(asked, slot);
   if ([wanted.name, stated].some((name) => findHost(site.hosts, name ?? '')))
     return { issues: [hostAsMachine(wanted)] };
-  const hub = await session.stackHub();
-  const allowed = site.virtualMachines.sizes.map((size) => size.toLowerCase());
-  const offered = (await listSizes(hub, step.signal)).filter(({ name }) => allowed.includes(name.toLowerCase()));
+  const offered = await offeredSizes(session, step);
   const existing = stated === undefined ? undefined : await existingSize(session, step, stated);
   const requested = wanted.size;
   if (existing !== undefined && requested !== undefined && requested.toLowerCase() !== existing.toLowerCase()) {
@@ -75,16 +73,26 @@ export async function chooseMachine(
   return { value: { name, size, ...(larger ? { larger } : {}), ...(shortage ? { shortage } : {}) }, issues: [] };
 }
 
+/** In MiB. */
+export const jobMemory = (size: MachineSize): number => Math.max(256, size.memoryMiB - 512);
+
 /** What the job may hold: the VM's memory but for what the system needs. */
 export function memoryLimits(
   input: TrainModelInput,
   size: MachineSize,
 ): { memoryMiB: number; sharedMemoryMiB: number } {
-  const memoryMiB = Math.max(256, size.memoryMiB - 512);
+  const memoryMiB = jobMemory(size);
   return {
     memoryMiB,
     sharedMemoryMiB: requestedSharedMemory(input) ?? Math.min(DEFAULT_SHARED_MEMORY_MIB, Math.floor(memoryMiB / 2)),
   };
+}
+
+/** What the Stack Hub has and the site allows. */
+export async function offeredSizes(session: SiteSession, step: Step): Promise<MachineSize[]> {
+  const allowed = session.site.virtualMachines.sizes.map((size) => size.toLowerCase());
+  const sizes = await listSizes(await session.stackHub(), step.signal);
+  return sizes.filter(({ name }) => allowed.includes(name.toLowerCase()));
 }
 
 const definedSize = (requested: string | undefined) => (requested === undefined ? {} : { requested });
@@ -103,7 +111,8 @@ const hostAsMachine = ({ name }: WantedMachine): Issue => ({
   value: shown(name),
 });
 
-async function existingSize(session: SiteSession, step: Step, machine: string): Promise<string | undefined> {
+/** Of a VM of ours that is there. */
+export async function existingSize(session: SiteSession, step: Step, machine: string): Promise<string | undefined> {
   const address = machineAddress(machine);
   const found = await getResource(await session.stackHub(), address, step.signal);
   if (!found) return undefined;
@@ -111,7 +120,8 @@ async function existingSize(session: SiteSession, step: Step, machine: string): 
   return (found.properties['hardwareProfile'] as { vmSize?: string } | undefined)?.vmSize;
 }
 
-async function quotaShortage(
+/** Why a VM of this size cannot be made now. */
+export async function quotaShortage(
   session: SiteSession,
   step: Step,
   name: string,

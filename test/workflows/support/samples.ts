@@ -58,6 +58,7 @@ export function plan(of: {
   model: string;
   after: 'keep' | 'deallocate' | 'delete';
   onLoss?: 'restart' | 'fail';
+  onOutOfMemory?: 'fail' | 'larger' | undefined;
   approval: false | 'always' | 'unsure';
   host?: boolean;
   idleSeconds?: number;
@@ -74,6 +75,7 @@ export function plan(of: {
       size: of.host ? hostSize : size,
       after: of.after,
       onLoss: of.onLoss ?? 'restart',
+      ...(of.onOutOfMemory === 'larger' ? { onOutOfMemory: 'larger', larger: 'Standard_DS3_v2' } : {}),
       attach: of.host ? 'never' : 'require',
       idleSeconds: of.idleSeconds ?? 3600,
       computeTarget: of.machine.slice(0, 16),

@@ -85,6 +85,7 @@ export class World {
           model: input.model.name,
           after: this.after,
           onLoss: input.virtualMachine.onLoss,
+          onOutOfMemory: input.virtualMachine.onOutOfMemory,
           approval: this.approval,
           ...(this.idleSeconds === undefined ? {} : { idleSeconds: this.idleSeconds }),
         }),
@@ -96,6 +97,11 @@ export class World {
         trials: samplePoints(input.sweep!, 1).map((parameters, i) => ({ number: i + 1, parameters })),
         concurrent: input.sweep?.limits.max_concurrent_trials ?? 1,
       }),
+      enlargeMachine: async (plan) => {
+        const { larger: _, ...machine } = plan.virtualMachine;
+        const size = { name: 'Standard_DS3_v2', cores: 4, memoryMiB: 14_336 };
+        return { ...plan, virtualMachine: { ...machine, name: `${machine.name}-large`, size } };
+      },
       provisionVirtualMachine: async ({ name, size }): Promise<ProvisionedMachine> => {
         const created = (this.power.get(name) ?? 'absent') === 'absent';
         this.power.set(name, 'running');

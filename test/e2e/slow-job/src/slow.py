@@ -1,6 +1,7 @@
 """Writes a line a second, so that a test can see whether a second was repeated; then saves a small model.
 
 With RESUMES it keeps a checkpoint of the second that comes next, and goes on from it. With BULK there is much to look through.
+With GROWS it needs for a moment more memory than the smallest VM has.
 """
 
 import json
@@ -31,6 +32,8 @@ for second in range(resume(), seconds):
         with open(checkpoint + ".tmp", "w") as file:
             file.write(str(second + 1))
         os.replace(checkpoint + ".tmp", checkpoint)
+    if "GROWS" in os.environ and second == 9:
+        print(len(b"x" * (3300 << 20)), "bytes", flush=True)
 table = pd.read_csv(data)
 features = table[["mean_radius"]]
 fitted = DummyClassifier().fit(features, table["diagnosis"])
