@@ -82,6 +82,8 @@ export interface SiteActivities {
     inspection: Inspection;
     envelope: Envelope;
   }): Promise<DecisionPredicate>;
+  /** Where the site asks for approval of the first release only: the word on an earlier one that holds for this; null: ask. */
+  standingApproval(request: { plan: TrainingPlan; inspection: Inspection }): Promise<Envelope | null>;
   /** For `doctor`: a fault is a Check, never a failure. `release`: HOST:PORT that the uplink is asked for. */
   checkSite(request: CheckRequest & { release?: string }): Promise<SiteChecks>;
   /** Signs over the evidence and keeps the envelope in the site's run container. The same job has one receipt. */

@@ -22,6 +22,8 @@ import { askStatus } from './temporal/watch.ts';
 export interface DecideOptions {
   readonly reason: string;
   readonly release?: string;
+  /** Signs for this release alone, where the site would take the word for later ones too. */
+  readonly once?: boolean;
   readonly site?: string;
   readonly json?: boolean;
   readonly config?: string;
@@ -49,9 +51,17 @@ export async function decide(
   if (!options.json) process.stdout.write(`${leaving(approval).join('\n')}\n`);
 
   const { release, artifacts } = approval;
+  const standing = decision === 'approve' && !options.once ? approval.standing : undefined;
+  if (standing && !options.json)
+    process.stdout.write(
+      'The site asks for the first release only: later ones of the same code, command, environment and data place leave\nwithout asking, unless the gate doubts something new. To sign for this one alone: --once\n',
+    );
   const by = approver.name;
   const decidedAt = new Date().toISOString();
-  const predicate = { job, site, workflowId, release, decision, reason, by, decidedAt };
+  const predicate = {
+    ...{ job, site, workflowId, release, decision, reason, by, decidedAt },
+    ...(standing ? { standing } : {}),
+  };
   const envelope = signed(predicate, artifacts, key);
   await sendDecision(temporal, run, envelope);
   const links = { workflowId, runId: run.runId, ...uiLink(temporalUi, temporal.namespace, workflowId, run.runId) };

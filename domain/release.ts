@@ -38,9 +38,11 @@ export type Release = z.infer<typeof Release>;
 /** Who must have signed before anything leaves. */
 export const ApprovalPolicy = z.strictObject({
   when: z
-    .enum(['always', 'unsure'])
+    .enum(['always', 'first', 'unsure'])
     .default('always')
-    .describe('For each release, or only where the gate on the VM is unsure of a file.'),
+    .describe(
+      '`always`: for each release. `first`: for the first one that the same code, command and environment make of the same data for a model; later ones leave as it did, unless the gate on the VM doubts something new. `unsure`: only where the gate is unsure of a file.',
+    ),
   approvers: z
     .record(
       z.string().regex(/^(?!unsigned$)[\w.@-]{1,64}$/, 'an approver’s name is 1 to 64 of letters, digits and . _ @ -'),
@@ -109,10 +111,14 @@ export function refusals(policy: ReleasePolicy, { artifacts, verdicts }: Examine
 const NO_APPROVER =
   'the site names no approver who could sign for them (release.approval in site.yml; for pickles, release.pickle: allow does without)';
 
+/** What the gate was unsure of in these files, as far as an approver must have seen it. */
+export const doubts = (policy: ReleasePolicy, { verdicts }: Pick<Examined, 'verdicts'>): Reason[] =>
+  reasonsOf(verdicts).filter((reason) => isDoubt(policy, reason));
+
 /** Whether one of the site’s approvers must have signed for exactly these artifacts before they leave. */
 export function needsApproval(policy: ReleasePolicy, { verdicts }: Pick<Examined, 'verdicts'>): boolean {
   if (!policy.approval) return false;
-  return policy.approval.when !== 'unsure' || reasonsOf(verdicts).some((reason) => isDoubt(policy, reason));
+  return policy.approval.when !== 'unsure' || doubts(policy, { verdicts }).length > 0;
 }
 
 /** A reason that a person must weigh; of pickles, the policy says whether. */

@@ -3,6 +3,7 @@ import { Failure } from './failure.ts';
 import { Artifact } from './release.ts';
 import { Verdict } from './verdict.ts';
 import { JobId, Sha256, SiteName } from './resource-names.ts';
+import { Standing } from './statement.ts';
 import { TrainModelResult } from './train-model-result.ts';
 import { TrialStatus } from './trial-status.ts';
 
@@ -55,7 +56,13 @@ export const RunStatus = z.strictObject({
   trials: z.array(TrialStatus).optional(),
   /** What waits for an approver's word: exactly these files, what the gate made of each, and the digest that a decision names. */
   approval: z
-    .strictObject({ release: Sha256, artifacts: z.array(Artifact).min(1), verdicts: z.array(Verdict) })
+    .strictObject({
+      release: Sha256,
+      artifacts: z.array(Artifact).min(1),
+      verdicts: z.array(Verdict),
+      /** Where approval is asked for the first release only: what a decision says of later ones. */
+      standing: Standing.optional(),
+    })
     .optional(),
   result: TrainModelResult.optional(),
   failure: Failure.optional(),

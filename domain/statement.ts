@@ -3,6 +3,7 @@ import { BitBudget } from './bit-budget.ts';
 import { DataDigest } from './data-reference.ts';
 import { Release, type Artifact } from './release.ts';
 import { JobId, Sha256, SiteName } from './resource-names.ts';
+import { Reason } from './verdict.ts';
 
 /**
  * Signed documents: in-toto statements (https://in-toto.io/Statement/v1) in DSSE envelopes
@@ -42,7 +43,13 @@ export const ReceiptPredicate = z.strictObject({
   /** Each artifact with its digest: nothing else of this run left the site through edge-train. */
   released: Release,
   /** Who let it out, where the site asks for approval; `digest` is the SHA-256 of the decision’s envelope. */
-  approval: z.strictObject({ by: z.string(), reason: z.string(), digest: Sha256 }).optional(),
+  approval: z
+    .strictObject({
+      ...{ by: z.string(), reason: z.string(), digest: Sha256 },
+      /** The job that it was given for, where that was an earlier one of the same recipe. */
+      givenFor: JobId.optional(),
+    })
+    .optional(),
   /** What crossed besides: names of metrics and parameters that went to Azure ML. */
   metrics: z.array(z.string()),
   parameters: z.array(z.string()),
@@ -60,6 +67,17 @@ export const Receipt = z.strictObject({
 });
 export type Receipt = z.infer<typeof Receipt>;
 
+/**
+ * That later releases of the same recipe may leave without asking again (`release.approval.when: first`), if the gate doubts
+ * nothing in them but what it doubted here.
+ */
+export const Standing = z.strictObject({
+  /** SHA-256 of `canonicalRecipe` of the plan. */
+  recipe: Sha256,
+  doubts: z.array(Reason),
+});
+export type Standing = z.infer<typeof Standing>;
+
 /** What an approver swears to: whether these artifacts of this job may leave, and why. */
 export const DecisionPredicate = z.strictObject({
   job: JobId,
@@ -76,6 +94,7 @@ export const DecisionPredicate = z.strictObject({
   /** The approver's name in `site.yml`. */
   by: z.string().min(1).max(64),
   decidedAt: z.iso.datetime(),
+  standing: Standing.optional(),
 });
 export type DecisionPredicate = z.infer<typeof DecisionPredicate>;
 

@@ -90,8 +90,30 @@ export const TrainingPlan = z.strictObject({
   image: z.strictObject({ repository: Repository }),
   /** As the site had it when planned: shown to people. The edge obeys the root-owned policy on the VM. */
   release: ReleasePolicy,
+  /** SHA-256 of `canonicalRecipe`: by which an approver's word holds for later runs. */
+  recipe: Sha256.optional(),
 });
 export type TrainingPlan = z.infer<typeof TrainingPlan>;
+
+/**
+ * What makes a model besides the bytes of the data: whose word lets one release out may let out the next that has the same. JSON,
+ * keys in order.
+ */
+export function canonicalRecipe(plan: TrainingPlan): string {
+  const { site, command, environment, code, inputs, outputs, model } = plan;
+  const byName = <T extends { name: string }>(items: readonly T[]) =>
+    [...items].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return JSON.stringify({
+    code: code?.digest ?? null,
+    command,
+    environment: environment.digest,
+    environmentVariables: Object.entries(plan.environmentVariables).sort(([a], [b]) => (a < b ? -1 : 1)),
+    inputs: byName(inputs).map(({ name, type, data: { store, path } }) => [name, type, store, path]),
+    model: [model.name, model.output, model.path, model.type],
+    outputs: byName(outputs).map(({ name, type }) => [name, type]),
+    site,
+  });
+}
 
 /**
  * `runs/<job>/plan.json` in the site's run container: the plan, and the blobs that it froze, which never leave the site.

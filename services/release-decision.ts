@@ -1,5 +1,6 @@
 import {
   canonicalArtifacts,
+  doubts,
   needsApproval,
   UNSIGNED,
   type Artifact,
@@ -7,12 +8,14 @@ import {
   type ReleasePolicy,
 } from '../domain/release.ts';
 import {
+  DECISION_TYPE,
   DecisionPredicate,
   decisionStatement,
   PAYLOAD_TYPE,
   type Envelope,
   type UnsignedDecision,
 } from '../domain/statement.ts';
+import { canonicalRecipe, type TrainingPlan } from '../domain/training-plan.ts';
 import { ServiceError } from './errors.ts';
 import { canonicalJson, sha256, verifyStatement } from './signing.ts';
 
@@ -22,6 +25,13 @@ export interface Undecided {
   readonly site: string;
   readonly job: string;
   readonly artifacts: readonly Artifact[];
+}
+
+/** What besides these files themselves may be covered by an earlier decision. */
+export interface Repeated {
+  readonly verdicts: Inspection['verdicts'];
+  /** Of the plan: `recipeDigest`. */
+  readonly recipe: string;
 }
 
 /**
@@ -43,15 +53,16 @@ export function verifyDecision(envelope: Envelope | undefined, about: Undecided)
 }
 
 /**
- * Who approved exactly these artifacts; undefined where the policy lets them leave without.
+ * Who approved exactly these artifacts, or, where the policy says `first`, earlier ones of the same recipe in which the gate
+ * doubted no less; undefined where the policy lets them leave without.
  * @throws ServiceError `ReleaseRejected` (policy), and what `verifyDecision` throws
  */
 export function requireApproval(
   envelope: Envelope | undefined,
-  about: Undecided & Pick<Inspection, 'verdicts'>,
+  about: Undecided & Repeated,
 ): DecisionPredicate | undefined {
   if (!needsApproval(about.policy, about)) return undefined;
-  const decision = verifyDecision(envelope, about);
+  const decision = (envelope && standing(envelope, about)) ?? verifyDecision(envelope, about);
   if (decision.decision === 'approve') return decision;
   throw new ServiceError({
     class: 'policy',
@@ -61,6 +72,33 @@ export function requireApproval(
     retryable: false,
   });
 }
+
+/**
+ * An approver's word on an earlier release that holds for this one too; undefined where it is on this one itself, or does not
+ * hold. Its own files are not looked at again: they left then.
+ */
+function standing(envelope: Envelope, about: Undecided & Repeated): DecisionPredicate | undefined {
+  const { approval } = about.policy;
+  if (approval?.when !== 'first' || envelope.signatures.length === 0) return undefined;
+  const statement = signed(envelope, about) as { predicateType?: unknown; predicate?: unknown };
+  const predicate = DecisionPredicate.safeParse(statement.predicate);
+  if (statement.predicateType !== DECISION_TYPE || !predicate.success) return undefined;
+  const { job, site, decision, standing: word } = predicate.data;
+  if (!word || job === about.job || site !== about.site || decision !== 'approve') return undefined;
+  const seen = doubts(about.policy, about).every((doubt) => word.doubts.includes(doubt));
+  return word.recipe === about.recipe && seen ? predicate.data : undefined;
+}
+
+/** What a decision may say of later releases; it is the site that knows. @throws ServiceError `ApprovalRefused` (policy) */
+export function requireOwnStanding({ standing: word }: DecisionPredicate, about: Undecided & Repeated): void {
+  if (!word) return;
+  if (about.policy.approval?.when !== 'first') throw refused('it speaks of later releases, and the site asks for each');
+  const own = { recipe: about.recipe, doubts: doubts(about.policy, about) };
+  if (canonicalJson(word) !== canonicalJson(own)) throw refused('what it says of later releases is of another recipe');
+}
+
+/** SHA-256 of a plan's `canonicalRecipe`. */
+export const recipeDigest = (plan: TrainingPlan): string => sha256(canonicalRecipe(plan));
 
 /** What somebody said without a key, in the form of a decision. It is worth what the site's policy says. */
 export function unsignedDecision(

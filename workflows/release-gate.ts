@@ -1,8 +1,8 @@
 import { condition, defineUpdate, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { Failure } from '../domain/failure.ts';
-import type { Inspection } from '../domain/release.ts';
+import { doubts, type Inspection } from '../domain/release.ts';
 import { UPDATE } from '../domain/signals.ts';
-import { GivenDecision, type DecisionPredicate, type Envelope } from '../domain/statement.ts';
+import { GivenDecision, type DecisionPredicate, type Envelope, type Standing } from '../domain/statement.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
 import { failWith, toFailure } from './failure.ts';
 import type { Progress } from './status.ts';
@@ -34,7 +34,7 @@ export class ReleaseGate {
     return progress.step(
       'approve',
       async () => {
-        progress.waitsForApproval(inspection, advice(plan));
+        progress.waitsForApproval(inspection, advice(plan), standingOn(plan, inspection));
         try {
           await condition(() => this.#decided !== undefined);
         } finally {
@@ -70,6 +70,11 @@ export class ReleaseGate {
     const envelope = 'payload' in given ? given : await siteSteps().writeDecision({ ...about, said: given });
     return { envelope, decision: await siteSteps().acceptDecision({ ...about, envelope }) };
   }
+}
+
+/** What an approval would say of later releases; the site knows better, and looks. */
+function standingOn({ release, recipe }: TrainingPlan, inspection: Inspection): Standing | undefined {
+  return release.approval?.when === 'first' && recipe ? { recipe, doubts: doubts(release, inspection) } : undefined;
 }
 
 function advice({ release }: TrainingPlan): string {

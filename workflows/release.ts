@@ -1,5 +1,5 @@
 import type { KeptTrial } from '../domain/kept-trial.ts';
-import { needsApproval, type Release } from '../domain/release.ts';
+import { needsApproval, type Inspection, type Release } from '../domain/release.ts';
 import type { Envelope } from '../domain/statement.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
 import type { Compensation } from './compensation.ts';
@@ -7,6 +7,7 @@ import { JobOnMachine } from './job-on-machine.ts';
 import { describeMachine, type Lease } from './lease.ts';
 import type { ReleaseGate } from './release-gate.ts';
 import type { Progress } from './status.ts';
+import { siteSteps } from './steps.ts';
 import { together } from './together.ts';
 
 export interface Released {
@@ -58,12 +59,23 @@ export async function releaseWhenApproved(request: {
     leaving();
     return { release: await job.release(inspection), job };
   }
+  const earlier = await standingApproval(plan, inspection);
+  if (earlier) {
+    leaving();
+    return { release: await job.release(inspection, earlier), approval: earlier, job };
+  }
   await job.giveMachineBack();
   const approval = await gate.approval(plan, inspection, progress);
   const again = await jobAgain({ plan, lease, progress, undo });
   await again.restoreOutputs(inspection);
   leaving();
   return { release: await again.release(inspection, approval), approval, job: again };
+}
+
+/** Where the site asks for the first release of a recipe only. */
+async function standingApproval(plan: TrainingPlan, inspection: Inspection): Promise<Envelope | undefined> {
+  if (plan.release.approval?.when !== 'first') return undefined;
+  return (await siteSteps().standingApproval({ plan, inspection })) ?? undefined;
 }
 
 /**

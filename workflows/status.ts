@@ -5,6 +5,7 @@ import { STEPS, SWEEP_STEPS, type RunStatus, type Step, type StepName } from '..
 import type { JobStatus } from '../domain/search-attributes.ts';
 import type { TrainModelInput } from '../domain/train-model-input.ts';
 import type { TrainModelResult } from '../domain/train-model-result.ts';
+import type { Standing } from '../domain/statement.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
 import type { TrialStatus } from '../domain/trial-status.ts';
 import { toFailure } from './failure.ts';
@@ -79,10 +80,13 @@ export class Progress {
   }
 
   /** What an approver is asked; undefined when it is decided. */
-  waitsForApproval(inspection: Inspection | undefined, advice?: string): void {
+  waitsForApproval(inspection: Inspection | undefined, advice?: string, standing?: Standing): void {
     const { approval: _, ...status } = this.#status;
     const { digest: release, artifacts, verdicts } = inspection ?? {};
-    const asked = release && artifacts && verdicts ? { release, artifacts, verdicts } : undefined;
+    const asked =
+      release && artifacts && verdicts
+        ? { release, artifacts, verdicts, ...(standing ? { standing } : {}) }
+        : undefined;
     this.#status = asked ? { ...status, approval: asked } : status;
     if (advice) this.note('approve', advice);
     else this.#show();

@@ -69,6 +69,7 @@ const siteVerbs: Table<SiteActivities> = {
   grantData: { attempt: '2 minutes', summary: 'Grant the VM its inputs and the run container' },
   writeDecision: { attempt: '1 minute', summary: 'Write down an unsigned decision' },
   acceptDecision: { attempt: '2 minutes', summary: 'Verify the approver’s decision' },
+  standingApproval: { attempt: '2 minutes', summary: 'Look for an approval that holds for this release' },
   issueReceipt: { attempt: '2 minutes', summary: 'Sign the receipt' },
   checkSite: { attempt: '45 seconds', summary: 'Look at what the site worker and its VMs need' },
   discardRun: { attempt: '1 hour', summary: 'Remove what the cancelled run left on site' },

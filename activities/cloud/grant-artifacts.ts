@@ -6,7 +6,7 @@ import type { TrainingPlan } from '../../domain/training-plan.ts';
 import type { MachineKey } from '../../domain/virtual-machine.ts';
 import type { Envelope } from '../../domain/statement.ts';
 import { ensureContainer } from '../../services/blob-storage.ts';
-import { requireApproval } from '../../services/release-decision.ts';
+import { recipeDigest, requireApproval } from '../../services/release-decision.ts';
 import { seal } from '../../services/signing.ts';
 import type { Cloud } from './cloud.ts';
 
@@ -27,7 +27,7 @@ export async function grantArtifacts(
   { plan, inspection, machineKey, approval }: Request,
 ): Promise<SealedGrant> {
   const policy = { ...plan.release, approval: siteOf(cloud.file.sites, plan.site)?.approval };
-  requireApproval(approval, { policy, site: plan.site, job: plan.job, ...inspection });
+  requireApproval(approval, { policy, site: plan.site, job: plan.job, ...inspection, recipe: recipeDigest(plan) });
   const container = cloud.file.release.stagingContainer;
   const account = await cloud.release();
   await ensureContainer(account.container(container));

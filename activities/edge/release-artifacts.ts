@@ -7,11 +7,12 @@ import type { Envelope } from '../../domain/statement.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { openBlob, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
 import { ServiceError, toServiceError } from '../../services/errors.ts';
-import { requireApproval } from '../../services/release-decision.ts';
+import { recipeDigest, requireApproval } from '../../services/release-decision.ts';
 import { sha256 } from '../../services/signing.ts';
 import { breakableConnection, type EdgeDependencies } from './dependencies.ts';
 import { openGrant } from './grants.ts';
 import { requireRecorded } from './inspection-record.ts';
+import { requireTrained } from './trained-recipe.ts';
 import { outputFolder } from './output-files.ts';
 import { readPolicy } from './policy.ts';
 import { sendFile } from './send-file.ts';
@@ -50,16 +51,20 @@ export async function releaseArtifacts(
 }
 
 /**
- * By the root-owned policy on the VM, whatever the plan says. Where no approver signs, a workflow's word is not enough: what is
- * sent must be what this VM has inspected.
+ * By the root-owned policy on the VM, whatever the plan says. Where no approver signs for these very files, a workflow's word is
+ * not enough: what is sent must be what this VM has inspected; and where the word on an earlier release holds, what this VM
+ * has trained must be of its recipe.
  */
 async function requireReleasable(
   edge: EdgeDependencies,
   { plan, inspection, approval }: { plan: TrainingPlan; inspection: Inspection; approval?: Envelope },
 ): Promise<void> {
   const { site, release: policy } = await readPolicy(edge);
-  const approved = requireApproval(approval, { policy, site, job: plan.job, ...inspection });
-  if (!approved) await requireRecorded(edge, plan.job, inspection);
+  const recipe = recipeDigest(plan);
+  const approved = requireApproval(approval, { policy, site, job: plan.job, ...inspection, recipe });
+  if (approved?.job === plan.job) return;
+  await requireRecorded(edge, plan.job, inspection);
+  if (approved) await requireTrained(edge, plan.job, recipe);
 }
 
 const ungranted = ({ path }: Artifact) =>

@@ -9,6 +9,7 @@ import { releaseTracked, type TrackedRelease } from '../../domain/tracking-polic
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { openContainer, STACK_HUB_VERSION, type BlobContainer } from '../../services/blob-storage.ts';
 import { ServiceError } from '../../services/errors.ts';
+import { recipeDigest } from '../../services/release-decision.ts';
 import type { JobStatus } from '../../services/systemd.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { connectionTo, type EdgeDependencies } from './dependencies.ts';
@@ -20,6 +21,7 @@ import { jobSpec, writeJobSpec } from './job-spec.ts';
 import { readTrackedRun } from './mlflow-store.ts';
 import { jobFolder } from './output-files.ts';
 import { readPolicy } from './policy.ts';
+import { recordRecipe } from './trained-recipe.ts';
 
 const MAX_STARTS = 3;
 /** A look at one file: cheap, and a job's end is seen soon. */
@@ -40,7 +42,10 @@ export async function runTrainingJob(
   const runs = await openRuns(edge, request);
   const limits = await jobLimits(edge, plan);
   const { path, ...standing } = await edge.launcher.create({ job: plan.job, environment: environment.digest, limits });
-  if (standing.state === 'created') await writeJobSpec(path, jobSpec(plan));
+  if (standing.state === 'created') {
+    await writeJobSpec(path, jobSpec(plan));
+    await recordRecipe(edge, plan.job, recipeDigest(plan));
+  }
   const log = await openLog(path, runs, jobLogPath(plan), standing);
   const checkpoints = new Checkpoints(edge.home, plan.job, runs, (checkpointBytes) =>
     Context.current().heartbeat({ job: plan.job, checkpointBytes }),

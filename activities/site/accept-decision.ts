@@ -2,11 +2,12 @@ import type { Inspection } from '../../domain/release.ts';
 import { siteRunPath } from '../../domain/resource-names.ts';
 import type { DecisionPredicate, Envelope } from '../../domain/statement.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
-import { putIfAbsent } from '../../services/blob-storage.ts';
-import { decisionDigest, verifyDecision } from '../../services/release-decision.ts';
+import { putIfAbsent, replaceText } from '../../services/blob-storage.ts';
+import { decisionDigest, recipeDigest, requireOwnStanding, verifyDecision } from '../../services/release-decision.ts';
 import { canonicalJson } from '../../services/signing.ts';
 import type { SiteDependencies } from './dependencies.ts';
 import { requirePlanFile, runContainer } from './plan-file.ts';
+import { standingPath } from './standing-approval.ts';
 import type { SiteSession } from './site-session.ts';
 
 /**
@@ -22,8 +23,13 @@ export async function acceptDecision(
   const { inspection, envelope } = request;
   const { plan } = await requirePlanFile(session, dependencies, request.plan);
   const { name: site, release: policy } = session.site;
-  const decision = verifyDecision(envelope, { policy, site, job: plan.job, artifacts: inspection.artifacts });
+  const about = { policy, site, job: plan.job, ...inspection, recipe: recipeDigest(plan) };
+  const decision = verifyDecision(envelope, about);
+  requireOwnStanding(decision, about);
   const path = siteRunPath(plan.job, 'decisions', `${decisionDigest(envelope)}.json`);
-  await putIfAbsent(await runContainer(session), path, canonicalJson(envelope), 'application/json');
+  const runs = await runContainer(session);
+  await putIfAbsent(runs, path, canonicalJson(envelope), 'application/json');
+  if (decision.standing && decision.decision === 'approve')
+    await replaceText(runs, standingPath(decision.standing.recipe), canonicalJson(envelope), 'application/json');
   return decision;
 }

@@ -17,6 +17,7 @@ import { planSweep } from './plan-sweep.ts';
 import { planTraining } from './plan-training.ts';
 import { deallocateVirtualMachine, inspectVirtualMachine } from './power.ts';
 import { provisionVirtualMachine } from './provision-virtual-machine.ts';
+import { standingApproval } from './standing-approval.ts';
 import { openSite, type SiteSession } from './site-session.ts';
 
 /** The site worker's activities. Each reads `site.yml` and its secrets anew: what the operator changed holds from the next step. */
@@ -41,6 +42,7 @@ export function createSiteActivities(dependencies: SiteDependencies): SiteActivi
     writeDecision: ({ plan, inspection: { artifacts }, said }) =>
       Promise.resolve(unsignedDecision(said, plan, artifacts)),
     acceptDecision: (request) => at((session) => acceptDecision(session, dependencies, request)),
+    standingApproval: (request) => at((session) => standingApproval(session, dependencies, request)),
     checkSite: (request) => checkSite(() => openSite(dependencies), dependencies, request),
     discardRun: (request) => at((session) => discardRun(session, request)),
     issueReceipt: (evidence) => at((session) => issueReceipt(session, dependencies, evidence)),

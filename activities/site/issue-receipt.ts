@@ -5,7 +5,7 @@ import { siteRunPath } from '../../domain/resource-names.ts';
 import { Envelope, receiptStatement, type Receipt, type ReceiptPredicate } from '../../domain/statement.ts';
 import { putIfAbsent, readText } from '../../services/blob-storage.ts';
 import { ServiceError } from '../../services/errors.ts';
-import { decisionDigest, requireApproval } from '../../services/release-decision.ts';
+import { decisionDigest, recipeDigest, requireApproval } from '../../services/release-decision.ts';
 import { canonicalJson, publicKeyOf, sha256, signStatement, verifyStatement } from '../../services/signing.ts';
 import type { SiteDependencies } from './dependencies.ts';
 import { requirePlanFile, runContainer } from './plan-file.ts';
@@ -77,9 +77,14 @@ function requireAllowed({ site }: SiteSession, { release }: Evidence): void {
 /** By the approvers of now; a decision where the site asks for none is not sworn to. */
 function approvalOf({ site }: SiteSession, evidence: Evidence): ReceiptPredicate['approval'] {
   const { approval, plan, release } = evidence;
-  const approved = requireApproval(approval, { policy: site.release, site: site.name, job: plan.job, ...release });
+  const approved = requireApproval(approval, {
+    ...{ policy: site.release, site: site.name, job: plan.job, ...release },
+    recipe: recipeDigest(plan),
+  });
   if (!approval || !approved) return undefined;
-  return { by: approved.by, reason: approved.reason, digest: decisionDigest(approval) };
+  const { by, reason, job } = approved;
+  const digest = decisionDigest(approval);
+  return { by, reason, digest, ...(job === plan.job ? {} : { givenFor: job }) };
 }
 
 /** What the workflow hands over must fit together: each value was made by another step, on another machine. */

@@ -85,6 +85,11 @@ export function addRunCommands(program: Command, done: Done): void {
       .requiredOption('--reason <text>', 'why; it is signed, and stands in the receipt')
       .option('--release <digest>', 'only if it is this release that waits: its digest, or the head of it')
       .addOption(json())
+      .addOption(
+        new Option('--once', 'only this release, where the site would take the word for later ones too').hideHelp(
+          decision === 'reject',
+        ),
+      )
       .addHelpText('after', examples(`${decision} train-demo-heart-0123456789ab --reason "reviewed with Dr. Sommer"`))
       .action(async (run: string, options) =>
         done(await (await import('../decide.ts')).decide(decision, run, options)),

@@ -14,7 +14,12 @@ export function receiptLines(digest: string, receipt: ReceiptPredicate): string[
     ['code', code === undefined ? 'none' : `sha256:${code}`],
     ['environment', `${environment.digest} (lock sha256:${environment.lock})`],
     ['trained', `${training.startedAt} to ${training.endedAt} (starts: ${training.starts})`],
-    ['approved', approval ? `by ${approval.by}: ${approval.reason}` : 'by nobody: the site asked for no approval'],
+    [
+      'approved',
+      approval
+        ? `by ${approval.by}: ${approval.reason}${approval.givenFor ? ` (for job ${approval.givenFor}, of the same recipe)` : ''}`
+        : 'by nobody: the site asked for no approval',
+    ],
     ['metrics', metrics.join(', ') || 'none'],
     ['parameters', parameters.join(', ') || 'none'],
     ['left', `${released.artifacts.length} files, ${released.bytes} bytes (sha256:${released.digest})`],

@@ -332,6 +332,27 @@ test('approve shows what would leave and sends a decision that the key signed, o
   await handle.terminate();
 });
 
+test('where the site asks for the first release only, approve signs for later ones too, unless --once', async (t) => {
+  const { run } = user(t);
+  const standing = { recipe: '7'.repeat(64), doubts: [] };
+  const status = { ...waits, approval: { ...waits.approval, standing } };
+  const signedFor = async (id: string, ...more: string[]) => {
+    const handle = await stub.start(id, { ...training('m'), status });
+    const { stdout, stderr, exitCode } = await run('approve', id, '--reason', 'x', ...more);
+    assert.equal(exitCode, 0, stderr);
+    const [envelope] = await handle.query<Envelope[]>('decisions');
+    await handle.terminate();
+    const { predicate } = verifyStatement(envelope, key.publicKey) as { predicate: DecisionPredicate };
+    return { stdout, standing: predicate.standing };
+  };
+  const kept = await signedFor('approve-first');
+  assert.deepEqual(kept.standing, standing);
+  assert.match(kept.stdout, /later ones of the same code[^]*--once/);
+  const once = await signedFor('approve-once', '--once');
+  assert.equal(once.standing, undefined);
+  assert.doesNotMatch(once.stdout, /later ones/);
+});
+
 test('reject says so; a digest that is not of the files, or another release, is never signed', async (t) => {
   const { run } = user(t);
   const forged = { ...waits, approval: { release: 'e'.repeat(64), artifacts, verdicts } };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { EdgeDependencies } from '../../activities/edge/dependencies.ts';
 import { recordInspection, requireRecorded } from '../../activities/edge/inspection-record.ts';
+import { recordRecipe, requireTrained } from '../../activities/edge/trained-recipe.ts';
 import type { Inspection } from '../../domain/release.ts';
 import { verdictOf } from '../../domain/verdict.ts';
 
@@ -35,4 +36,12 @@ test('without an approver a VM sends exactly what it has inspected, whatever a w
     { ...inspection, output: 'predictions' },
   ])
     await assert.rejects(requireRecorded(edge, JOB, lie), refused);
+});
+
+test('an earlier approval lets out only what this VM has trained by that recipe', async () => {
+  const refused = { type: 'ApprovalRefused', class: 'policy', retryable: false };
+  await assert.rejects(requireTrained(edge, JOB, '7'.repeat(64)), refused);
+  await recordRecipe(edge, JOB, '7'.repeat(64));
+  await requireTrained(edge, JOB, '7'.repeat(64));
+  await assert.rejects(requireTrained(edge, JOB, '8'.repeat(64)), refused);
 });

@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { canonicalArtifacts, ReleasePolicy } from '../../domain/release.ts';
-import { decisionStatement, type DecisionPredicate } from '../../domain/statement.ts';
-import { unsignedDecision, verifyDecision } from '../../services/release-decision.ts';
+import { decisionStatement, type DecisionPredicate, type Envelope } from '../../domain/statement.ts';
+import {
+  requireApproval,
+  requireOwnStanding,
+  unsignedDecision,
+  verifyDecision,
+} from '../../services/release-decision.ts';
+import { verdictOf, type Reason } from '../../domain/verdict.ts';
 import { generateSigningKey, sha256, signStatement } from '../../services/signing.ts';
 
 const ana = generateSigningKey();
@@ -86,3 +92,50 @@ function tampered() {
   statement.predicate.decision = 'approve';
   return { ...envelope, payload: Buffer.from(JSON.stringify(statement)).toString('base64') };
 }
+
+/** The next run of the same recipe: another job, other files. */
+const recipe = '7'.repeat(64);
+const files = [{ path: 'MLmodel', bytes: 8, sha256: 'd'.repeat(64) }];
+const first = (when: 'first' | 'always' = 'first') =>
+  ReleasePolicy.parse({ approval: { ...policy.approval, when }, pickle: 'approve' });
+const next = (...reasons: Reason[]) => ({
+  ...{ policy: first(), site: 'demo', job: '1'.repeat(20), artifacts: files, recipe },
+  verdicts: [verdictOf('MLmodel', 'yaml', reasons)],
+});
+const standing = { recipe, doubts: ['pickle' as const] };
+
+test('where the first release is asked for, the word on it holds for the next of its recipe, and for no doubt that is new', () => {
+  const word = signed({ standing });
+  assert.equal(requireApproval(word, next())?.job, decision.job);
+  assert.equal(requireApproval(word, next('pickle'))?.by, 'ana');
+  // On its own release it is a decision like any other.
+  assert.equal(requireApproval(word, { ...next(), ...about, policy: first() })?.job, about.job);
+  const refused = { type: /ApprovalRefused|SignatureInvalid/ };
+  const cases: [string, Envelope, ReturnType<typeof next>][] = [
+    ['a doubt that is new', word, next('stores-rows')],
+    ['another recipe', word, { ...next(), recipe: '8'.repeat(64) }],
+    ['another site', word, { ...next(), site: 'other' }],
+    ['a word for that release alone', signed(), next()],
+    ['a rejection', signed({ standing, decision: 'reject' }), next()],
+    ['another key', signed({ standing }, ben), next()],
+    ['one who may no longer approve', signed({ standing, by: 'eve' }), next()],
+    ['a site that asks for each', word, { ...next(), policy: first('always') }],
+    ['a signature that was taken off', { ...word, signatures: [] }, next()],
+  ];
+  for (const [what, envelope, release] of cases)
+    assert.throws(() => requireApproval(envelope, release), refused, what);
+});
+
+test('what a decision says of later releases must be what the site says of them', () => {
+  const own = { ...next('pickle'), recipe };
+  requireOwnStanding({ ...decision }, own);
+  requireOwnStanding({ ...decision, standing }, own);
+  for (const wrong of [
+    { recipe: '8'.repeat(64), doubts: standing.doubts },
+    { recipe, doubts: [] },
+    { recipe, doubts: ['pickle' as const, 'stores-rows' as const] },
+  ])
+    assert.throws(() => requireOwnStanding({ ...decision, standing: wrong }, own), { type: 'ApprovalRefused' });
+  const each = { ...own, policy: first('always') };
+  assert.throws(() => requireOwnStanding({ ...decision, standing }, each), { type: 'ApprovalRefused' });
+});

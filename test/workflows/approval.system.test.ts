@@ -9,7 +9,7 @@ import { verdictOf } from '../../domain/verdict.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { until } from '../support/until.ts';
 import { startHarness, status, type Harness } from './support/harness.ts';
-import { decision, inspection, request } from './support/samples.ts';
+import { decision, hex, inspection, request } from './support/samples.ts';
 
 let harness: Harness;
 before(async () => (harness = await startHarness()));
@@ -64,6 +64,27 @@ test('a run waits with its outputs kept and the VM given back, and goes on when 
   assert.deepEqual(world.values('releaseArtifacts').at(-1)?.approval, decision('approve'));
   assert.deepEqual(world.values('issueReceipt').at(-1)?.approval, decision('approve'));
   assert.equal(world.verbs('cleanJob').length, 3);
+});
+
+test('where approvers are asked for the first release only, their word on it lets out the next, which keeps its VM', async () => {
+  const { world } = harness;
+  world.approval = 'first';
+  const first = await harness.train(request('vm-first', 'first'));
+  await waits(first);
+  assert.deepEqual((await status(first)).approval?.standing, { recipe: hex('7'), doubts: [] });
+  assert.equal(world.count('standingApproval'), 1);
+  await decide(first, decision('approve'));
+  await first.result();
+
+  const earlier = decision('approve', 'the first of its kind');
+  world.instead('standingApproval', () => earlier);
+  const next = await harness.train(request('vm-first', 'next'));
+  await next.result();
+  assert.equal(world.count('acceptDecision'), 1, 'nobody was asked again');
+  assert.equal(world.count('restoreOutputs'), 1, 'only the first left its VM to others');
+  assert.deepEqual(world.values('releaseArtifacts').at(-1)?.approval, earlier);
+  assert.deepEqual(world.values('grantArtifacts').at(-1)?.approval, earlier);
+  assert.deepEqual(world.values('issueReceipt').at(-1)?.approval, earlier);
 });
 
 test('where approvers are asked only of what the gate is unsure of, a run waits for that alone, and keeps its VM otherwise', async () => {

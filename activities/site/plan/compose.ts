@@ -8,6 +8,7 @@ import { computeTargetName, defaultRepository, type JobId } from '../../../domai
 import type { Trial } from '../../../domain/sweep.ts';
 import type { TrainModelInput } from '../../../domain/train-model-input.ts';
 import { CAGE, type PlannedInput, type TrainingPlan } from '../../../domain/training-plan.ts';
+import { recipeDigest } from '../../../services/release-decision.ts';
 import { sha256 } from '../../../services/signing.ts';
 import type { SiteSession } from '../site-session.ts';
 import type { PlannedData } from './data.ts';
@@ -29,7 +30,7 @@ export function composePlan(chosen: {
   const { session, input, job, machine, model, trial } = chosen;
   const { site } = session;
   const inputs = chosen.data.map((each) => each.input);
-  return {
+  const plan: TrainingPlan = {
     job,
     site: site.name,
     workflowId: chosen.workflowId,
@@ -70,6 +71,7 @@ export function composePlan(chosen: {
     image: { repository: input.image.repository ?? defaultRepository(input.model.name) },
     release: site.release,
   };
+  return { ...plan, recipe: recipeDigest(plan) };
 }
 
 /** What Azure ML’s record of the run says; a trial is told from the others by its number. */

@@ -59,7 +59,7 @@ export function plan(of: {
   after: 'keep' | 'deallocate' | 'delete';
   onLoss?: 'restart' | 'fail';
   onOutOfMemory?: 'fail' | 'larger' | undefined;
-  approval: false | 'always' | 'unsure';
+  approval: false | 'always' | 'first' | 'unsure';
   host?: boolean;
   idleSeconds?: number;
 }): TrainingPlan {
@@ -96,6 +96,7 @@ export function plan(of: {
       maxFiles: 10,
       ...(of.approval ? { approval: { when: of.approval, approvers } } : {}),
     }),
+    ...(of.approval === 'first' ? { recipe: hex('7') } : {}),
   };
 }
 

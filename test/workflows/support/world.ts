@@ -33,7 +33,7 @@ export class World {
   readonly power = new Map<string, PowerState>();
   after: 'keep' | 'deallocate' | 'delete' = 'keep';
   /** Whether the site asks for approval before anything leaves. */
-  approval: false | 'always' | 'unsure' = false;
+  approval: false | 'always' | 'first' | 'unsure' = false;
   idleSeconds: number | undefined;
   /** Where the next VM that is enrolled listens. */
   queue = EDGE_QUEUE;
@@ -125,6 +125,7 @@ export class World {
       grantData: async () => ({ kind: 'site', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
       writeDecision: async ({ said }) => ({ ...samples.decision(said.decision, said.reason), signatures: [] }),
       acceptDecision: async ({ envelope }) => samples.decisionIn(envelope),
+      standingApproval: async () => null,
       checkSite: async () => ({ checks: [], machines: [] }),
       issueReceipt: async ({ plan }) => samples.receipt(plan.job),
       discardRun: async () => {},
