@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { heartbeat } from '@temporalio/activity';
 import pMap from 'p-map';
-import type { SealedGrant } from '../../domain/grant.ts';
+import type { ArtifactGrant, SealedGrant } from '../../domain/grant.ts';
 import { canonicalArtifacts, type Artifact, type Inspection, type Release } from '../../domain/release.ts';
 import type { Envelope } from '../../domain/statement.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
@@ -31,6 +31,7 @@ export async function releaseArtifacts(
   await requireReleasable(edge, request);
   const grant = await openGrant('artifacts', request.grants, edge.machineKey);
   const base = join(outputFolder(edge.home, plan.job, plan.model.output), plan.model.path);
+  const destination = destinationOf(grant);
   const release = async (artifact: Artifact): Promise<void> => {
     const url = grant.urls.find(({ path }) => path === artifact.path)?.url;
     if (url === undefined) throw ungranted(artifact);
@@ -46,7 +47,20 @@ export async function releaseArtifacts(
     ...inspection,
     digest: sha256(canonicalArtifacts(inspection.artifacts)),
     bytes: inspection.artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
+    destination,
   };
+}
+
+/** The URL that all artifacts went below, each by its path, without the signatures that permitted it. */
+function destinationOf({ urls }: ArtifactGrant): string {
+  const folders = urls.map(({ path, url }) => {
+    const { origin, pathname } = new URL(url);
+    const place = decodeURIComponent(pathname);
+    return place.endsWith(`/${path}`) ? `${origin}${place.slice(0, -path.length)}` : undefined;
+  });
+  const [first] = folders;
+  if (first !== undefined && folders.every((folder) => folder === first)) return first;
+  throw misplaced();
 }
 
 /**
@@ -61,6 +75,15 @@ async function requireReleasable(
   const approved = requireApproval(approval, { policy, site, job: plan.job, ...inspection });
   if (!approved) await requireRecorded(edge, plan.job, inspection);
 }
+
+const misplaced = () =>
+  new ServiceError({
+    class: 'internal',
+    type: 'GrantMissing',
+    cause: 'The grant names places that are not one folder with the artifacts’ own paths below it.',
+    nextStep: 'This is likely a fault of edge-train: report it with the workflow’s id.',
+    retryable: false,
+  });
 
 const ungranted = ({ path }: Artifact) =>
   new ServiceError({

@@ -38,7 +38,7 @@ describe('the edge worker on a VM', () => {
     ].join('\n');
     const completed = (await (await edge.train(job, store)).result()) as CompletedJob;
     assert.deepEqual(
-      { ...completed, startedAt: '', endedAt: '', bootId: '' },
+      { ...completed, startedAt: '', endedAt: '', bootId: '', cage: undefined },
       {
         job,
         exitCode: 0,
@@ -46,6 +46,7 @@ describe('the edge worker on a VM', () => {
         startedAt: '',
         endedAt: '',
         bootId: '',
+        cage: undefined,
         parameters: { depth: '7' },
         // As far as the site lets them say it: six digits, and the VM's time.
         metrics: [{ name: 'val/accuracy', value: 0.751235, step: 2, timestamp: Date.parse(completed.endedAt) }],
@@ -53,6 +54,9 @@ describe('the edge worker on a VM', () => {
         log: `runs/${job}/job.log`,
       },
     );
+    assert.ok((completed.cage?.tried.length ?? 0) > 50, 'what the cage’s check tried');
+    const unit = '/etc/systemd/system/edge-train-job@.service';
+    assert.equal(completed.cage?.files[unit], (await edge.machine.sh(`sha256sum ${unit}`)).split(' ')[0]);
     assert.equal(await edge.log(job), `yes ${job} file:///job/outputs/mlruns\n`);
     const plan = planFor(job, store);
     const inspection = await edge.ask<Inspection>('inspectOutputs', { plan });
