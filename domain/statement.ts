@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { BitBudget } from './bit-budget.ts';
+import { CageReport } from './completed-job.ts';
 import { DataDigest } from './data-reference.ts';
 import { Release, type Artifact } from './release.ts';
 import { JobId, Sha256, SiteName } from './resource-names.ts';
+import { UplinkAccount } from './uplink-account.ts';
 
 /**
  * Signed documents: in-toto statements (https://in-toto.io/Statement/v1) in DSSE envelopes
@@ -39,10 +41,14 @@ export const ReceiptPredicate = z.strictObject({
   code: Sha256.optional(),
   environment: z.strictObject({ digest: z.string(), lock: Sha256 }),
   training: z.strictObject({ startedAt: z.iso.datetime(), endedAt: z.iso.datetime(), starts: z.int() }),
-  /** Each artifact with its digest: nothing else of this run left the site through edge-train. */
+  /** What the script ran in. Older receipts do not say. */
+  cage: CageReport.optional(),
+  /** Each artifact with its digest, and where they went: nothing else of this run left the site through edge-train. */
   released: Release,
   /** Who let it out, where the site asks for approval; `digest` is the SHA-256 of the decision’s envelope. */
   approval: z.strictObject({ by: z.string(), reason: z.string(), digest: Sha256 }).optional(),
+  /** Bytes by destination, by the uplink's own log. Older receipts do not say. */
+  uplink: UplinkAccount.optional(),
   /** What crossed besides: names of metrics and parameters that went to Azure ML. */
   metrics: z.array(z.string()),
   parameters: z.array(z.string()),
