@@ -12,6 +12,7 @@ import { sha256 } from '../../services/signing.ts';
 import { breakableConnection, type EdgeDependencies } from './dependencies.ts';
 import { openGrant } from './grants.ts';
 import { requireRecorded } from './inspection-record.ts';
+import { leavingPath } from './leaving-file.ts';
 import { outputFolder } from './output-files.ts';
 import { readPolicy } from './policy.ts';
 import { sendFile } from './send-file.ts';
@@ -37,7 +38,10 @@ export async function releaseArtifacts(
     if (url === undefined) throw ungranted(artifact);
     try {
       const blob = openBlob(url, breakableConnection(url, edge, STACK_HUB_VERSION));
-      await sendFile(join(base, artifact.path), artifact, blob, (sent) => heartbeat({ path: artifact.path, sent }));
+      const verdict = inspection.verdicts.find(({ path }) => path === artifact.path) ?? { path: artifact.path };
+      await sendFile(leavingPath(edge.home, plan.job, base, verdict), artifact, blob, (sent) =>
+        heartbeat({ path: artifact.path, sent }),
+      );
     } catch (error) {
       throw toServiceError(error, `sending ${artifact.path} to the release account`);
     }

@@ -1,5 +1,6 @@
 import type { ReceiptPredicate } from '../../domain/statement.ts';
 import type { UplinkAccount } from '../../domain/uplink-account.ts';
+import { formText } from '../../domain/verdict.ts';
 import { table } from '../show/table.ts';
 import { printable } from '../show/text.ts';
 
@@ -27,8 +28,11 @@ export function receiptLines(digest: string, receipt: ReceiptPredicate): string[
     ...facts.map(([name, text]) => `${name.padEnd(15)}${printable(text)}`),
     '',
     ...table(
-      ['SHA-256', 'BYTES', 'VERDICT', 'FILE'],
-      released.artifacts.map(({ sha256, bytes, path }) => [sha256, String(bytes), verdictOn(released, path), path]),
+      ['SHA-256', 'BYTES', 'VERDICT', 'FILE', 'FORM'],
+      released.artifacts.map(({ sha256, bytes, path }) => [
+        ...[sha256, String(bytes), verdictOn(released, path), path],
+        formOf(released, path, bytes),
+      ]),
     ),
     ...(receipt.cage ? ['', ...measured(receipt.cage.files)] : []),
     ...(receipt.uplink ? ['', ...uplinkLines(receipt.uplink)] : []),
@@ -64,6 +68,12 @@ function uplinkLines(uplink: UplinkAccount): string[] {
       ]),
     ),
   ];
+}
+
+/** Whether the gate has written a file anew. */
+function formOf({ verdicts }: ReceiptPredicate['released'], path: string, bytes: number): string {
+  const found = verdicts.find((verdict) => verdict.path === path);
+  return found ? formText(found, bytes) : '';
 }
 
 /** What the gate on the VM said of a file, with its reasons. */
