@@ -19,11 +19,13 @@ export type BitBudget = z.infer<typeof BitBudget>;
 
 /** Of what was released and recorded. A letter of a file's name is one of ASCII's; of a metric or parameter it is any. */
 export function bitBudget(
-  release: Pick<Release, 'artifacts'>,
+  release: Pick<Release, 'artifacts' | 'verdicts'>,
   completed: Pick<CompletedJob, 'metrics' | 'parameters'>,
   { metrics: { digits } }: TrackingPolicy,
 ): BitBudget {
-  const files = sum(release.artifacts.map(({ bytes }) => bytes * 8));
+  // How long a file was before it was written anew is told, and a script can choose it.
+  const lengths = release.verdicts.filter(({ form }) => form?.written === 'anew').length * LENGTH_BITS;
+  const files = sum(release.artifacts.map(({ bytes }) => bytes * 8)) + lengths;
   const fileNames = sum(release.artifacts.map(({ path }) => path.length * 8));
   const metrics = sum(completed.metrics.map(({ name }) => valueBits(digits) + 64 + name.length * 16));
   const parameters = sum(
@@ -31,6 +33,8 @@ export function bitBudget(
   );
   return { files, fileNames, metrics, parameters, all: files + fileNames + metrics + parameters };
 }
+
+const LENGTH_BITS = 53;
 
 /** A number of so many significant digits, with the sign and exponent of a double. */
 const valueBits = (digits: number): number => Math.min(64, 12 + Math.ceil(digits * Math.log2(10)));

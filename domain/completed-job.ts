@@ -27,6 +27,15 @@ export const Metric = z.strictObject({
 });
 export type Metric = z.infer<typeof Metric>;
 
+/** What root on the VM measured of a job's cage when it started, and what the cage's own check had tried from inside. */
+export const CageReport = z.strictObject({
+  /** SHA-256 by path: the unit and its drop-ins as systemd reads them, and each helper that root installed. */
+  files: z.record(z.string(), Sha256),
+  /** What was tried, or looked for, before the script started. Nothing of it was open, or nothing would have started. */
+  tried: z.array(z.string()),
+});
+export type CageReport = z.infer<typeof CageReport>;
+
 /** How the script ended: only a zero exit is here; any other end is a failure. Says nothing of what it printed. */
 export const CompletedJob = z.strictObject({
   job: JobId,
@@ -36,6 +45,8 @@ export const CompletedJob = z.strictObject({
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime(),
   bootId: z.string(),
+  /** Of a VM that an older edge-train installed there is none. */
+  cage: CageReport.optional(),
   parameters: z.record(z.string(), z.string()),
   /** Each metric's last value. */
   metrics: z.array(Metric),

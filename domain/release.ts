@@ -32,6 +32,8 @@ export type Inspection = z.infer<typeof Inspection>;
 export const Release = z.strictObject({
   ...Inspection.shape,
   bytes: z.int().min(0),
+  /** The URL below which each artifact went, by its path, without what permitted it. Older releases do not say. */
+  destination: z.string().optional(),
 });
 export type Release = z.infer<typeof Release>;
 

@@ -108,6 +108,9 @@ export const SiteFile = z
       .string()
       .regex(/^http:\/\/[\w.-]+:\d+$/, 'an uplink is http://HOST:PORT')
       .describe('The CONNECT proxy that is the VMs’ only way out.'),
+    uplinkLog: FilePath.optional().describe(
+      'The uplink’s access log in Squid’s native format, where the site worker can read it: then receipts say how many bytes the run’s VM sent to whom. The last field of a line is the bytes from the client (`%>st`), where there is one more than Squid’s ten.',
+    ),
     packageIndex: HttpsUrl.describe(
       'A simple index of Python packages (PEP 503), reached by the VM through the uplink.',
     ),

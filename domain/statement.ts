@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { BitBudget } from './bit-budget.ts';
+import { CageReport } from './completed-job.ts';
 import { DataDigest } from './data-reference.ts';
 import { Release, type Artifact } from './release.ts';
 import { JobId, Sha256, SiteName } from './resource-names.ts';
+import { UplinkAccount } from './uplink-account.ts';
 import { Reason } from './verdict.ts';
 
 /**
@@ -40,7 +42,9 @@ export const ReceiptPredicate = z.strictObject({
   code: Sha256.optional(),
   environment: z.strictObject({ digest: z.string(), lock: Sha256 }),
   training: z.strictObject({ startedAt: z.iso.datetime(), endedAt: z.iso.datetime(), starts: z.int() }),
-  /** Each artifact with its digest: nothing else of this run left the site through edge-train. */
+  /** What the script ran in. Older receipts do not say. */
+  cage: CageReport.optional(),
+  /** Each artifact with its digest, and where they went: nothing else of this run left the site through edge-train. */
   released: Release,
   /** Who let it out, where the site asks for approval; `digest` is the SHA-256 of the decision’s envelope. */
   approval: z
@@ -50,6 +54,8 @@ export const ReceiptPredicate = z.strictObject({
       givenFor: JobId.optional(),
     })
     .optional(),
+  /** Bytes by destination, by the uplink's own log. Older receipts do not say. */
+  uplink: UplinkAccount.optional(),
   /** What crossed besides: names of metrics and parameters that went to Azure ML. */
   metrics: z.array(z.string()),
   parameters: z.array(z.string()),

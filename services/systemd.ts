@@ -25,6 +25,7 @@ const StartResult = z.object({
   endedAt: z.number(),
   cage: z.object({
     refused: z.array(z.string()).optional(),
+    tried: z.array(z.string()).optional(),
     finished: z.object({ exit: z.int().optional(), signal: z.int().optional() }).optional(),
   }),
 });
@@ -36,6 +37,8 @@ const JobStatus = z.object({
   /** Why it was stopped, if it was stopped by us. */
   stop: z.string().nullish(),
   startedAt: z.number().nullish(),
+  /** SHA-256 by path of what makes the cage, as it was at the last start. */
+  files: z.record(z.string(), z.string()).nullish(),
   result: StartResult.nullish(),
 });
 /** How a job stands. `interrupted`: a reboot or power cut ended it; `start` starts it again, at most 3 times in all. */

@@ -39,6 +39,17 @@ export function readVerified(blob: BlockBlobClient, expected: Expected): AsyncGe
   return verified(download(blob), expected, (found) => differs(blob, expected, found));
 }
 
+/** A blob's bytes, of which there must be so many. @throws ServiceError `ArtifactDiffers` */
+export async function* readSized(blob: BlockBlobClient, bytes: number): AsyncGenerator<Buffer> {
+  let read = 0;
+  for await (const chunk of download(blob)) {
+    read += chunk.length;
+    if (read > bytes) break;
+    yield chunk;
+  }
+  if (read !== bytes) throw differs(blob, { bytes, sha256: 'a file' }, `${read} bytes or more`);
+}
+
 export interface PutOptions {
   readonly metadata?: Record<string, string>;
   readonly abortSignal?: AbortSignal;

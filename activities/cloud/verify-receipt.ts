@@ -41,6 +41,7 @@ export function verifyReceipt(
       predicate.environment,
       { digest: evidence.environment.digest, lock: evidence.environment.lock },
     ],
+    ['the cage', predicate.cage ?? null, evidence.completed.cage ?? null],
     ['the release', predicate.released, release],
     ['the release’s digest', release.digest, sha256(canonicalArtifacts(release.artifacts))],
     ['the release’s size', release.bytes, release.artifacts.reduce((sum, { bytes }) => sum + bytes, 0)],

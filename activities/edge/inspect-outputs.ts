@@ -3,19 +3,19 @@ import { heartbeat } from '@temporalio/activity';
 import { Artifact, canonicalArtifacts, refusals, type Inspection } from '../../domain/release.ts';
 import { siteRunPath } from '../../domain/resource-names.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
-import { verdictOf, type Verdict } from '../../domain/verdict.ts';
+import type { Verdict } from '../../domain/verdict.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { sha256 } from '../../services/signing.ts';
 import type { EdgeDependencies } from './dependencies.ts';
-import { examineFile } from './gate/examine-file.ts';
-import { fingerprintInputs, searchFile } from './gate/search-file.ts';
+import { lookThrough } from './gate/look-through.ts';
+import { fingerprintInputs } from './gate/search-file.ts';
 import { recordInspection } from './inspection-record.ts';
 import { modelFault, type ModelFault } from './model-fault.ts';
 import { declaredOutputs, digestFile, outputFolder, walk, type OutputFile } from './output-files.ts';
 import { readPolicy } from './policy.ts';
 
 /**
- * What the model's output holds, file by file with digest and the gate's verdict, checked against the root-owned policy, and
+ * What of the model's output would leave, file by file as the gate has written it, with digest and the gate's verdict, checked against the root-owned policy, and
  * written down for `releaseArtifacts`. The same outputs have the same answer. @throws ServiceError `NoModel`, `AmbiguousModel`, `EmptyModel` (script), `ReleaseRefused` (policy)
  */
 export async function inspectOutputs(edge: EdgeDependencies, plan: TrainingPlan): Promise<Inspection> {
@@ -32,9 +32,9 @@ export async function inspectOutputs(edge: EdgeDependencies, plan: TrainingPlan)
   const fingerprints = await fingerprintInputs(edge.home, plan.job, beat);
   for (const file of files) {
     beat();
-    artifacts.push(await artifactOf(file));
-    const { path, format, reasons } = await examineFile(file);
-    verdicts.push(verdictOf(path, format, [...reasons, ...(await searchFile(file, fingerprints, beat))]));
+    const leaving = await lookThrough(edge.home, plan.job, file, fingerprints, beat);
+    artifacts.push(await artifactOf(leaving.file));
+    verdicts.push(leaving.verdict);
   }
   const reasons = refusals((await readPolicy(edge)).release, { artifacts, verdicts });
   if (reasons.length > 0) throw refused(reasons);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { heartbeat } from '@temporalio/activity';
 import pMap from 'p-map';
-import type { SealedGrant } from '../../domain/grant.ts';
+import type { ArtifactGrant, SealedGrant } from '../../domain/grant.ts';
 import { canonicalArtifacts, type Artifact, type Inspection, type Release } from '../../domain/release.ts';
 import type { Envelope } from '../../domain/statement.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
@@ -12,6 +12,7 @@ import { sha256 } from '../../services/signing.ts';
 import { breakableConnection, type EdgeDependencies } from './dependencies.ts';
 import { openGrant } from './grants.ts';
 import { requireRecorded } from './inspection-record.ts';
+import { leavingPath } from './leaving-file.ts';
 import { requireTrained } from './trained-recipe.ts';
 import { outputFolder } from './output-files.ts';
 import { readPolicy } from './policy.ts';
@@ -32,12 +33,16 @@ export async function releaseArtifacts(
   await requireReleasable(edge, request);
   const grant = await openGrant('artifacts', request.grants, edge.machineKey);
   const base = join(outputFolder(edge.home, plan.job, plan.model.output), plan.model.path);
+  const destination = destinationOf(grant);
   const release = async (artifact: Artifact): Promise<void> => {
     const url = grant.urls.find(({ path }) => path === artifact.path)?.url;
     if (url === undefined) throw ungranted(artifact);
     try {
       const blob = openBlob(url, breakableConnection(url, edge, STACK_HUB_VERSION));
-      await sendFile(join(base, artifact.path), artifact, blob, (sent) => heartbeat({ path: artifact.path, sent }));
+      const verdict = inspection.verdicts.find(({ path }) => path === artifact.path) ?? { path: artifact.path };
+      await sendFile(leavingPath(edge.home, plan.job, base, verdict), artifact, blob, (sent) =>
+        heartbeat({ path: artifact.path, sent }),
+      );
     } catch (error) {
       throw toServiceError(error, `sending ${artifact.path} to the release account`);
     }
@@ -47,7 +52,20 @@ export async function releaseArtifacts(
     ...inspection,
     digest: sha256(canonicalArtifacts(inspection.artifacts)),
     bytes: inspection.artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
+    destination,
   };
+}
+
+/** The URL that all artifacts went below, each by its path, without the signatures that permitted it. */
+function destinationOf({ urls }: ArtifactGrant): string {
+  const folders = urls.map(({ path, url }) => {
+    const { origin, pathname } = new URL(url);
+    const place = decodeURIComponent(pathname);
+    return place.endsWith(`/${path}`) ? `${origin}${place.slice(0, -path.length)}` : undefined;
+  });
+  const [first] = folders;
+  if (first !== undefined && folders.every((folder) => folder === first)) return first;
+  throw misplaced();
 }
 
 /**
@@ -66,6 +84,15 @@ async function requireReleasable(
   await requireRecorded(edge, plan.job, inspection);
   if (approved) await requireTrained(edge, plan.job, recipe);
 }
+
+const misplaced = () =>
+  new ServiceError({
+    class: 'internal',
+    type: 'GrantMissing',
+    cause: 'The grant names places that are not one folder with the artifacts’ own paths below it.',
+    nextStep: 'This is likely a fault of edge-train: report it with the workflow’s id.',
+    retryable: false,
+  });
 
 const ungranted = ({ path }: Artifact) =>
   new ServiceError({

@@ -52,7 +52,7 @@ export async function runTrainingJob(
   );
   const status = await follow(edge, plan, { log, checkpoints }, standing).finally(() => checkpoints.settle());
   await log.copyAll();
-  const { startedAt, endedAt } = outcome(plan, status);
+  const { startedAt, endedAt, cage } = outcome(plan, status);
   const ended = new Date(endedAt * 1000);
   return {
     job: plan.job,
@@ -61,6 +61,7 @@ export async function runTrainingJob(
     startedAt: new Date(startedAt * 1000).toISOString(),
     endedAt: ended.toISOString(),
     bootId: (await readFile(edge.bootIdFile, 'utf8')).trim(),
+    ...(status.files && cage.tried ? { cage: { files: status.files, tried: cage.tried } } : {}),
     ...(await tracked(edge, plan, ended)),
     log: jobLogPath(plan),
   };

@@ -3,6 +3,7 @@ import type { Evidence } from '../../domain/model-version.ts';
 import { canonicalArtifacts, refusals, trackingPolicy } from '../../domain/release.ts';
 import { siteRunPath } from '../../domain/resource-names.ts';
 import { Envelope, receiptStatement, type Receipt, type ReceiptPredicate } from '../../domain/statement.ts';
+import type { UplinkAccount } from '../../domain/uplink-account.ts';
 import { putIfAbsent, readText } from '../../services/blob-storage.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { decisionDigest, recipeDigest, requireApproval } from '../../services/release-decision.ts';
@@ -10,6 +11,7 @@ import { canonicalJson, publicKeyOf, sha256, signStatement, verifyStatement } fr
 import type { SiteDependencies } from './dependencies.ts';
 import { requirePlanFile, runContainer } from './plan-file.ts';
 import type { SiteSession } from './site-session.ts';
+import { uplinkAccount } from './uplink-account.ts';
 
 /**
  * Signs what was trained on what, and the whole of what left, after checking it against the site's policy as it is now and
@@ -27,17 +29,23 @@ export async function issueReceipt(
   const approval = approvalOf(session, evidence);
 
   const key = await dependencies.secrets.resolve(session.site.receiptKey);
-  const statement = receiptStatement(receiptPredicate(evidence, approval));
   const runs = await runContainer(session);
   const path = siteRunPath(evidence.plan.job, 'receipt.json');
-  const fresh = canonicalJson(signStatement(statement, key));
-  const stored = (await putIfAbsent(runs, path, fresh, 'application/json'))
-    ? fresh
-    : ((await readText(runs, path)) ?? '');
+  const statementWith = (uplink: UplinkAccount | undefined) =>
+    receiptStatement({ ...receiptPredicate(evidence, approval), ...(uplink ? { uplink } : {}) });
+  const stored = (await readText(runs, path)) ?? (await issued());
   const envelope = parsedEnvelope(stored);
-  const said = envelope === undefined ? undefined : verifyStatement(envelope, publicKeyOf(key));
-  if (!envelope || canonicalJson(said) !== canonicalJson(statement)) throw otherReceipt(path);
+  const said = envelope && (verifyStatement(envelope, publicKeyOf(key)) as { predicate?: ReceiptPredicate });
+  // The uplink's log is this worker's own witness, and has gone on since a receipt that is there was signed.
+  if (!envelope || canonicalJson(said) !== canonicalJson(statementWith(said?.predicate?.uplink)))
+    throw otherReceipt(path);
   return { digest: sha256(stored), envelope, path };
+
+  async function issued(): Promise<string> {
+    const uplink = await uplinkAccount(session, dependencies, evidence);
+    const fresh = canonicalJson(signStatement(statementWith(uplink), key));
+    return (await putIfAbsent(runs, path, fresh, 'application/json')) ? fresh : ((await readText(runs, path)) ?? '');
+  }
 }
 
 function receiptPredicate(evidence: Evidence, approval: ReceiptPredicate['approval']): ReceiptPredicate {
@@ -52,6 +60,7 @@ function receiptPredicate(evidence: Evidence, approval: ReceiptPredicate['approv
     ...(plan.code ? { code: plan.code.digest } : {}),
     environment: { digest: environment.digest, lock: environment.lock },
     training: { startedAt: completed.startedAt, endedAt: completed.endedAt, starts: completed.starts },
+    ...(completed.cage ? { cage: completed.cage } : {}),
     released: release,
     ...(approval ? { approval } : {}),
     metrics: [...new Set(completed.metrics.map(({ name }) => name))].sort(),

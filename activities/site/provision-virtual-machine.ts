@@ -9,12 +9,12 @@ import {
   securityGroupBody,
   virtualNetworkBody,
 } from '../../services/stack-hub/network.ts';
-import { ensureResource, getResource, type Resource } from '../../services/stack-hub/resource.ts';
-import type { StackHub } from '../../services/stack-hub/session.ts';
+import { ensureResource, type Resource } from '../../services/stack-hub/resource.ts';
 import { loginPassword } from '../../services/stack-hub/login-password.ts';
 import { machineBody, REQUEST_TAG } from '../../services/stack-hub/virtual-machine.ts';
 import type { SiteDependencies, Step } from './dependencies.ts';
 import { removeOrphanedDisk } from './orphaned-disk.ts';
+import { readPrivateAddress } from './private-address.ts';
 import type { SiteSession } from './site-session.ts';
 
 /**
@@ -82,21 +82,5 @@ function requireSameSize(machine: Resource, plan: MachinePlan): void {
     cause: `The VM ${plan.name} is there with the size ${vmSize}, and ${plan.size.name} was asked for.`,
     nextStep: `Ask for ${vmSize}, choose another VM name, or delete the VM.`,
     retryable: false,
-  });
-}
-
-async function readPrivateAddress(hub: StackHub, machine: string, step: Step): Promise<string> {
-  const address = networkAddresses(machine).networkInterface;
-  const found = await getResource(hub, address, step.signal);
-  const configurations = found?.properties['ipConfigurations'] as
-    { properties: { privateIPAddress?: string } }[] | undefined;
-  const privateAddress = configurations?.[0]?.properties.privateIPAddress;
-  if (privateAddress !== undefined) return privateAddress;
-  throw new ServiceError({
-    class: 'host',
-    type: 'NoAddress',
-    cause: `${address.path} has no private address though its VM runs.`,
-    nextStep: 'It is read again; if it stays so, delete the VM and start the run again.',
-    retryable: true,
   });
 }

@@ -55,6 +55,7 @@ runs: { account: ${stackHub.storageAccount}, container: edge-train-runs }
 
 # The one way out. Its allow-list holds Temporal, the package index and the release account, and nothing else.
 uplink: ${text(uplink.address)}
+uplinkLog: ${text(uplink.accessLog)} # a witness of its own: receipts say what it says
 packageIndex: ${text(packageIndex)}
 
 # What Azure ML's curated environments mean here. This one is leaner than what edge-train ships for the name: mlflow-skinny

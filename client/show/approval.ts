@@ -1,7 +1,7 @@
 import type { Examined } from '../../domain/release.ts';
 import type { RunStatus } from '../../domain/run-status.ts';
 import { bytesText, count } from '../../domain/amount-text.ts';
-import { REASONS } from '../../domain/verdict.ts';
+import { formText, REASONS } from '../../domain/verdict.ts';
 import { printable } from './text.ts';
 
 /** Every file that would leave the site, with its size, digest and what the gate is unsure of: what a decision is about. */
@@ -9,7 +9,11 @@ export function leaving({ artifacts, verdicts }: Examined): string[] {
   const bytes = artifacts.reduce((sum, artifact) => sum + artifact.bytes, 0);
   return [
     `Would leave the site: ${count(artifacts.length, 'file')}, ${bytesText(bytes)}`,
-    ...artifacts.map(({ path, bytes, sha256 }) => `  ${printable(path)} ${bytesText(bytes)} ${sha256.slice(0, 12)}`),
+    ...artifacts.map(({ path, bytes, sha256 }) => {
+      const verdict = verdicts.find((each) => each.path === path);
+      const form = verdict ? formText(verdict, bytes) : '';
+      return `  ${printable(path)} ${bytesText(bytes)} ${sha256.slice(0, 12)}${form === '' ? '' : `  ${form}`}`;
+    }),
     ...[...new Set(verdicts.flatMap(({ reasons }) => reasons))].map((reason) => {
       const having = verdicts.filter(({ reasons }) => reasons.includes(reason)).map(({ path }) => printable(path));
       return `Look at ${having.join(', ')}: ${REASONS[reason].text}`;

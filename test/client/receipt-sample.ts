@@ -24,6 +24,18 @@ export function predicate(job = '0123456789abcdef0123'): ReceiptPredicate {
       verdicts: artifacts.map(({ path }) => verdictOf(path, 'yaml', path === 'MLmodel' ? [] : ['pickle'])),
       digest: sha256(canonicalArtifacts(artifacts)),
       bytes: artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
+      destination: `https://release.example/staging/staging/${job}/`,
+    },
+    cage: {
+      files: {
+        '/etc/systemd/system/edge-train-job@.service': sha256('unit'),
+        '/opt/edge-train/cage/enter.py': sha256('enter'),
+      },
+      tried: ['network interfaces', 'socket(AF_VSOCK)'],
+    },
+    uplink: {
+      ...{ state: 'read', client: '10.20.0.4', from: '2026-11-25T01:00:00.000Z', until: '2026-11-25T01:02:00.000Z' },
+      destinations: [{ to: 'release.example:443', connections: 2, refused: 0, sent: 1234, received: 567 }],
     },
     approval: { by: 'Dr. Sommer', reason: 'reviewed', digest: sha256('decision') },
     metrics: ['auc'],

@@ -49,6 +49,12 @@ test('a receipt and the files that it names verify; what it says is shown to peo
     '2026-11-25T01:00:00.000Z',
     'unsure pickle',
     'at most 676 bits',
+    'https://release.example/staging/staging/',
+    '2 ways out were tried before the script started, and none was open',
+    `${sha256('enter')}  /opt/edge-train/cage/enter.py`,
+    'By the uplink’s own log, 10.20.0.4 from',
+    '1234',
+    'release.example:443',
   ])
     assert.ok(shown.stdout.includes(text), text);
   assert.match(shown.stdout, /Not verified/);
@@ -91,6 +97,42 @@ test('another key, another type, more than a receipt says, and trailing data do 
     { ...envelope(), signatures: [{ ...signature, sig: `${signature.sig}AAAA` }] },
     /plain|signature/,
   );
+});
+
+test('a receipt that was issued before there was a word of cage, destination and uplink verifies as it is', async (t) => {
+  const { cage: _, uplink: __, ...rest } = predicate();
+  const { destination: ___, ...released } = rest.released;
+  const { verify, path } = place(t, envelope(receiptStatement({ ...rest, released })));
+  assert.equal((await verify('--artifacts', 'model')).exitCode, 0);
+  const shown = await command(['receipt', 'show', 'receipt.json'], { cwd: path });
+  assert.doesNotMatch(shown.stdout, /uplink|ways out/);
+});
+
+test('what a receipt says of cage, destination and uplink is signed, and of a strict form', async (t) => {
+  const { cage, uplink, released, ...rest } = predicate();
+  assert.ok(cage && uplink?.state === 'read');
+  const [sent] = uplink.destinations;
+  const signed = envelope();
+  const changes = [
+    { ...predicate(), cage: { ...cage, files: { ...cage.files, '/opt/edge-train/cage/enter.py': sha256('other') } } },
+    { ...predicate(), cage: { ...cage, tried: cage.tried.slice(1) } },
+    { ...predicate(), uplink: { ...uplink, destinations: [{ ...sent!, sent: 1 }] } },
+    { ...predicate(), uplink: { state: 'not configured' as const } },
+    { ...predicate(), released: { ...released, destination: 'https://elsewhere.example/' } },
+    { ...rest, released },
+  ];
+  for (const changed of changes) {
+    const { payload } = envelope(receiptStatement(changed));
+    await refusedFor(t, { ...signed, payload }, /no signature on it/);
+  }
+  const more = [
+    { ...predicate(), cage: { ...cage, note: 'x' } },
+    { ...predicate(), cage: { ...cage, files: { a: 'no digest' } } },
+    { ...predicate(), uplink: { ...uplink, state: 'trusted' } },
+    { ...predicate(), uplink: { ...uplink, destinations: [{ ...sent!, sent: -1 }] } },
+  ];
+  for (const wrong of more)
+    await refusedFor(t, envelope({ ...receiptStatement(predicate()), predicate: wrong }), /or says more/);
 });
 
 test('a folder with a changed, missing, further or linked file is not what left', async (t) => {

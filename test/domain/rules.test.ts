@@ -146,16 +146,19 @@ test('the bit budget counts each bit that a script could choose', () => {
   const metric = { name: 'loss', value: 0.1, step: 3, timestamp: 5 };
   assert.deepEqual(
     bitBudget(
-      { artifacts: [artifact('MLmodel', 100)] },
+      {
+        artifacts: [artifact('MLmodel', 100)],
+        verdicts: [verdictOf('MLmodel', 'yaml', [], { written: 'anew', before: 120 })],
+      },
       { metrics: [metric], parameters: { C: '1.0' } },
       trackingPolicy(ReleasePolicy.parse({})),
     ),
     {
-      files: 800,
+      files: 800 + 53, // how long the file was before it was written anew is told too
       fileNames: 56,
       metrics: 96 + 64,
       parameters: 64,
-      all: 800 + 56 + 160 + 64,
+      all: 853 + 56 + 160 + 64,
     },
   );
 });

@@ -76,7 +76,7 @@ test('of two policies the tighter holds, whichever it is', () => {
 test('fewer digits are fewer bits in the budget', () => {
   const bits = (digits: number) =>
     bitBudget(
-      { artifacts: [] },
+      { artifacts: [], verdicts: [] },
       { metrics: [metric('a', 1)], parameters: {} },
       TrackingPolicy.parse({ metrics: { digits } }),
     ).metrics;

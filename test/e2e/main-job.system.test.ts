@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { stringify } from 'yaml';
+import { ReceiptPredicate } from '../../domain/statement.ts';
 import type { RunStatus } from '../../domain/run-status.ts';
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import { publicKeyOf } from '../../services/signing.ts';
@@ -57,6 +58,32 @@ test('the main job ends with one VM, one compute target, one finished run, versi
   assert.ok(Object.values(tags).includes(first.data.rootDigest), 'tagged with the data’s root digest');
   assert.ok(Object.values(tags).includes(first.receipt), 'tagged with the receipt');
   assert.deepEqual(await audit.imageTags('edge-train/breast-cancer'), ['v1']);
+});
+
+test('the receipt says what the cage was made of, where the model went, and what the uplink’s own log tells of the VM', async () => {
+  const runs = audit.siteAccount().container('edge-train-runs');
+  const receipt = JSON.parse(await text(runs, `runs/${first.job}/receipt.json`)) as { payload: string };
+  const { predicate } = JSON.parse(Buffer.from(receipt.payload, 'base64').toString()) as {
+    predicate: ReceiptPredicate;
+  };
+  const { cage, uplink, released } = ReceiptPredicate.parse(predicate);
+  assert.ok(cage && cage.tried.length > 50);
+  const unit = '/etc/systemd/system/edge-train-job@.service';
+  const installed = await docker(product.info, 'exec', await vmContainer(product), 'sha256sum', unit);
+  assert.equal(cage.files[unit], installed.split(' ')[0]);
+  const release = new URL(product.info.release.blobEndpoint);
+  assert.ok(
+    released.destination?.startsWith(`${release.href}/edge-train-staging/staging/${first.job}/`),
+    released.destination,
+  );
+  assert.ok(uplink?.state === 'read', JSON.stringify(uplink));
+  const there = uplink.destinations.find(({ to }) => to === release.host);
+  assert.ok(there?.sent !== undefined && there.sent >= released.bytes, JSON.stringify(uplink.destinations));
+  const known = new Set([release.host, product.info.temporal.address, ...(product.info.packageIndex?.hosts ?? [])]);
+  assert.deepEqual(
+    uplink.destinations.filter(({ to }) => !known.has(to)),
+    [],
+  );
 });
 
 test('the doctor finds nothing wrong, and the VM says hello', async () => {

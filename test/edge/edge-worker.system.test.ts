@@ -4,9 +4,10 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { CancelledFailure } from '@temporalio/common';
 import type { CompletedJob } from '../../domain/completed-job.ts';
 import { Failure } from '../../domain/failure.ts';
-import type { Inspection } from '../../domain/release.ts';
+import type { Inspection, Release } from '../../domain/release.ts';
 import type { Hello } from '../../domain/virtual-machine.ts';
-import { readText } from '../../services/blob-storage.ts';
+import { readText, replaceText } from '../../services/blob-storage.ts';
+import { sha256 } from '../../services/signing.ts';
 import { startEdge, type Edge } from './edge.ts';
 import { until } from '../support/until.ts';
 import { environment, planFor } from './plan.ts';
@@ -38,7 +39,7 @@ describe('the edge worker on a VM', () => {
     ].join('\n');
     const completed = (await (await edge.train(job, store)).result()) as CompletedJob;
     assert.deepEqual(
-      { ...completed, startedAt: '', endedAt: '', bootId: '' },
+      { ...completed, startedAt: '', endedAt: '', bootId: '', cage: undefined },
       {
         job,
         exitCode: 0,
@@ -46,6 +47,7 @@ describe('the edge worker on a VM', () => {
         startedAt: '',
         endedAt: '',
         bootId: '',
+        cage: undefined,
         parameters: { depth: '7' },
         // As far as the site lets them say it: six digits, and the VM's time.
         metrics: [{ name: 'val/accuracy', value: 0.751235, step: 2, timestamp: Date.parse(completed.endedAt) }],
@@ -53,6 +55,9 @@ describe('the edge worker on a VM', () => {
         log: `runs/${job}/job.log`,
       },
     );
+    assert.ok((completed.cage?.tried.length ?? 0) > 50, 'what the cage’s check tried');
+    const unit = '/etc/systemd/system/edge-train-job@.service';
+    assert.equal(completed.cage?.files[unit], (await edge.machine.sh(`sha256sum ${unit}`)).split(' ')[0]);
     assert.equal(await edge.log(job), `yes ${job} file:///job/outputs/mlruns\n`);
     const plan = planFor(job, store);
     const inspection = await edge.ask<Inspection>('inspectOutputs', { plan });
@@ -68,6 +73,43 @@ describe('the edge worker on a VM', () => {
     await edge.ask('cleanJob', job);
     await edge.ask('cleanJob', job);
     assert.equal((await edge.machine.exec(['test', '-e', `/var/lib/edge-train/jobs/${job}`])).code, 1);
+  });
+
+  it('releases what it has written anew, also after the outputs came back from the site, and keeps the script’s own file there', async () => {
+    const job = '4'.repeat(20);
+    const own = '{ "weights" : [1.50, 2],\n  "note": "a" }';
+    const anew = '{"weights":[1.5,2],"note":"a"}\n';
+    const command = `printf '%s' '${own}' >/job/outputs/model/model.json; printf '# P-1\\nnumpy<2\\n' >/job/outputs/model/requirements.txt`;
+    await (await edge.train(job, command)).result();
+    const plan = planFor(job, command);
+    const inspection = await edge.ask<Inspection>('inspectOutputs', { plan });
+    const [model, requirements] = inspection.artifacts;
+    assert.deepEqual([model?.bytes, model?.sha256], [anew.length, sha256(anew)]);
+    assert.equal(requirements?.sha256, sha256('numpy<2\n'));
+    assert.deepEqual(
+      inspection.verdicts.map(({ form }) => form),
+      [own.length, 14].map((before) => ({ written: 'anew', before })),
+    );
+    await edge.ask('keepOutputs', { plan, grants: [await edge.siteGrant()] });
+    const kept = edge.site.account.container('runs');
+    assert.equal(await readText(kept, `runs/${job}/outputs/model/model.json`), own);
+
+    await edge.ask('cleanJob', job);
+    await edge.ask('restoreOutputs', { plan, inspection, grants: [await edge.siteGrant()] });
+    const grants = [await edge.artifactGrant(job, inspection)];
+    const early = await edge.failureOf(await edge.begin('releaseArtifacts', { plan, inspection, grants }));
+    assert.equal(early.type, 'NotInspected', 'this VM has forgotten it');
+    assert.deepEqual(await edge.ask('inspectOutputs', { plan }), inspection);
+    const release = await edge.ask<Release>('releaseArtifacts', { plan, inspection, grants });
+    assert.equal(await readText(kept, `released/${job}/model.json`), anew);
+    assert.equal(release.destination, `${edge.site.blobEndpoint}/runs/released/${job}/`);
+
+    await edge.ask('cleanJob', job);
+    const forged = `runs/${job}/outputs/model/model.json`;
+    await replaceText(kept, forged, own.replace('2', '3'), 'application/json');
+    const request = { plan, inspection, grants: [await edge.siteGrant()] };
+    const failed = await edge.failureOf(await edge.begin('restoreOutputs', request));
+    assert.equal(failed.type, 'ArtifactDiffers');
   });
 
   it(

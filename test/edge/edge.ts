@@ -11,6 +11,7 @@ import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import type { EdgeActivities } from '../../activities/contract.ts';
 import type { SealedGrant } from '../../domain/grant.ts';
+import type { Inspection } from '../../domain/release.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { ensureContainer } from '../../services/blob-storage.ts';
 import { seal } from '../../services/signing.ts';
@@ -56,6 +57,17 @@ export class Edge {
     const runs = this.site.account.sas({ container: 'runs', permissions: 'racwl' }).url;
     const jwe = await seal({ kind: 'site', stores: {}, runs, plan: '' }, { kty, crv, x, y });
     return { kind: 'site', jwe, expires: expires.toISOString() };
+  }
+
+  /** A place for each artifact: `released/JOB/` of the run container. */
+  async artifactGrant(job: string, { artifacts }: Pick<Inspection, 'artifacts'>): Promise<SealedGrant> {
+    const { kty, crv, x, y } = this.machine.config.privateKey;
+    const urls = artifacts.map(({ path }) => {
+      const blob = `released/${job}/${path}`;
+      return { path, url: this.site.account.sas({ container: 'runs', blob, permissions: 'cw' }).url };
+    });
+    const jwe = await seal({ kind: 'artifacts', urls }, { kty, crv, x, y });
+    return { kind: 'artifacts', jwe, expires: new Date(Date.now() + 3_600_000).toISOString() };
   }
 
   async train(job: string, command: string, seconds?: number): Promise<Call> {

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { appendFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { SiteGrant } from '../../domain/grant.ts';
 import { MachinePrivateKey } from '../../domain/machine-config.ts';
 import type { Evidence } from '../../domain/model-version.ts';
 import { canonicalArtifacts } from '../../domain/release.ts';
+import type { ReceiptPredicate } from '../../domain/statement.ts';
 import { TrainModelInput } from '../../domain/train-model-input.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import type { InstalledMachine } from '../../domain/virtual-machine.ts';
@@ -110,6 +113,46 @@ describe('a receipt', () => {
     assert.deepEqual(statement.subject, [{ name: 'model.onnx', digest: { sha256: 'a'.repeat(64) } }]);
     assert.deepEqual(statement.predicate['metrics'], ['accuracy', 'loss']);
     assert.deepEqual(statement.predicate['data'], { rootDigest: 'b'.repeat(64), files: 1, bytes: 13 });
+    assert.deepEqual(statement.predicate['uplink'], { state: 'not configured' });
+    assert.deepEqual(statement.predicate['cage'], evidence().completed.cage);
+  });
+
+  it('says what the uplink’s own log says of the VM, and stays the same when the log goes on', async () => {
+    const uplinkLog = join(site.directory, 'access.log');
+    const line = (target: string, out: number, client = machine.privateAddress) =>
+      `${Date.now() / 1000} 5 ${client} TCP_TUNNEL/200 70 CONNECT ${target} - HIER_DIRECT/192.0.2.1 - ${out}\n`;
+    writeFileSync(uplinkLog, line('release.example:443', 900) + line('release.example:443', 5, '10.9.9.9'));
+    await site.configure({ uplinkLog });
+    const other = await newPlan('run-uplink');
+    const destination = 'https://release.example/staging/staging/x/';
+    const asked = {
+      ...{ ...evidence(), plan: other },
+      completed: { ...evidence().completed, job: other.job },
+      release: { ...evidence().release, destination },
+    };
+    const first = await site.activities.issueReceipt(asked);
+    const said = (verifyStatement(first.envelope, site.receiptPublicKey) as { predicate: ReceiptPredicate }).predicate;
+    assert.ok(said.uplink?.state === 'read');
+    assert.equal(said.uplink.client, machine.privateAddress);
+    assert.deepEqual(said.uplink.destinations, [
+      { to: 'release.example:443', connections: 1, refused: 0, sent: 900, received: 70 },
+    ]);
+    appendFileSync(uplinkLog, line('release.example:443', 1));
+    assert.deepEqual(await site.activities.issueReceipt(asked), first);
+    await assert.rejects(
+      site.activities.issueReceipt({ ...asked, release: { ...asked.release, destination: 'https://other.example/' } }),
+      { type: 'OtherReceipt' },
+    );
+
+    await site.configure({ uplinkLog: join(site.directory, 'absent.log') });
+    const last = await newPlan('run-no-log');
+    const blind = await site.activities.issueReceipt({
+      ...{ ...evidence(), plan: last },
+      completed: { ...evidence().completed, job: last.job },
+    });
+    const { predicate } = verifyStatement(blind.envelope, site.receiptPublicKey) as { predicate: ReceiptPredicate };
+    assert.ok(predicate.uplink?.state === 'unreadable');
+    assert.match(predicate.uplink.why, /absent\.log|ENOENT/);
   });
 
   it('survives a lost answer', async () => {
@@ -184,6 +227,7 @@ function evidence(path = 'model.onnx'): Evidence {
     inputs: { data: { rootDigest: 'b'.repeat(64), files: 1, bytes: 13 }, cached: false },
     completed: {
       ...{ job: plan.job, exitCode: 0, starts: 1, startedAt: at, endedAt: at, bootId: 'boot', log: 'log.txt' },
+      cage: { files: { '/etc/systemd/system/edge-train-job@.service': 'e'.repeat(64) }, tried: ['raw sockets'] },
       parameters: { C: '1' },
       withheld: 0,
       metrics: [

@@ -226,6 +226,41 @@ describe('the cage on a VM', () => {
     },
   );
 
+  it('says what it is made of, by digest, and what was tried before the script started', async () => {
+    const { status } = await runJob(machine, 'true');
+    const files = status.files ?? {};
+    const paths = Object.keys(files);
+    const dropIn = paths.filter((path) =>
+      /^\/run\/systemd\/system\/edge-train-job@\w{20}\.service\.d\/terms\.conf$/.test(path),
+    );
+    assert.equal(dropIn.length, 1, paths.join());
+    const helpers = ['claim', 'check', 'enter', 'record', 'launcher', 'jobs'].map(
+      (name) => `/opt/edge-train/cage/${name}.py`,
+    );
+    for (const path of [UNIT, ...dropIn, ...helpers])
+      assert.equal(files[path], (await machine.sh(`sha256sum ${path}`)).split(' ')[0], path);
+    const tried = status.result?.cage.tried ?? [];
+    for (const name of [
+      'network interfaces',
+      'socket(AF_VSOCK)',
+      'io_uring_setup',
+      'personality',
+      'ipc namespace',
+      '/etc/shadow',
+    ])
+      assert.ok(tried.includes(name), `${name} of ${tried.join()}`);
+    assert.equal(new Set(tried).size, tried.length);
+
+    await machine.sh(`echo '# another' >>${UNIT}`); // not read by systemd yet
+    try {
+      const changed = (await runJob(machine, 'true')).status.files?.[UNIT];
+      assert.equal(changed, (await machine.sh(`sha256sum ${UNIT}`)).split(' ')[0]);
+      assert.notEqual(changed, files[UNIT]);
+    } finally {
+      await machine.sh(`sed -i '$d' ${UNIT} && systemctl daemon-reload`);
+    }
+  });
+
   it('refuses to start a script when a directive is misspelt or gone', async () => {
     const unit = await machine.sh(`cat ${UNIT}`);
     const openings: [string, string, RegExp][] = [
@@ -237,6 +272,8 @@ describe('the cage on a VM', () => {
         /\/job\/inputs is writable/,
       ],
       ['PrivateDevices=yes', 'BindPaths=/etc:/etc', /\/etc holds/],
+      ['PrivateIPC=yes', '', /the ipc namespace is the machine's/],
+      ['LockPersonality=yes', '', /system call personality/],
     ];
     try {
       for (const [wanted, planted, reason] of openings) {
@@ -384,6 +421,13 @@ describe('the cage on a VM', () => {
     );
     const cut = await machine.install({ ...machine.config, bundle: 'c'.repeat(64) });
     assert.notEqual(cut.code, 0, 'a bundle that was cut off is refused');
+    const dropIns = `${UNIT}.d`;
+    await machine.sh(`mkdir ${dropIns} && printf '[Service]\\nSystemCallFilter=ptrace\\n' >${dropIns}/loose.conf`);
+    await machine.sh('systemctl daemon-reload');
+    const loose = await machine.install(machine.config);
+    await machine.sh(`rm -r ${dropIns} && systemctl daemon-reload`);
+    assert.notEqual(loose.code, 0);
+    assert.match(loose.stderr, /did not understand the cage's unit: SystemCallFilter lets ptrace through/);
     const again = await machine.install(machine.config);
     assert.deepEqual(
       [again.code, again.stdout.trim()],

@@ -13,26 +13,32 @@ const LARGEST_HEADER = 16 * 2 ** 20;
  * long as its type and shape say.
  */
 export async function safetensorsFault(source: ByteSource): Promise<Fault | undefined> {
-  const length = await headerLength(source);
-  if (length === undefined) return 'not-whole';
-  const header = readHeader(await source.read(8, length));
-  if (!header) return 'not-whole';
+  const read = await readTensors(source);
+  if (!read) return 'not-whole';
   let end = 0;
   for (const {
     dtype,
     shape,
     data_offsets: [from, to],
-  } of header.sort((a, b) => a.data_offsets[0] - b.data_offsets[0])) {
-    const bits = BITS[dtype];
-    if (bits === undefined || from !== end || to - from !== (shape.reduce((all, size) => all * size, 1) * bits) / 8)
+  } of Object.values(read.tensors).sort((a, b) => a.data_offsets[0] - b.data_offsets[0])) {
+    if (
+      !(dtype in BITS) ||
+      from !== end ||
+      to - from !== (shape.reduce((all, size) => all * size, 1) * bitsOf(dtype)) / 8
+    )
       return 'not-whole';
     end = to;
   }
-  return 8 + length + end === source.bytes
-    ? undefined
-    : 8 + length + end < source.bytes
-      ? 'trailing-bytes'
-      : 'not-whole';
+  return read.from + end === source.bytes ? undefined : read.from + end < source.bytes ? 'trailing-bytes' : 'not-whole';
+}
+
+/** Bits of one value; 0 of a type that is not known. */
+export const bitsOf = (dtype: string): number => BITS[dtype] ?? 0;
+
+/** What the header says, and where the tensors begin. Nothing is said of whether they fill the file. */
+export async function readTensors(source: ByteSource): Promise<Tensors | undefined> {
+  const length = await headerLength(source);
+  return length === undefined ? undefined : readHeader(await source.read(8, length), 8 + length);
 }
 
 export async function looksLikeSafetensors(source: ByteSource): Promise<boolean> {
@@ -52,13 +58,20 @@ interface Tensor {
   readonly data_offsets: readonly [number, number];
 }
 
-function readHeader(bytes: Buffer): Tensor[] | undefined {
+interface Tensors {
+  readonly tensors: Readonly<Record<string, Tensor>>;
+  readonly metadata: Readonly<Record<string, unknown>> | undefined;
+  readonly from: number;
+}
+
+function readHeader(bytes: Buffer, from: number): Tensors | undefined {
   try {
-    const { __metadata__: _, ...tensors } = JSON.parse(
+    const { __metadata__: metadata, ...tensors } = JSON.parse(
       new TextDecoder('utf-8', { fatal: true }).decode(bytes),
     ) as Record<string, unknown>;
     const all = Object.values(tensors);
-    return all.length > 0 && all.every(isTensor) ? all : undefined;
+    if (all.length === 0 || !all.every(isTensor)) return undefined;
+    return { from, tensors: tensors as Record<string, Tensor>, metadata: metadata as Tensors['metadata'] };
   } catch {
     return undefined;
   }

@@ -25,7 +25,7 @@ export const pythonFault = (source: ByteSource): Promise<Fault | undefined> => t
 const CLAUSE = String.raw`[<>=!~]=?=?\s*[\w.*+-]{1,60}`;
 const NAME = String.raw`[A-Za-z0-9][\w.-]{0,100}(?:\[[\w,. -]{1,100}\])?`;
 const REQUIREMENT = new RegExp(
-  String.raw`^(?:#.{0,200}|-{1,2}[a-z][\w-]{0,40}[ =]\S{1,200}|${NAME}\s*(?:${CLAUSE}(?:\s*,\s*${CLAUSE})*|@ \S{1,300})?\s*(?:;.{1,200})?)?$`,
+  String.raw`^(?:#.{0,200}|-{1,2}[a-z][\w-]{0,40}[ =]\S{1,200}|${NAME}\s*(?:${CLAUSE}(?:\s*,\s*${CLAUSE})*|@ \S{1,300})?\s*(?:;.{1,200})?)?(?:\s+#.{0,200})?$`,
 );
 
 async function textFault(source: ByteSource, isWhole: (text: string) => boolean): Promise<Fault | undefined> {

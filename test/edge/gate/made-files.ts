@@ -47,7 +47,7 @@ interface ZipOptions {
 const gapless = Buffer.alloc(0);
 
 /** A picture of one grey point, with a chunk of another type where one is asked for. */
-export function picture(extra?: string): Buffer {
+export function picture(extra?: string, text = 'P-000001,M,17.99'): Buffer {
   const head = Buffer.alloc(13);
   head.writeUInt32BE(1, 0);
   head.writeUInt32BE(1, 4);
@@ -55,7 +55,7 @@ export function picture(extra?: string): Buffer {
   return Buffer.concat([
     Buffer.from('89504e470d0a1a0a', 'hex'),
     chunk('IHDR', head),
-    ...(extra === undefined ? [] : [chunk(extra, Buffer.from('P-000001,M,17.99'))]),
+    ...(extra === undefined ? [] : [chunk(extra, Buffer.from(text))]),
     chunk('IDAT', deflateSync(Buffer.from([0, 128]))),
     chunk('IEND', Buffer.alloc(0)),
   ]);

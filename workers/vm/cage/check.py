@@ -1,10 +1,12 @@
 """What must be shut before a script may start: each item is tried or looked at from inside, none is taken on trust.
 
-`openings` returns a line for each thing that is open; an empty list means that the cage holds.
+`openings` returns a line for each thing that is open; an empty list means that the cage holds. `tried` then says what was
+tried, for the receipt.
 """
 
 import ctypes
 import errno
+import json
 import os
 import platform
 import socket
@@ -48,18 +50,24 @@ CALLS = {
     "mount": (165, 40, (0, 0, 0, 0, 0)),
     "setns": (308, 268, (-1, 0, 0, 0, 0)),
     "name_to_handle_at": (303, 264, (-100, 0, 0, 0, 0)),
+    "personality": (135, 92, (0x0040000, 0, 0, 0, 0)),
 }
+SHMGET = (29, 194)
+NAMESPACES = ("ipc", "user")
 FAMILIES = {"AF_VSOCK": 40, "AF_NETLINK": 16, "AF_PACKET": 17, "AF_ALG": 38, "AF_XDP": 44, "AF_TIPC": 30, "AF_CAN": 29}
+
+tried = []
 
 
 def openings(terms):
-    return identity() + network() + view(terms) + calls()
+    return identity() + network() + view(terms) + namespaces() + calls()
 
 
 def identity():
     status = dict(line.split(":", 1) for line in read("/proc/self/status").splitlines() if ":" in line)
     value = {key: text.strip() for key, text in status.items()}
     found = []
+    tried.extend(["user", "capabilities", "NoNewPrivs", "Seccomp"])
     if 0 in (os.getuid(), os.geteuid(), os.getgid(), os.getegid()):
         found.append("runs as root")
     for key in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
@@ -74,6 +82,7 @@ def identity():
 
 def network():
     found = []
+    tried.extend(["network interfaces", "raw sockets"] + ["socket(%s)" % name for name in FAMILIES])
     devices = {line.split(":", 1)[0].strip() for line in read("/proc/self/net/dev").splitlines() if ":" in line}
     if devices != {"lo"}:
         found.append("network interfaces: %s" % ", ".join(sorted(devices - {"lo"}) or ["unknown"]))
@@ -94,6 +103,7 @@ def network():
 
 def view(terms):
     found = []
+    tried.extend(["names in / /job /etc", "other processes", "/root /home"] + HIDDEN + ["writing to %s" % path for path in READ_ONLY])
     for folder, allowed in (("/", ROOT | ROOT_MAY_HOLD), ("/job", JOB), ("/etc", ETC)):
         names = set(os.listdir(folder))
         if names - allowed:
@@ -118,8 +128,30 @@ def view(terms):
     return found
 
 
+def namespaces():
+    """Against the machine's, which root's launcher wrote down. A systemd without PrivateIPC= filters its calls instead."""
+    tried.extend("%s namespace" % name for name in NAMESPACES)
+    outside = json.loads(read("/job/state/host.json") or "{}").get("namespaces", {})
+    inside = {name: os.readlink("/proc/self/ns/%s" % name) for name in NAMESPACES}
+    shared = [name for name in NAMESPACES if outside.get(name) in (None, inside[name])]
+    if "ipc" in shared and ipc_is_filtered():
+        shared.remove("ipc")
+    return ["the %s namespace is the machine's" % name for name in shared]
+
+
+def ipc_is_filtered():
+    column = column_of_machine()
+    ctypes.set_errno(0)
+    return column is not None and libc.syscall(SHMGET[column], 0, 4096, 0o1600) == -1 and ctypes.get_errno() == errno.EPERM
+
+
+def column_of_machine():
+    return {"x86_64": 0, "aarch64": 1}.get(platform.machine())
+
+
 def calls():
-    column = {"x86_64": 0, "aarch64": 1}.get(platform.machine())
+    tried.extend(CALLS)
+    column = column_of_machine()
     if column is None:
         return ["no system call numbers for %s" % platform.machine()]
     found = []

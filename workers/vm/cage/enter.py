@@ -36,6 +36,7 @@ def main():
     if openings:
         say({"refused": openings})
         return REFUSED
+    say({"tried": check.tried})
     with open(JOB + "/spec/spec.json") as file:
         spec = json.load(file)
     prepare_folders(spec)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import time
 
+from measure import host, measured
 from root_files import ensure, lock, lock_path, own, read, write
 
 HOME = "/var/lib/edge-train"
@@ -127,6 +128,8 @@ def start(job):
             return standing
         if not has_dropin(job):
             write_dropin(job, read(folder(job) + "/terms.json"))  # /run was emptied by a reboot
+        write(folder(job) + "/state/host.json", host())
+        write(folder(job) + "/state/files.json", measured(unit(job), systemctl))
         systemctl("reset-failed", unit(job))
         begun = systemctl("start", unit(job))
         standing = status_of(job)
@@ -179,6 +182,7 @@ def status_of(job):
     stopped = read(state + "/stop.json")
     starts = len(read(state + "/attempts.json") or []) + (1 if started else 0)
     answer = {"starts": starts, "stop": stopped["reason"] if stopped else None, "startedAt": None, "result": result}
+    answer["files"] = read(state + "/files.json")
     if started:
         answer["startedAt"] = started["startedAt"]
     if running:
