@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PayloadCodecSettings } from './payload-codec.ts';
 import { HttpsUrl, SecretReference } from './secret.ts';
 import { SiteName } from './resource-names.ts';
 
@@ -24,6 +25,9 @@ export const ClientFile = z
       })
       .optional()
       .describe('For those who may let a model out: who they are.'),
+    codec: PayloadCodecSettings.optional().describe(
+      'Encryption of what is in Temporal. The same as in `cloud.yml` and `site.yml`. Absent: none.',
+    ),
     temporalUi: z
       .string()
       .regex(/^https?:\/\/[^\s@?#]+$/, 'an http or https URL without user name, query or fragment')
@@ -41,6 +45,7 @@ export const ClientFile = z
             .optional()
             .describe('The site’s run container, for those who may read logs there.'),
           caFile: FilePath.optional().describe('PEM of the site’s own certificate authority.'),
+          codec: PayloadCodecSettings.optional().describe('As `codec`, where this site has keys of its own.'),
         }),
       )
       .default({})
