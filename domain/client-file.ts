@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CodecServerSettings } from './codec-server.ts';
 import { PayloadCodecSettings } from './payload-codec.ts';
 import { HttpsUrl, SecretReference } from './secret.ts';
 import { SiteName } from './resource-names.ts';
@@ -27,6 +28,9 @@ export const ClientFile = z
       .describe('For those who may let a model out: who they are.'),
     codec: PayloadCodecSettings.optional().describe(
       'Encryption of what is in Temporal. The same as in `cloud.yml` and `site.yml`. Absent: none.',
+    ),
+    codecServer: CodecServerSettings.optional().describe(
+      'For `edge-train codec serve`, through which the Temporal UI shows what is encrypted.',
     ),
     temporalUi: z
       .string()

@@ -36,8 +36,8 @@ export async function connectTemporal(configFolder: string, site: string | undef
   }
 }
 
-/** The namespace that the site's profile names; nothing is asked of the server. @throws CommandError exit 2 */
-export const profileNamespace = (configFolder: string, site: string): string =>
+/** The namespace that the site's profile names, or the default one; nothing is asked of the server. @throws CommandError exit 2 */
+export const profileNamespace = (configFolder: string, site: string | undefined): string =>
   readProfile(configFolder, site).namespace;
 
 function readProfile(configFolder: string, site: string | undefined) {

