@@ -36,6 +36,22 @@ export async function readPayloadKeys(settings: PayloadCodecSettings, secrets: S
   return { ...settings, keys: Object.fromEntries(await Promise.all(keys)) };
 }
 
+/** What `doctor` says of `codec`, after the keys were had. @throws ServiceError where one is no key, or cannot be had */
+export async function tryPayloadKeys(settings: PayloadCodecSettings | undefined, secrets: Secrets) {
+  if (!settings)
+    return {
+      detail: 'off: what is in Temporal is as readable as its database',
+      advice: 'Name keys under `codec` in cloud.yml, site.yml and client.yml: docs/operations.md says how.',
+    };
+  const { current, required } = await readPayloadKeys(settings, secrets);
+  const others = Object.keys(settings.keys).filter((id) => id !== current);
+  const reads = others.length > 0 ? `, reads ${others.join(', ')} too` : '';
+  return {
+    detail: `on, AES-256-GCM with the key ${current}${reads}; plaintext is ${required ? 'refused' : 'read'}`,
+    ...(required ? {} : { advice: 'Set `codec.required` when no open run began without encryption.' }),
+  };
+}
+
 /**
  * Every payload is encrypted with the current key; one that is encrypted already stays as it is. A plaintext payload is decoded
  * to a `refusedPayload` where plaintext is refused, and so is, with `lenient`, one that cannot be decrypted: a command that
