@@ -1,5 +1,6 @@
 import { ApplicationFailure, CancelledFailure, type Context } from '@temporalio/activity';
 import { ServiceError, toServiceError } from '../services/errors.ts';
+import { refusePlaintext } from './refuse-plaintext.ts';
 
 /**
  * The one inbound interceptor of every worker: an error's verdict becomes Temporal's, and a step that may be watched
@@ -11,6 +12,7 @@ export function carryVerdict(context: Context) {
       async execute<I>(input: I, next: (input: I) => Promise<unknown>): Promise<unknown> {
         const stop = keepAlive(context);
         try {
+          refusePlaintext(context.info.activityType, (input as { args?: unknown[] }).args ?? []);
           return await next(input);
         } catch (error) {
           throw toTemporal(error, context);

@@ -54,7 +54,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 async function examine(options: DoctorOptions): Promise<DoctorReport> {
   const folder = findConfig(options.config);
   const site = await chooseSite(folder, options.site);
-  const local = await localChecks(folder);
+  const local = await localChecks(folder, site);
   const { reached, checks } = await temporalChecks(folder, site);
   const all = [...local, ...checks];
   return { ok: all.every(({ state }) => state !== 'fault'), site, reached, checks: all };

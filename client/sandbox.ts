@@ -5,7 +5,7 @@ import { printJson } from './show/json.ts';
 /** `edge-train sandbox start|stop|status|reset`. */
 export async function sandbox(
   action: 'start' | 'stop' | 'status' | 'reset',
-  options: { state?: string; json?: boolean },
+  options: { state?: string; json?: boolean; codec?: boolean },
 ): Promise<number> {
   const { statePaths } = await import('./sandbox/state-paths.ts');
   const paths = statePaths(options.state);
@@ -15,7 +15,7 @@ export async function sandbox(
     case 'start': {
       const { startSandbox } = await import('./sandbox/start.ts');
       const { tellStarted } = await import('./sandbox/tell.ts');
-      tellStarted(await startSandbox(paths, say), paths, json);
+      tellStarted(await startSandbox(paths, say, options), paths, json);
       return EXIT_CODE.done;
     }
     case 'status': {

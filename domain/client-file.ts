@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { CodecServerSettings } from './codec-server.ts';
+import { PayloadCodecSettings } from './payload-codec.ts';
 import { HttpsUrl, SecretReference } from './secret.ts';
 import { SiteName } from './resource-names.ts';
 
@@ -24,6 +26,12 @@ export const ClientFile = z
       })
       .optional()
       .describe('For those who may let a model out: who they are.'),
+    codec: PayloadCodecSettings.optional().describe(
+      'Encryption of what is in Temporal. The same as in `cloud.yml` and `site.yml`. Absent: none.',
+    ),
+    codecServer: CodecServerSettings.optional().describe(
+      'For `edge-train codec serve`, through which the Temporal UI shows what is encrypted.',
+    ),
     temporalUi: z
       .string()
       .regex(/^https?:\/\/[^\s@?#]+$/, 'an http or https URL without user name, query or fragment')
@@ -41,6 +49,7 @@ export const ClientFile = z
             .optional()
             .describe('The site’s run container, for those who may read logs there.'),
           caFile: FilePath.optional().describe('PEM of the site’s own certificate authority.'),
+          codec: PayloadCodecSettings.optional().describe('As `codec`, where this site has keys of its own.'),
         }),
       )
       .default({})

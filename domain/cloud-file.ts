@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PayloadCodecSettings } from './payload-codec.ts';
 import { ApprovalPolicy } from './release.ts';
 import { SiteName } from './resource-names.ts';
 import { HttpsUrl, SecretReference } from './secret.ts';
@@ -68,6 +69,9 @@ export const CloudFile = z
         }),
       )
       .describe('Each site by its name, and whose receipts are believed.'),
+    codec: PayloadCodecSettings.optional().describe(
+      'Encryption of what is in Temporal. The same in `site.yml` and `client.yml`. Absent: none.',
+    ),
     attach: z
       .strictObject({
         username: Text.default('azureml').describe('The same as `attach.username` of `site.yml`.'),

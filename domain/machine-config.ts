@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PayloadKeys } from './payload-codec.ts';
 import { ReleasePolicy } from './release.ts';
 import { Sha256, SiteName, VirtualMachineName } from './resource-names.ts';
 import { HttpsUrl } from './secret.ts';
@@ -32,6 +33,8 @@ export const MachineConfig = z.strictObject({
     /** The VM's own credential; absent only where the server lets anonymous calls in. */
     apiKey: z.string().optional(),
   }),
+  /** The keys of payloads; absent where they are not encrypted. */
+  codec: PayloadKeys.optional(),
   /** `http://HOST:PORT` of the CONNECT proxy. */
   uplink: z.string(),
   packageIndex: HttpsUrl,

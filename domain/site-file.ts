@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Compute } from './compute.ts';
 import { SiteEnvironment } from './environment.ts';
+import { PayloadCodecSettings } from './payload-codec.ts';
 import { ReleasePolicy } from './release.ts';
 import { Identifier, SiteName, VirtualMachineName, VirtualMachineSizeName } from './resource-names.ts';
 import { DataReference } from './data-reference.ts';
@@ -133,6 +134,9 @@ export const SiteFile = z
         tls: z.boolean().default(false).describe('Whether Temporal’s front speaks TLS.'),
       })
       .describe('How VMs reach Temporal, through the uplink.'),
+    codec: PayloadCodecSettings.optional().describe(
+      'Encryption of what is in Temporal, by the site worker and its VMs. The same as in `cloud.yml`. Absent: none.',
+    ),
     attach: z
       .discriminatedUnion('mode', [
         z.strictObject({ mode: z.literal('never').describe(ATTACH_MODE) }),

@@ -6,6 +6,7 @@ import type { EdgeDependencies } from '../activities/edge/dependencies.ts';
 import { carryVerdict } from '../activities/failure.ts';
 import { MachineConfig } from '../domain/machine-config.ts';
 import { createLauncher } from '../services/systemd.ts';
+import { dataConverter } from './data-converter.ts';
 import { openTunnel } from './tunnel.ts';
 
 /** Where `workers/vm/install.py` puts things; root owns all but `home`'s insides. */
@@ -33,6 +34,7 @@ async function main(): Promise<void> {
   const worker = await Worker.create({
     connection,
     namespace: config.temporal.namespace,
+    ...encryption(folder, config),
     taskQueue: queueOf(config, bundle),
     identity: `${config.machine}/${bundle.slice(0, 12)}`,
     activities: { ...createEdgeActivities(dependencies(folder, config)) },
@@ -66,6 +68,10 @@ function retireWhenReplaced(worker: Worker, folder: string): { due: boolean } {
   timer.unref();
   return retirement;
 }
+
+/** The failure converter is a file of its own in the bundle, because the SDK loads it by its path. */
+const encryption = (folder: string, { codec, temporal }: MachineConfig) =>
+  codec ? { dataConverter: dataConverter(codec, temporal.namespace, join(folder, 'failure-converter.cjs')) } : {};
 
 /** An old bundle's worker keeps its own queue when the configuration already names the new one's. */
 function queueOf(config: MachineConfig, bundle: string): string {

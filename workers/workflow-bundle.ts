@@ -8,19 +8,26 @@ const CACHE = path.join(ROOT, '.tools/workflow-bundles');
 
 /**
  * The workflows as one script for the worker's isolates. Bundling takes one to two seconds, so the script is kept by
- * the digest of all that goes into it: the sources of `workflows/` and `domain/`, and the locked packages.
+ * the digest of all that goes into it: the sources of `workflows/` and `domain/`, and the locked packages. `encrypted`: for a
+ * worker with a payload codec.
  */
-export async function bundleWorkflows(): Promise<{ code: string }> {
-  const kept = path.join(CACHE, `${await sourceDigest()}.js`);
+export async function bundleWorkflows({ encrypted = false } = {}): Promise<{ code: string }> {
+  const kept = path.join(CACHE, `${await sourceDigest()}${encrypted ? '-encrypted' : ''}.js`);
   const known = await readFile(kept, 'utf8').catch(() => undefined);
   if (known !== undefined) return { code: known };
   const { code } = await bundleWorkflowCode({
     workflowsPath: path.join(ROOT, 'workflows/index.ts'),
+    ...(encrypted ? ENCRYPTED : {}),
     logger: SILENT,
   });
   await keep(kept, code);
   return { code };
 }
+
+const ENCRYPTED = {
+  failureConverterPath: path.join(ROOT, 'workflows/failure-converter.ts'),
+  workflowInterceptorModules: [path.join(ROOT, 'workflows/refuse-plaintext.ts')],
+};
 
 async function sourceDigest(): Promise<string> {
   const hash = createHash('sha256').update(process.versions.node);

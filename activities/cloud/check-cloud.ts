@@ -4,6 +4,7 @@ import { hasContainer } from '../../services/blob-storage.ts';
 import { RegistrySession } from '../../services/container-registry/session.ts';
 import { ServiceError, toServiceError } from '../../services/errors.ts';
 import { trackingUri } from '../../services/machine-learning/workspace.ts';
+import { tryPayloadKeys } from '../../services/payload-codec.ts';
 import { signingKeyId } from '../../services/signing.ts';
 import { needs, once, runChecks, type CheckWork } from '../checks.ts';
 import { compareClocks } from '../compare-clocks.ts';
@@ -33,6 +34,7 @@ export async function checkCloud(
     ...registryChecks(cloud, signIn),
     receiptKeyCheck(cloud.file, request.site),
     clockCheck(cloud),
+    { name: 'encryption', look: () => tryPayloadKeys(cloud.file.codec, cloud.secrets).then(({ detail }) => detail) },
     ...temporal,
   ]);
   const receiptKey = knownKey(cloud.file, request.site);

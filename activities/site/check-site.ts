@@ -1,6 +1,7 @@
 import { CheckRequest, type SiteChecks } from '../../domain/check.ts';
 import { parse } from '../../domain/validation.ts';
 import { invalidInput, ServiceError } from '../../services/errors.ts';
+import { tryPayloadKeys } from '../../services/payload-codec.ts';
 import { signingKeyId } from '../../services/signing.ts';
 import { needs, once, runChecks, type CheckWork } from '../checks.ts';
 import { compareClocks } from '../compare-clocks.ts';
@@ -34,6 +35,10 @@ export async function checkSite(
     ...uplinkChecks(session, release),
     clockCheck(session),
     policyCheck(session),
+    {
+      name: 'encryption',
+      look: () => tryPayloadKeys(session.site.codec, dependencies.secrets).then(({ detail }) => detail),
+    },
     versionCheck(request),
   ]);
   // What could not be had in time has been told above.

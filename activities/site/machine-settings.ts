@@ -1,4 +1,5 @@
 import type { MachineConfig } from '../../domain/machine-config.ts';
+import { readPayloadKeys } from '../../services/payload-codec.ts';
 import type { SiteDependencies } from './dependencies.ts';
 import type { SiteSession } from './site-session.ts';
 
@@ -15,6 +16,7 @@ export async function machineSettings(
     bundle: bundle.digest,
     queue,
     temporal: { ...temporal, ...(apiKey ? { apiKey: await secrets.resolve(apiKey) } : {}) },
+    ...(site.codec ? { codec: await readPayloadKeys(site.codec, secrets) } : {}),
     uplink: site.uplink,
     packageIndex: site.packageIndex,
     policy: { site: site.name, ...site.limits, release: site.release },

@@ -25,6 +25,7 @@ export function addLocalCommands(program: Command, done: Done): void {
     .description('Azure, Temporal and a worker on this machine: start, stop, status or reset')
     .addArgument(new Argument('<action>', 'what to do').choices(['start', 'stop', 'status', 'reset']))
     .option('--state <dir>', 'where its state is; default: .edge-train in the clone')
+    .option('--codec', 'start: encrypt what is in Temporal, from now on until the reset')
     .addOption(json())
     .addHelpText('after', examples('sandbox start', 'sandbox status --json'))
     .action(async (action: 'start' | 'stop' | 'status' | 'reset', options) =>

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { VERSION } from '../../domain/version.ts';
 import { cut, printable } from '../show/text.ts';
 import type { Done } from './options.ts';
+import { addCodecCommands } from './codec.ts';
 import { addLocalCommands } from './local.ts';
 import { addReceiptCommands } from './receipts.ts';
 import { addRunCommands } from './runs.ts';
@@ -32,6 +33,7 @@ export function program(done: Done, { quiet = false } = {}): Command {
   addRunCommands(edgeTrain, done);
   addReceiptCommands(edgeTrain, done);
   addScheduleCommands(edgeTrain, done);
+  addCodecCommands(edgeTrain, done);
   addLocalCommands(edgeTrain, done);
   return edgeTrain;
 }

@@ -3,8 +3,10 @@ import type { Check } from '../../domain/check.ts';
 import type { ClientFile } from '../../domain/client-file.ts';
 import { codePath } from '../../domain/resource-names.ts';
 import { findBlob, openContainer } from '../../services/blob-storage.ts';
+import { tryPayloadKeys } from '../../services/payload-codec.ts';
 import { createSecrets } from '../../services/secrets.ts';
 import { readClientFile } from '../config/client-file.ts';
+import { codecSettings } from '../temporal/payload-codecs.ts';
 import { describeFault, toCommandError } from '../show/error.ts';
 
 /** A SAS that ends within this is renewed now, not in the middle of a run. */
@@ -12,21 +14,31 @@ const SAS_DAYS = 7;
 const DAY_MS = 86_400_000;
 
 /** client.yml, and what it names. */
-export async function localChecks(folder: string): Promise<Check[]> {
+export async function localChecks(folder: string, site: string): Promise<Check[]> {
   let clientFile: ClientFile | undefined;
   const file = await check('client.yml', async () => {
     clientFile = await readClientFile(folder);
     return `read from ${folder}`;
   });
-  const code = clientFile?.code;
-  if (!code) return [file];
-  return [file, await check('code container', () => tryCodeContainer(code))];
+  if (!clientFile) return [file];
+  const { code } = clientFile;
+  const settings = codecSettings(clientFile, site);
+  return [
+    file,
+    await check('code container', () => tryCodeContainer(code)),
+    await check('encryption', () => tryPayloadKeys(settings, createSecrets({ environment: process.env }))),
+  ];
 }
 
+type Seen = string | { readonly detail: string; readonly advice?: string };
+
 /** One check; whatever goes wrong is its fault. */
-export async function check(name: string, look: () => Promise<string>): Promise<Check> {
+export async function check(name: string, look: () => Promise<Seen>): Promise<Check> {
   try {
-    return { where: 'client', name, state: 'ok', detail: await look() };
+    const seen = await look();
+    if (typeof seen === 'string') return { where: 'client', name, state: 'ok', detail: seen };
+    const { detail, advice } = seen;
+    return { where: 'client', name, state: 'ok', detail, ...(advice === undefined ? {} : { fix: advice }) };
   } catch (error) {
     return faultOf(name, error);
   }

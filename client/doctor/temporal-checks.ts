@@ -9,6 +9,7 @@ import { failed, type CommandError } from '../command-error.ts';
 import { toCommandError } from '../show/error.ts';
 import { connectTemporal, type TemporalClient } from '../temporal/connect.ts';
 import { endedBadly } from '../temporal/outcome.ts';
+import { requireReadable } from '../temporal/payload-codecs.ts';
 import { serviceTrouble } from '../temporal/trouble.ts';
 import { check, faultOf } from './local-checks.ts';
 
@@ -65,7 +66,11 @@ async function askWorkers(temporal: TemporalClient, site: string): Promise<Found
     });
     const clock = clockCheck((asked + Date.now()) / 2, (await handle.describe()).startTime.getTime());
     const answer = await Promise.race([handle.result(), silence(() => handle.describe())]);
-    if (answer !== 'silent') return { reached: true, checks: [clock, ...SiteReport.parse(answer).checks] };
+    if (answer !== 'silent')
+      return {
+        reached: true,
+        checks: [clock, ...SiteReport.parse(requireReadable(answer, 'What the workers say')).checks],
+      };
     await handle.terminate('edge-train doctor: no worker').catch(() => undefined);
     return { reached: true, checks: [clock, noWorker()] };
   } catch (error) {

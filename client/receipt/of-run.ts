@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { refused } from '../command-error.ts';
 import { connectTemporal } from '../temporal/connect.ts';
+import { requireReadable } from '../temporal/payload-codecs.ts';
 import { findRun } from '../temporal/find-run.ts';
 import { checkedRunId } from '../temporal/run-id.ts';
 import { serviceTrouble } from '../temporal/trouble.ts';
@@ -24,8 +25,11 @@ export async function receiptOfRun(given: string, folder: string, site: string |
     const fault = { path: 'RUN', rule: 'has no receipt: nothing of it has left the site' };
     throw refused('There is no receipt.', [fault], 'Runs that succeeded have one: edge-train list.');
   }
-  const { payloadConverter } = temporal.client.options.loadedDataConverter;
-  const { envelope } = payloadConverter.fromPayload<{ envelope: unknown }>(answer);
+  const { payloadConverter, payloadCodecs } = temporal.client.options.loadedDataConverter;
+  let payload = answer;
+  for (const codec of payloadCodecs) [payload = answer] = await codec.decode([payload]);
+  const value = payloadConverter.fromPayload<{ envelope: unknown }>(payload);
+  const { envelope } = requireReadable(value, 'The run’s receipt');
   return JSON.stringify(envelope);
 }
 

@@ -1,3 +1,4 @@
+import { codecYml } from './codec-yml.ts';
 import type { DemoKeys } from './keys.ts';
 import type { SandboxInfo } from './sandbox-info.ts';
 
@@ -5,7 +6,7 @@ const text = JSON.stringify;
 
 export interface ClientYmlFacts {
   readonly info: SandboxInfo;
-  readonly keys: Pick<DemoKeys, 'approvalFile'>;
+  readonly keys: Pick<DemoKeys, 'approvalFile' | 'codec'>;
   readonly sasFiles: { readonly code: string; readonly runs: string };
   readonly schema: string;
 }
@@ -37,6 +38,16 @@ sites:
       container: ${text(`${info.stackHub.blobEndpoint}/edge-train-runs`)}
       sas: ${text(`file:${sasFiles.runs}`)}
     caFile: ${text(info.caFile)}
+${codecYml(keys)}${codecServerYml(info, keys)}`;
+}
+
+function codecServerYml({ temporal }: SandboxInfo, { codec }: ClientYmlFacts['keys']): string {
+  if (!codec) return '';
+  return `
+# What \`edge-train codec serve\` needs, through which the Temporal UI shows payloads.
+codecServer:
+  origins: [${text(new URL(temporal.ui).origin)}]
+  token: ${text(`file:${codec.tokenFile}`)}
 `;
 }
 

@@ -1,3 +1,4 @@
+import { codecYml } from './codec-yml.ts';
 import type { DemoKeys } from './keys.ts';
 import type { SandboxInfo } from './sandbox-info.ts';
 
@@ -52,5 +53,5 @@ sites:
 # The private half of the account that Azure ML logs in to; it may do nothing on the VM.
 attach:
   privateKey: ${text(`file:${keys.attachFile}`)}
-`;
+${codecYml(keys)}`;
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { generateSigningKey, publicKeyOf } from '../../services/signing.ts';
@@ -17,9 +18,12 @@ export interface DemoKeys {
   readonly attachFile: string;
   /** `ssh-ed25519 …`. */
   readonly attachPublicKey: string;
+  /** Where what is in Temporal is encrypted: the key, and what signs in at the codec server. */
+  readonly codec?: { readonly keyFile: string; readonly tokenFile: string };
 }
 
-export function ensureKeys({ keys }: StatePaths): DemoKeys {
+/** @param codec begins to encrypt; a sandbox that does so goes on until its reset, since its histories need the key */
+export function ensureKeys({ keys }: StatePaths, codec = false): DemoKeys {
   mkdirSync(keys, { recursive: true, mode: 0o700 });
   const [receiptFile, approvalFile] = [join(keys, 'receipt.pem'), join(keys, 'approval.pem')];
   for (const file of [receiptFile, approvalFile])
@@ -37,5 +41,16 @@ export function ensureKeys({ keys }: StatePaths): DemoKeys {
     approvalFile,
     attachFile,
     attachPublicKey: readFileSync(`${attachFile}.pub`, 'utf8').trim(),
+    ...ensureCodecKeys(keys, codec),
   };
+}
+
+function ensureCodecKeys(folder: string, begin: boolean): Pick<DemoKeys, 'codec'> {
+  const codec = { keyFile: join(folder, 'payload-key'), tokenFile: join(folder, 'codec-token') };
+  if (!existsSync(codec.keyFile)) {
+    if (!begin) return {};
+    writePrivate(codec.tokenFile, randomBytes(32).toString('hex'));
+    writePrivate(codec.keyFile, randomBytes(32).toString('base64')); // last: what is there is whole
+  }
+  return { codec };
 }

@@ -1,3 +1,4 @@
+import { codecYml } from './codec-yml.ts';
 import type { DemoKeys } from './keys.ts';
 import type { SandboxInfo } from './sandbox-info.ts';
 
@@ -91,5 +92,5 @@ release:
 
 # Signs what left. Its public half stands in cloud.yml, where a model without a receipt is refused.
 receiptKey: ${text(`file:${keys.receiptFile}`)}
-`;
+${codecYml(keys)}`;
 }

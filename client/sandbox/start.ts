@@ -6,7 +6,7 @@ import { failed } from '../command-error.ts';
 import { clientYml, temporalToml } from './client-yml.ts';
 import { cloudYml } from './cloud-yml.ts';
 import { writeConfiguration } from './configuration.ts';
-import { ensureKeys } from './keys.ts';
+import { ensureKeys, type DemoKeys } from './keys.ts';
 import { prepareCloud } from './prepare-cloud.ts';
 import { SandboxInfo } from './sandbox-info.ts';
 import { sandboxProgram } from './sandbox-program.ts';
@@ -21,10 +21,14 @@ import { writePrivate } from './write-private.ts';
  * Brings up Azure, Temporal and the worker from whatever state they are in, and writes their files. What is up and as it
  * should be is left alone.
  */
-export async function startSandbox(paths: StatePaths, say: (text: string) => void): Promise<SandboxInfo> {
+export async function startSandbox(
+  paths: StatePaths,
+  say: (text: string) => void,
+  { codec = false } = {},
+): Promise<SandboxInfo> {
   mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
   const info = await startPrograms(paths, say);
-  await writeFiles(paths, info, say);
+  await writeFiles(paths, info, ensureKeys(paths, codec), say);
   await ensureWorker(paths, info, say);
   return info;
 }
@@ -47,7 +51,12 @@ function seeds(paths: StatePaths): { data: string; runs: string } {
   return { data, runs };
 }
 
-async function writeFiles(paths: StatePaths, info: SandboxInfo, say: (text: string) => void): Promise<void> {
+async function writeFiles(
+  paths: StatePaths,
+  info: SandboxInfo,
+  keys: DemoKeys,
+  say: (text: string) => void,
+): Promise<void> {
   const packageIndex = info.packageIndex?.url;
   if (packageIndex === undefined) {
     throw failed({
@@ -57,7 +66,6 @@ async function writeFiles(paths: StatePaths, info: SandboxInfo, say: (text: stri
       nextStep: 'Set PIP_INDEX_URL or pip’s configuration, and run the command again.',
     });
   }
-  const keys = ensureKeys(paths);
   const [{ codeSas, base }, { runsSas }] = await Promise.all([prepareCloud(info), prepareSite(info)]);
   const sasFiles = { code: join(paths.keys, 'code-sas'), runs: join(paths.keys, 'runs-sas') };
   writePrivate(sasFiles.code, codeSas);

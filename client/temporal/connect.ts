@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConfig, loadClientConnectConfig, type ConfigDataSource } from '@temporalio/envconfig';
 import { refused, unreachable } from '../command-error.ts';
+import { payloadCodecs } from './payload-codecs.ts';
 
 /**
  * A connection to the site's namespace. It is never closed: the SDK (1.24) retries calls on a timer, and a retry on a
@@ -18,13 +19,15 @@ export interface TemporalClient {
  * Connects as Temporal's own client profiles say: TEMPORAL_* first, then the file of TEMPORAL_CONFIG_FILE, else
  * `temporal.toml` beside client.yml, else Temporal's own default file. The profile is TEMPORAL_PROFILE, else the one
  * that is named as the site, since a site has its own namespace, else `default`.
- * @throws CommandError exit 3 when the server cannot be reached, 2 when the profile is not right
+ * Payloads are encrypted as client.yml's `codec` says.
+ * @throws CommandError exit 3 when the server cannot be reached, 2 when the profile or client.yml is not right
  */
 export async function connectTemporal(configFolder: string, site: string | undefined): Promise<TemporalClient> {
   const { address, namespace, options } = readProfile(configFolder, site);
+  const dataConverter = { payloadCodecs: await payloadCodecs(configFolder, site, namespace) };
   try {
     const connection = await Connection.connect({ ...options, address, connectTimeout: 10_000 });
-    return { client: new Client({ connection, namespace }), address, namespace };
+    return { client: new Client({ connection, namespace, dataConverter }), address, namespace };
   } catch (error) {
     throw unreachable(
       `Temporal at ${address} cannot be reached (${firstLine(error)}).`,
@@ -33,8 +36,8 @@ export async function connectTemporal(configFolder: string, site: string | undef
   }
 }
 
-/** The namespace that the site's profile names; nothing is asked of the server. @throws CommandError exit 2 */
-export const profileNamespace = (configFolder: string, site: string): string =>
+/** The namespace that the site's profile names, or the default one; nothing is asked of the server. @throws CommandError exit 2 */
+export const profileNamespace = (configFolder: string, site: string | undefined): string =>
   readProfile(configFolder, site).namespace;
 
 function readProfile(configFolder: string, site: string | undefined) {

@@ -6,7 +6,9 @@ import {
   WorkflowFailedError,
 } from '@temporalio/client';
 import { Failure } from '../../domain/failure.ts';
+import { refusalOf } from '../../domain/payload-codec.ts';
 import { TrainModelResult } from '../../domain/train-model-result.ts';
+import { requireReadable, unreadable } from './payload-codecs.ts';
 
 /** How a run ended. */
 export type Outcome =
@@ -14,7 +16,7 @@ export type Outcome =
   | { readonly state: 'failed' | 'cancelled'; readonly failure: Failure };
 
 export function succeeded(result: unknown): Outcome {
-  return { state: 'succeeded', result: TrainModelResult.parse(result) };
+  return { state: 'succeeded', result: TrainModelResult.parse(requireReadable(result, 'The run’s result')) };
 }
 
 /** Undefined when the error does not say that the run has ended. */
@@ -22,13 +24,13 @@ export function endedBadly(error: unknown): Outcome | undefined {
   if (!(error instanceof WorkflowFailedError)) return undefined;
   const chain: unknown[] = [];
   for (let each: unknown = error.cause; each instanceof Error && chain.length < 20; each = each.cause) chain.push(each);
-  const told = chain
-    .filter((each) => each instanceof ApplicationFailure)
-    .map((each) => Failure.safeParse(each.details?.[0]))
-    .find((parsed) => parsed.success)?.data;
+  const failures = chain.filter((each) => each instanceof ApplicationFailure);
+  const told = failures.map((each) => Failure.safeParse(each.details?.[0])).find((parsed) => parsed.success)?.data;
   if (chain[0] instanceof CancelledFailure) return { state: 'cancelled', failure: told ?? CANCELLED };
   if (chain[0] instanceof TerminatedFailure) return { state: 'cancelled', failure: TERMINATED };
   if (told) return { state: 'failed', failure: told };
+  const why = failures.map(({ details }) => refusalOf(details?.[0])).find((each) => each !== undefined);
+  if (why !== undefined) return { state: 'failed', failure: unreadable('Why it failed', why) };
   const last = chain.at(-1);
   const cause = last instanceof Error ? last.message : error.message;
   const type = last instanceof TimeoutFailure ? 'TimedOut' : 'Unexpected';

@@ -8,6 +8,7 @@ const REFUSED = new Set([7, 16]);
 
 /** What an error of a call to Temporal means for the user. */
 export function serviceTrouble(error: unknown, { address, namespace }: TemporalClient, what: string): CommandError {
+  if (error instanceof CommandError) return error;
   const code = grpcCode(error);
   if (code !== undefined && AWAY.has(code)) {
     return unreachable(
@@ -37,6 +38,8 @@ function nextStep(message: string): string {
     const names = Object.values(SEARCH_ATTRIBUTE).map((name) => `--name ${name} --type Keyword`);
     return `The operator tells the namespace of them, once: temporal operator search-attribute create ${names.join(' ')}`;
   }
+  if (/Unknown encoding: binary\/encrypted/.test(message))
+    return 'Payloads are encrypted here: client.yml needs `codec`, with the keys that the workers have.';
   if (/namespace/i.test(message)) return 'Check the namespace in your Temporal profile.';
   return 'Look at the server’s log, and report this if it is edge-train’s fault.';
 }

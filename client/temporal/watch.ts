@@ -3,6 +3,7 @@ import type { RunStatus } from '../../domain/run-status.ts';
 import { RunStatus as RunStatusSchema } from '../../domain/run-status.ts';
 import { unreachable } from '../command-error.ts';
 import type { TemporalClient } from './connect.ts';
+import { requireReadable } from './payload-codecs.ts';
 import { endedBadly, succeeded, type Outcome } from './outcome.ts';
 import type { StartedRun } from './start-training.ts';
 import { isAway, serviceTrouble } from './trouble.ts';
@@ -55,7 +56,7 @@ interface Handle {
 /** A worker that is away does not answer queries: five seconds tell. */
 export async function askStatus(temporal: TemporalClient, handle: Handle): Promise<RunStatus> {
   const answer = await temporal.client.withDeadline(Date.now() + 5_000, () => handle.query('status'));
-  return RunStatusSchema.parse(answer);
+  return RunStatusSchema.parse(requireReadable(answer, 'The run’s status'));
 }
 
 async function poll(ask: () => Promise<RunStatus>, watcher: Watcher, signal: AbortSignal): Promise<void> {

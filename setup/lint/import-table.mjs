@@ -35,7 +35,10 @@ export const importTable = {
     packages: ['*'],
   },
   client: {
-    rooms: ['client', 'domain', 'services/blob-range', 'services/blob-storage', 'services/secrets', 'services/signing'],
+    rooms: [
+      ...['client', 'domain', 'services/blob-range', 'services/blob-storage', 'services/payload-codec'],
+      ...['services/secrets', 'services/signing'],
+    ],
     typeRooms: ['workflows'],
     node: true,
     packages: ['*', '!@azure/*', '!@temporalio/*', '@temporalio/client', '@temporalio/envconfig'],

@@ -26,7 +26,8 @@ export interface Product {
   close(): Promise<void>;
 }
 
-export async function startProduct(): Promise<Product> {
+/** @param more further words for `sandbox start` */
+export async function startProduct(...more: string[]): Promise<Product> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'edge-train-e2e-')));
   const close = guard(folder);
   const edgeTrain = (...args: string[]) => command([join(ROOT, 'client', 'main.ts'), ...args], folder);
@@ -41,7 +42,7 @@ export async function startProduct(): Promise<Product> {
     },
     close,
   });
-  const started = await edgeTrain('sandbox', 'start', '--state', folder);
+  const started = await edgeTrain('sandbox', 'start', '--state', folder, ...more);
   if (started.code === 0) return product();
   await close();
   throw new Error(`sandbox start ended with ${started.code}:\n${started.stdout}\n${started.stderr}`);

@@ -8,13 +8,15 @@ import {
   type WorkflowHandleWithFirstExecutionRunId,
 } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { EdgeActivities } from '../../activities/contract.ts';
 import type { SealedGrant } from '../../domain/grant.ts';
 import type { Inspection } from '../../domain/release.ts';
+import type { PayloadKeys } from '../../domain/payload-codec.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { ensureContainer } from '../../services/blob-storage.ts';
 import { seal } from '../../services/signing.ts';
+import { dataConverter } from '../../workers/data-converter.ts';
 import { startTemporal, type TemporalServer } from '../support/temporal.ts';
 import { bootMachine, type TestMachine } from '../vm/vm.ts';
 import type { callEdge } from './call-edge.ts';
@@ -112,7 +114,8 @@ export class Edge {
   }
 }
 
-export async function startEdge(): Promise<Edge> {
+/** @param codec the VM's keys of payloads, and those of whoever asks it */
+export async function startEdge(codec?: { machine: PayloadKeys; callers: PayloadKeys }): Promise<Edge> {
   const temporal = await startTemporal();
   let site: TestSite | undefined;
   const machine = await bootMachine(async (config, gateway) => {
@@ -120,6 +123,7 @@ export async function startEdge(): Promise<Edge> {
     return {
       ...config,
       temporal: { address: temporal.address, namespace: temporal.namespace, tls: false },
+      ...(codec ? { codec: codec.machine } : {}),
       uplink: site.uplink,
       caBundle: site.ca,
       siteBlobEndpoints: [site.blobEndpoint],
@@ -131,8 +135,9 @@ export async function startEdge(): Promise<Edge> {
   });
   assert.ok(site);
   await ensureContainer(site.account.container('runs'));
-  const client = new Client({ connection: await Connection.connect({ address: temporal.address }) });
-  return new Edge(temporal, site, machine, client, await startCaller(temporal.address));
+  const encryption = codec ? { dataConverter: dataConverter(codec.callers, temporal.namespace) } : {};
+  const client = new Client({ ...encryption, connection: await Connection.connect({ address: temporal.address }) });
+  return new Edge(temporal, site, machine, client, await startCaller(temporal.address, encryption));
 }
 
 interface Caller {
@@ -140,9 +145,10 @@ interface Caller {
 }
 
 /** A worker for `callEdge`, as the cloud's is for `trainModel`. */
-async function startCaller(address: string): Promise<Caller> {
+async function startCaller(address: string, encryption: Partial<WorkerOptions>): Promise<Caller> {
   const connection = await NativeConnection.connect({ address });
   const worker = await Worker.create({
+    ...encryption,
     connection,
     taskQueue: QUEUE,
     workflowsPath: join(import.meta.dirname, 'call-edge.ts'),

@@ -311,6 +311,26 @@ describe('enrolment', () => {
     await site.activities.enrolVirtualMachine(await machine());
   });
 
+  it('gives the VM the keys of payloads, and again when one is added', async () => {
+    const reference = (i: number) => `file:${site.directory}/payload-key-${i}`;
+    const [first, second] = [site.secrets['the first payload key'], site.secrets['the second payload key']];
+    await site.configure({ codec: { keys: { one: reference(0) }, current: 'one', required: true } });
+    const enrolled = await site.activities.enrolVirtualMachine(await machine());
+    assert.deepEqual(config(-1)['codec'], { keys: { one: first }, current: 'one', required: true });
+    const scripts = site.machines.scripts.length;
+    await site.activities.enrolVirtualMachine(await machine());
+    assert.equal(site.machines.scripts.length, scripts, 'once');
+
+    await site.configure({ codec: { keys: { one: reference(0), two: reference(1) }, current: 'one', required: true } });
+    const anew = await site.activities.enrolVirtualMachine(await machine());
+    assert.deepEqual(config(-1)['codec'], { keys: { one: first, two: second }, current: 'one', required: true });
+    assert.equal(anew.queue, enrolled.queue);
+
+    await site.configure({ codec: { keys: { one: reference(9) }, current: 'one' } });
+    await assert.rejects(site.activities.enrolVirtualMachine(await machine()), { type: 'SecretUnavailable' });
+    await site.configure();
+  });
+
   it('of a VM that is gone says so', async () => {
     await assert.rejects(site.activities.enrolVirtualMachine({ ...(await machine()), name: 'demo-none' }), {
       class: 'host',

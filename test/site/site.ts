@@ -58,6 +58,8 @@ export async function startSite(quota?: { cores?: number; virtualMachines?: numb
   const clientSecret = await file('client-secret', `${fixture.config.stackHub.clientSecret}\n`);
   const receiptKey = await file('receipt.key', receipt.privateKey);
   const apiKey = await file('temporal-key', 'temporal-api-key-that-must-stay-hidden');
+  const payloadKeys = [1, 2].map((byte) => Buffer.alloc(32, byte).toString('base64'));
+  for (const [i, key] of payloadKeys.entries()) await file(`payload-key-${i}`, key);
   const caFile = await file('ca.pem', fixture.ca);
   const base = {
     name: 'demo',
@@ -122,6 +124,8 @@ export async function startSite(quota?: { cores?: number; virtualMachines?: numb
       'the client secret': fixture.config.stackHub.clientSecret,
       'the receipt key': receipt.privateKey,
       'the Temporal key': 'temporal-api-key-that-must-stay-hidden',
+      'the first payload key': payloadKeys[0] ?? '',
+      'the second payload key': payloadKeys[1] ?? '',
     },
     activities: createSiteActivities(dependencies),
     put: async (store, path, content) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -129,6 +129,28 @@ test('SIGINT stops a single role as well', async () => {
   assert.deepEqual((await ready(worker))['roles'], ['cloud']);
   worker.child.kill('SIGINT');
   assert.equal(await exitCode(worker.child), 0, worker.said.stderr);
+});
+
+test('a worker that cannot have its payload keys does not start', async () => {
+  for (const [role, file] of [
+    ['cloud', 'cloud.yml'],
+    ['site', 'site.yml'],
+  ] as const) {
+    const config = await mkdtemp(path.join(folder, 'keyless-'));
+    const text = await readFile(path.join(folder, file), 'utf8');
+    const start = async (codec: string, environment: Record<string, string> = {}) => {
+      await writeFile(path.join(config, file), `${text}codec: ${codec}\n`);
+      const worker = startWorker(role, config, { TEMPORAL_ADDRESS: server.address, ...environment });
+      assert.equal(await exitCode(worker.child), 2, worker.said.stderr);
+      return worker.said.stderr;
+    };
+    const codec = "{ keys: { one: 'env:PAYLOAD_KEY' }, current: one, required: true }";
+    assert.match(await start(codec), /env:PAYLOAD_KEY is not set/);
+    const said = await start(codec, { PAYLOAD_KEY: 'no-key-at-all' });
+    assert.match(said, /codec\.keys\.one: a key is base64 of 32 bytes/);
+    assert.doesNotMatch(said, /no-key-at-all/);
+    assert.match(await start('{ required: true }'), /codec\.keys: is required/);
+  }
 });
 
 test('what is wrong at the start is told in one line, with an exit code for its kind', async () => {

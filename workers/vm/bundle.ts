@@ -56,6 +56,11 @@ async function bundleFiles(): Promise<BundleFile[]> {
     ...(await inFolder('cage')),
     ...(await inFolder('units')),
     { name: 'worker.cjs', mode: 0o644, content: await bundleEdgeCode() },
+    {
+      name: 'failure-converter.cjs',
+      mode: 0o644,
+      content: await bundleEdgeCode('workflows/failure-converter.ts'),
+    },
     { name: 'index.node', mode: 0o644, content: await readFile(nativeCore()) },
     await program('uv', join(root, '.tools', 'uv')),
     await program('node', join(root, '.tools', 'node', 'bin', 'node')),

@@ -4,10 +4,10 @@ import { build, type Plugin } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
-/** `workers/edge.ts` and all that it imports, as one CommonJS file that needs only Node and `index.node` beside it. */
-export async function bundleEdgeCode(): Promise<Uint8Array> {
+/** `workers/edge.ts`, or another module, and all that it imports, as one CommonJS file that needs only Node and `index.node` beside it. */
+export async function bundleEdgeCode(entry = 'workers/edge.ts'): Promise<Uint8Array> {
   const { outputFiles } = await build({
-    entryPoints: [join(root, 'workers', 'edge.ts')],
+    entryPoints: [join(root, entry)],
     absWorkingDir: root,
     bundle: true,
     write: false,

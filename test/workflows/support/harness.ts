@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { carryVerdict } from '../../../activities/failure.ts';
+import type { PayloadKeys } from '../../../domain/payload-codec.ts';
 import { CLOUD_QUEUE, SITE_QUEUE } from '../../../domain/resource-names.ts';
 import type { RunStatus } from '../../../domain/run-status.ts';
 import type { TrainModelRequest } from '../../../domain/train-model-input.ts';
+import { dataConverter } from '../../../workers/data-converter.ts';
 import { bundleWorkflows } from '../../../workers/workflow-bundle.ts';
-import { startTemporal } from '../../support/temporal.ts';
+import { startTemporal, type TemporalServer } from '../../support/temporal.ts';
 import { EDGE_QUEUE, World } from './world.ts';
 
 export interface Harness {
@@ -19,14 +21,25 @@ export interface Harness {
   stop(): Promise<void>;
 }
 
-/** A real Temporal server, the real workflows and interceptor, and stubs typed by the contract on the three queues. */
-export async function startHarness(): Promise<Harness> {
+/**
+ * A real Temporal server, the real workflows and interceptor, and stubs typed by the contract on the three queues. With `keys`
+ * workers and client encrypt; a `server` that is given is the caller's to stop, and what runs on it goes on with these workers.
+ */
+export async function startHarness(
+  given: { readonly keys?: PayloadKeys; readonly server?: TemporalServer } = {},
+): Promise<Harness> {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
-  const server = await startTemporal();
+  const server = given.server ?? (await startTemporal());
   const connection = await NativeConnection.connect({ address: server.address });
-  const client = new Client({ identity: 'test', connection: await Connection.connect({ address: server.address }) });
+  const encryption = given.keys ? { dataConverter: dataConverter(given.keys, server.namespace) } : {};
+  const client = new Client({
+    ...encryption,
+    identity: 'test',
+    connection: await Connection.connect({ address: server.address }),
+  });
   const world = new World(client);
   const common = {
+    ...encryption,
     connection,
     identity: 'test',
     shutdownGraceTime: '1 second',
@@ -34,7 +47,7 @@ export async function startHarness(): Promise<Harness> {
     defaultHeartbeatThrottleInterval: '100ms',
     interceptors: { activity: [carryVerdict] },
   } as const satisfies Partial<WorkerOptions>;
-  const workflowBundle = await bundleWorkflows();
+  const workflowBundle = await bundleWorkflows({ encrypted: given.keys !== undefined });
   const workers = await Promise.all([
     Worker.create({ ...common, taskQueue: CLOUD_QUEUE, workflowBundle, activities: world.cloud }),
     Worker.create({ ...common, taskQueue: SITE_QUEUE, activities: world.site }),
@@ -65,7 +78,7 @@ export async function startHarness(): Promise<Harness> {
       await running;
       await client.connection.close();
       await connection.close();
-      await server.stop();
+      if (!given.server) await server.stop();
     },
   };
 }
