@@ -16,6 +16,7 @@ import { openGrant } from './grants.ts';
 import { jobLimits } from './job-limits.ts';
 import { openLog, type JobLog } from './job-log.ts';
 import { interrupted, jobLogPath, outcome } from './job-outcome.ts';
+import { jobPlace } from './job-place.ts';
 import { jobSpec, writeJobSpec } from './job-spec.ts';
 import { readTrackedRun } from './mlflow-store.ts';
 import { jobFolder } from './output-files.ts';
@@ -36,11 +37,11 @@ export async function runTrainingJob(
   edge: EdgeDependencies,
   request: { plan: TrainingPlan; environment: PreparedEnvironment; grants: readonly SealedGrant[] },
 ): Promise<CompletedJob> {
-  const { plan, environment } = request;
+  const { plan } = request;
   const runs = await openRuns(edge, request);
   const limits = await jobLimits(edge, plan);
-  const { path, ...standing } = await edge.launcher.create({ job: plan.job, environment: environment.digest, limits });
-  if (standing.state === 'created') await writeJobSpec(path, jobSpec(plan));
+  const { path, ...standing } = await edge.launcher.create({ job: plan.job, ...jobPlace(plan), limits });
+  if (standing.state === 'created') await writeJobSpec(path, await jobSpec(edge, plan));
   const log = await openLog(path, runs, jobLogPath(plan), standing);
   const checkpoints = new Checkpoints(edge.home, plan.job, runs, (checkpointBytes) =>
     Context.current().heartbeat({ job: plan.job, checkpointBytes }),

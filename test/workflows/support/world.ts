@@ -116,6 +116,7 @@ export class World {
       inspectVirtualMachine: async (name) => this.power.get(name) ?? 'absent',
       deallocateVirtualMachine: async (name) => void this.power.set(name, 'deallocated'),
       deleteVirtualMachine: async (name) => void this.power.set(name, 'absent'),
+      grantImage: async () => ({ kind: 'image', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
       grantData: async () => ({ kind: 'site', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
       writeDecision: async ({ said }) => ({ ...samples.decision(said.decision, said.reason), signatures: [] }),
       acceptDecision: async ({ envelope }) => samples.decisionIn(envelope),
