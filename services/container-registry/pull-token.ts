@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts';
+import { ServiceError, toServiceError } from '../errors.ts';
 import { getThroughUplink, pull, readBody, type PullSource } from './pull.ts';
 
 /** Who asks a registry for a token; absent: anybody. */
@@ -40,12 +40,14 @@ export async function pullToken(
   const response = await getThroughUplink(source, url, basic === undefined ? {} : { authorization: `Basic ${basic}` });
   const body = await readBody(response, MAX_ANSWER, `the token of ${source.registry}`);
   const status = response.statusCode ?? 0;
-  if (status !== 200)
-    throw denied(
-      source,
-      `${credential ? 'it gives this credential no token' : 'it gives nobody a token without a credential'} (status ${status})`,
-      status,
-    );
+  if (status === 429 || status >= 500) {
+    const busy = Object.assign(new Error('it gives no token now'), { statusCode: status });
+    throw toServiceError(busy, `asking ${source.registry} for a token`);
+  }
+  if (status !== 200) {
+    const who = credential ? 'it gives this credential no token' : 'it gives nobody a token without a credential';
+    throw denied(source, `${who} (status ${status})`);
+  }
   const { token, seconds } = parsed(source, body);
   return { authorization: `Bearer ${token}`, expires: after(now, Math.min(seconds, MOST_SECONDS)) };
 }
@@ -99,19 +101,12 @@ function secondsOf(stated: unknown, token: string): number {
 
 const after = (now: Date, seconds: number): Date => new Date(now.getTime() + seconds * 1000);
 
-function denied(
-  { registry, repository }: Pick<PullSource, 'registry' | 'repository'>,
-  why: string,
-  status?: number,
-): ServiceError {
-  const isTransient = status !== undefined && (status === 429 || status >= 500);
+function denied({ registry, repository }: Pick<PullSource, 'registry' | 'repository'>, why: string): ServiceError {
   return new ServiceError({
-    class: isTransient ? 'network' : 'policy',
-    type: isTransient ? 'ServiceUnavailable' : 'RegistryDenied',
+    class: 'policy',
+    type: 'RegistryDenied',
     cause: `The registry ${registry} does not let the site pull ${repository}: ${why}.`,
-    nextStep: isTransient
-      ? 'The registry is in trouble; it is tried again.'
-      : 'Correct registries in site.yml: a credential that may pull, and nothing else.',
-    retryable: isTransient,
+    nextStep: 'Correct registries in site.yml: a credential that may pull, and nothing else.',
+    retryable: false,
   });
 }
