@@ -5,6 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { constants, zstdCompressSync } from 'node:zlib';
 import type { CompletedJob, PreparedEnvironment } from '../../domain/completed-job.ts';
+import { Failure } from '../../domain/failure.ts';
 import type { SealedGrant } from '../../domain/grant.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { pullToken } from '../../services/container-registry/pull-token.ts';
@@ -167,6 +168,18 @@ describe('an image of the sandbox’s registry, on a VM', () => {
     await fails(lies, 'ImageUnusable', /not the one that its config names/);
     const arm = await pushImage(registry, REPOSITORY, 'arm', [{ tar: tar() }], { architecture: 'arm64' });
     await fails(arm, 'ImageUnusable', /for linux on arm64/);
+  });
+
+  it('is not what a job gets that asks for a Python which the VM lacks: the nearest is named, and not taken', async () => {
+    const plan = {
+      ...planFor('0'.repeat(20), 'true'),
+      environment: { name: 'old', python: '3.9', requirements: [], digest: '9'.repeat(64) },
+    };
+    const failure = await edge.failureOf(await edge.begin('prepareEnvironment', { plan }));
+    const { cause, nextStep } = Failure.parse(failure.details?.[0]);
+    assert.deepEqual([failure.type, failure.nonRetryable], ['PythonNotOffered', true]);
+    assert.match(cause, /no Python 3\.9 .* it has 3\.11\./);
+    assert.match(nextStep, /Python 3\.11, the nearest/);
   });
 
   it('is pulled only with a grant for it, and only through the uplink', async () => {
