@@ -174,14 +174,15 @@ describe('what a VM keeps for the next run', () => {
 
   const home = '/var/lib/edge-train';
   const digest = (letter: string) => letter.repeat(64);
-  /** Made by the worker, used so many days ago. */
-  async function keep(letter: string, megabytes: number, days: number): Promise<void> {
+  /** Made by the worker, so many MiB. */
+  async function keep(letter: string, megabytes: number): Promise<void> {
     const { path } = await call<{ path: string }>(machine, { verb: 'environment', digest: digest(letter) });
     await machine.sh(`head -c ${megabytes * MiB} /dev/zero >${path}/x && echo {} >${path}/ready.json`, {
       user: 'edge-train',
     });
-    await machine.sh(`touch -d '${days} days ago' ${home}/used/${digest(letter)}`);
   }
+  const used = (letter: string, days: number) =>
+    machine.sh(`touch -d '${days} days ago' ${home}/used/${digest(letter)}`);
   const kept = async () =>
     (await machine.sh(`ls ${home}/environments ${home}/images`))
       .split('\n')
@@ -189,14 +190,13 @@ describe('what a VM keeps for the next run', () => {
       .map(([letter]) => letter);
 
   it('goes when it is old or all of it is too large, the least recently used first, and never what a job names', async () => {
-    await keep('a', 1, 11); // too old
-    await keep('b', 1, 12); // too old, and a job names it
-    await keep('c', 25, 9); // one of the two must go: the older
-    await keep('d', 25, 8);
-    await keep('e', 15, 0); // just used
+    for (const [letter, megabytes] of Object.entries({ a: 1, b: 1, c: 25, d: 25, e: 15 }))
+      await keep(letter, megabytes);
     const job = newJob();
     await call(machine, { verb: 'create', job, environment: digest('b'), limits: LIMITS });
-    await machine.sh(`touch -d '12 days ago' ${home}/used/${digest('b')}; mkdir ${home}/images/staging/${digest('1')}`);
+    // Too old; too old, but a job names it; of two that are too much together the older; and what was just used.
+    for (const [letter, days] of Object.entries({ a: 11, b: 12, c: 9, d: 8 })) await used(letter, days);
+    await machine.sh(`mkdir ${home}/images/staging/${digest('1')}`);
     await machine.sh(`touch -d '2 days ago' ${home}/images/staging/${digest('1')}`);
     await call(machine, { verb: 'image', digest: digest('f') });
     assert.deepEqual(await kept(), ['b', 'd', 'e']);
