@@ -92,8 +92,8 @@ def environment(spec):
     image = spec.get("imageEnvironment")
     if image is not None:
         # The image's own come first, but for what the cage alone knows; there is no environment of the VM's.
-        of_the_vm = ("PATH", "VIRTUAL_ENV", "LANG", "SHELL")
-        ours = {"PATH": IMAGE_PATH, **image, **{key: value for key, value in ours.items() if key not in of_the_vm}}
+        of_the_vm = ("PATH", "VIRTUAL_ENV", "LANG")
+        ours = {"PATH": IMAGE_PATH, "LANG": "C.UTF-8", **image, **{key: value for key, value in ours.items() if key not in of_the_vm}}
     theirs = {str(key): str(value) for key, value in spec.get("environmentVariables", {}).items()}
     return dict(ours, **theirs)
 
