@@ -72,6 +72,8 @@ export interface SiteActivities {
   deallocateVirtualMachine(machine: string): Promise<void>;
   /** Removes the VM and all that was made with it (`machineResources`), by our tag only; absent is fine. */
   deleteVirtualMachine(machine: string): Promise<void>;
+  /** A short token that pulls the plan's image, sealed to the VM. Only where the plan has one. */
+  grantImage(request: { plan: TrainingPlan; machineKey: MachineKey }): Promise<SealedGrant>;
   /** Read SAS for the plan's stores, write SAS for the site's run container; sealed to the VM. */
   grantData(request: { plan: TrainingPlan; machineKey: MachineKey }): Promise<SealedGrant>;
   /** What somebody said without a key, in the form of a decision, for `acceptDecision` to judge. */
@@ -145,8 +147,8 @@ export interface CloudActivities {
 
 export interface EdgeActivities {
   hello(): Promise<Hello>;
-  /** Before any data is in reach. Content-addressed, published by rename. */
-  prepareEnvironment(request: { plan: TrainingPlan }): Promise<PreparedEnvironment>;
+  /** Before any data is in reach. Content-addressed, published by rename. `grants`: where the plan has an image. */
+  prepareEnvironment(request: { plan: TrainingPlan; grants?: SealedGrant[] }): Promise<PreparedEnvironment>;
   /** Code and inputs, verified by digest, read-only. Fails as `GrantExpired` where a grant has run out. */
   stageInputs(request: { plan: TrainingPlan; grants: SealedGrant[] }): Promise<StagedInputs>;
   /** One unit a job; a retry re-attaches. At most 3 starts after interruptions; a script's own failure is final. */

@@ -2,11 +2,14 @@ import { z } from 'zod';
 import { DataDigest } from './data-reference.ts';
 import { JobId, Sha256 } from './resource-names.ts';
 
-/** An environment that is ready on the VM. `lock` is the SHA-256 of the sorted `name==version` list that was installed. */
+/**
+ * An environment that is ready on the VM. `lock` is the SHA-256 of `runs/JOB/environment.lock` in the site's run container: the
+ * requirements with their hashes, or an image's manifest. Of an image nothing is known of `python` and packages.
+ */
 export const PreparedEnvironment = z.strictObject({
   digest: z.string(),
   lock: Sha256,
-  python: z.string(),
+  python: z.string().optional(),
   /** `name==version`, sorted. */
   packages: z.array(z.string()),
   cached: z.boolean(),

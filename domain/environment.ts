@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PlannedImage } from './image-reference.ts';
 
 /** A pip requirement as a conda or site file states it; no option, no URL, no local path: the site's index decides. */
 export const Requirement = z
@@ -13,10 +14,14 @@ export const PythonVersion = z
   .string()
   .regex(/^3\.\d{1,2}$/, 'a Python version is MAJOR.MINOR in quotes, such as "3.11"');
 
-/** What `uv` builds on the VM, before data is in reach. `digest` is the SHA-256 of `canonicalEnvironment`. */
+/**
+ * What `uv` builds on the VM, before data is in reach; `digest` is the SHA-256 of `canonicalEnvironment`. Or an image that
+ * is the cage's root as it is: then there is no `python` and no requirement, and `digest` is the image's.
+ */
 export const EnvironmentPlan = z.strictObject({
   name: z.string(),
-  python: PythonVersion,
+  python: PythonVersion.optional(),
+  image: PlannedImage.optional(),
   /** None: Python alone. */
   requirements: z.array(Requirement),
   digest: z.string(),

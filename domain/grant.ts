@@ -15,6 +15,17 @@ export type SiteGrant = z.infer<typeof SiteGrant>;
 export const CodeGrant = z.strictObject({ kind: z.literal('code'), url: z.string() });
 export type CodeGrant = z.infer<typeof CodeGrant>;
 
+/** What pulls one image: the registry's own short token for that repository. */
+export const ImageGrant = z.strictObject({
+  kind: z.literal('image'),
+  registry: z.string(),
+  repository: z.string(),
+  digest: z.string(),
+  /** The `Authorization` header; absent where the registry lets everybody pull. */
+  authorization: z.string().optional(),
+});
+export type ImageGrant = z.infer<typeof ImageGrant>;
+
 /** One write-only URL an artifact, valid for an hour. */
 export const ArtifactGrant = z.strictObject({
   kind: z.literal('artifacts'),
@@ -24,7 +35,7 @@ export type ArtifactGrant = z.infer<typeof ArtifactGrant>;
 
 /** A compact JWE (ECDH-ES, A256GCM) that only the VM can open. Safe in Temporal's history. `expires` is ISO 8601. */
 export const SealedGrant = z.strictObject({
-  kind: z.enum(['site', 'code', 'artifacts']),
+  kind: z.enum(['site', 'code', 'image', 'artifacts']),
   jwe: z.string(),
   expires: z.iso.datetime(),
 });

@@ -14,6 +14,11 @@ export const MachinePolicy = z.strictObject({
   site: SiteName,
   maxSeconds: z.int().min(1),
   maxLogBytes: z.int().min(1),
+  /** What an image may unfold to. */
+  maxImageBytes: z.int().min(1),
+  /** What environments and images may take on the VM together, and how long one stays that no job uses. */
+  cacheBytes: z.int().min(1),
+  cacheDays: z.number().min(0),
   release: ReleasePolicy,
 });
 export type MachinePolicy = z.infer<typeof MachinePolicy>;

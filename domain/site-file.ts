@@ -6,6 +6,7 @@ import { ReleasePolicy } from './release.ts';
 import { Identifier, SiteName, VirtualMachineName, VirtualMachineSizeName } from './resource-names.ts';
 import { DataReference } from './data-reference.ts';
 import { Host } from './host.ts';
+import { Registry } from './registry.ts';
 import { HttpsUrl, SecretReference } from './secret.ts';
 
 const Text = z.string().min(1).max(1000);
@@ -121,6 +122,13 @@ export const SiteFile = z
       .describe(
         'What environments of Azure ML are here, by name in lower case without `AzureML-`, or by `name:version` where versions differ; and what a container image is, by its whole name.',
       ),
+    registries: z
+      .array(Registry)
+      .max(50)
+      .default([])
+      .describe(
+        'Container registries whose images jobs may run in, as they are. VMs reach them through the uplink, with a token for the one repository.',
+      ),
     temporal: z
       .strictObject({
         address: z
@@ -171,6 +179,19 @@ export const SiteFile = z
           .min(1)
           .default(2 ** 30)
           .describe('How much it may print.'),
+        maxImageBytes: z
+          .int()
+          .min(1)
+          .default(20 * 2 ** 30)
+          .describe('How much a container image may unfold to, in bytes.'),
+        cacheBytes: z
+          .int()
+          .min(1)
+          .default(40 * 2 ** 30)
+          .describe(
+            'How much environments and images may take on a VM, in bytes. Of those that no job there uses, the least recently used goes first.',
+          ),
+        cacheDays: z.number().min(0).max(100_000).default(30).describe('How long one stays that no job uses.'),
       })
       .prefault({})
       .describe('What no job may exceed.'),

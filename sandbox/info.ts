@@ -40,7 +40,8 @@ export interface SandboxInfo {
   };
   /** The cloud's storage account; VMs reach it through the uplink only. */
   release: { account: string; blobEndpoint: string; accountKeyFile: string };
-  registry: { loginServer: string };
+  /** `username` and the password in the file pull, and do nothing else. */
+  registry: { loginServer: string; username: string; passwordFile: string };
   /** `address`: the CONNECT proxy; `control`: GET and POST, see uplink/control.ts. */
   uplink: { address: string; accessLog: string; control: string };
   temporal: { address: string; ui: string; namespace: string };
@@ -87,7 +88,11 @@ export function writeInfo(directory: string, config: ServerConfig, state: Sandbo
       blobEndpoint: `${loopback(ports.release)}/${accounts.release.name}`,
       accountKeyFile: secret('release-account-key', accounts.release.key),
     },
-    registry: { loginServer: `127.0.0.1:${ports.registry}` },
+    registry: {
+      loginServer: `127.0.0.1:${ports.registry}`,
+      username: state.pullToken?.name ?? '',
+      passwordFile: secret('registry-pull-token', state.pullToken?.password ?? ''),
+    },
     uplink: {
       address: `http://${config.siteBlob.address}:${ports.uplink}`,
       accessLog: paths.accessLog,

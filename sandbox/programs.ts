@@ -35,11 +35,15 @@ function uplink(directory: string, { ports, allow, packageIndex }: SandboxState,
     port: ports.uplink,
     controlPort: ports.uplinkControl,
     accessLog: statePaths(directory).accessLog,
-    allow: [`127.0.0.1:${ports.temporal}`, `127.0.0.1:${ports.release}`, ...(packageIndex?.hosts ?? []), ...allow],
+    allow: [...ownTargets(ports), ...(packageIndex?.hosts ?? []), ...allow],
   };
   writeWhole(statePaths(directory).uplinkConfig, JSON.stringify(config, null, 2));
   return nodeProgram('uplink', [join(import.meta.dirname, 'uplink', 'main.ts'), statePaths(directory).uplinkConfig]);
 }
+
+/** Temporal, the release account, the registry. */
+export const ownTargets = (ports: SandboxState['ports']): string[] =>
+  [ports.temporal, ports.release, ports.registry].map((port) => `127.0.0.1:${port}`);
 
 function dockerRegistry(directory: string, { ports }: SandboxState, { dockerRegistry: file }: Tools): Program {
   const folder = statePaths(directory).registry;

@@ -27,6 +27,7 @@ export function writeServerConfig(
     siteBlob: { address: network.gateway, port: ports.siteBlob },
     azurite: { url: `https://127.0.0.1:${ports.azurite}`, ca: statePaths(directory).ca },
     dockerRegistry: { url: `http://127.0.0.1:${ports.dockerRegistry}` },
+    ...(state.pullToken ? { pullToken: state.pullToken } : {}),
     accounts,
     stackHub: {
       ...state.stackHub,

@@ -8,7 +8,7 @@ import { createMachines } from './machines/machines.ts';
 import { ensureNetwork, type SiteNetwork } from './network.ts';
 import { readPackageIndex } from './package-index.ts';
 import { refuseTakenPorts } from './ports.ts';
-import { configurePrograms } from './programs.ts';
+import { configurePrograms, ownTargets } from './programs.ts';
 import { waitForPrograms } from './readiness.ts';
 import { seed, type Seed } from './seed.ts';
 import { machinesConfig, writeServerConfig } from './server-config.ts';
@@ -99,7 +99,7 @@ async function allowOnUplink({ ports, allow, packageIndex }: SandboxState): Prom
   const answer = await fetch(`http://127.0.0.1:${ports.uplinkControl}/uplink/allow`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ allow: [...(packageIndex?.hosts ?? []), ...allow] }),
+    body: JSON.stringify({ allow: [...ownTargets(ports), ...(packageIndex?.hosts ?? []), ...allow] }),
   });
   if (!answer.ok) throw new Error(`the uplink refused the allow-list: ${await answer.text()}`);
 }

@@ -13,6 +13,8 @@ export interface SandboxState {
   accounts: { site: { name: string; key: string }; release: { name: string; key: string } };
   stackHub: { subscription: string; clientId: string; clientSecret: string };
   azure: { tenant: string; subscription: string; clientId: string; clientSecret: string };
+  /** A repository token of the registry, which may pull. */
+  pullToken?: { name: string; password: string };
   temporal: { namespace: string; searchAttributes: string[] };
   /** HOST:PORT that the uplink lets through, over and above the sandbox's own. */
   allow: string[];
@@ -62,7 +64,13 @@ export function writeState(directory: string, state: SandboxState): void {
 /** The state that is there, or a new one, written. */
 export async function openState(directory: string): Promise<SandboxState> {
   const kept = readState(directory);
-  if (kept) return kept;
+  if (kept?.pullToken) return kept;
+  if (kept) {
+    // One of an earlier version.
+    const completed = { ...kept, pullToken: newPullToken() };
+    writeState(directory, completed);
+    return completed;
+  }
   const id = stateId(directory);
   const state: SandboxState = {
     id,
@@ -73,12 +81,15 @@ export async function openState(directory: string): Promise<SandboxState> {
     },
     stackHub: { subscription: randomUUID(), clientId: randomUUID(), clientSecret: secret() },
     azure: { tenant: randomUUID(), subscription: randomUUID(), clientId: randomUUID(), clientSecret: secret() },
+    pullToken: newPullToken(),
     temporal: { namespace: 'default', searchAttributes: [] },
     allow: [],
   };
   writeState(directory, state);
   return state;
 }
+
+const newPullToken = () => ({ name: 'site', password: secret() });
 
 export function stateId(directory: string): string {
   return createHash('sha256').update(directory).digest('hex').slice(0, 10);

@@ -22,7 +22,7 @@ export async function readSiteFile(path: string): Promise<SiteReading> {
   const bytes = await readRegularFile(path);
   const parsed = parse(SiteFile, yamlValue(path, bytes));
   if (!parsed.ok) throw invalid(path, describeIssues(parsed.issues));
-  const faults = [...danglingReferences(parsed.value), ...hostFaults(parsed.value)];
+  const faults = [...danglingReferences(parsed.value), ...hostFaults(parsed.value), ...registryFaults(parsed.value)];
   if (faults.length > 0) throw invalid(path, faults.join('\n'));
   return { site: parsed.value, digest: sha256(bytes) };
 }
@@ -114,6 +114,16 @@ function hostFaults({ name: site, hosts, virtualMachines }: SiteFile): string[] 
       ...(twin === undefined ? [] : [`hosts.${name}: is ${place(name)}, as is hosts.${twin}`]),
     ];
   });
+}
+
+function registryFaults({ registries }: SiteFile): string[] {
+  const hosts = registries.map(({ host }) => host);
+  return registries.flatMap(({ host, username, password }, i) => [
+    ...(hosts.indexOf(host) === i ? [] : [`registries.${i}: names ${host} a second time`]),
+    ...((username === undefined) === (password === undefined)
+      ? []
+      : [`registries.${i}: username and password stand together, or neither does`]),
+  ]);
 }
 
 function invalid(path: string, why: string): ServiceError {

@@ -51,7 +51,11 @@ export type CreatedJob = z.infer<typeof CreatedJob>;
 /** The root-owned launcher on a VM (`workers/vm/cage/launcher.py`). Every verb may be asked again with the effect of once. */
 export interface Launcher {
   environment(digest: string): Promise<{ path: string }>;
-  create(request: { job: string; environment: string; limits: JobLimits }): Promise<CreatedJob>;
+  /** The folder of an image: `sealed`, it is a tree that jobs run in; else the worker unpacks it there, as `tree`. */
+  image(digest: string): Promise<ImagePlace>;
+  /** Publishes what was unpacked: from then on it is root's. @throws ServiceError `CageUnavailable` */
+  seal(digest: string): Promise<ImagePlace>;
+  create(request: { job: string; limits: JobLimits } & JobPlace): Promise<CreatedJob>;
   start(job: string): Promise<JobStatus>;
   stop(job: string, reason: string): Promise<JobStatus>;
   status(job: string): Promise<JobStatus>;
@@ -62,6 +66,10 @@ const LAUNCHER_SOCKET = '/run/edge-train/launcher.sock';
 /** The launcher itself gives up after 5 minutes. */
 const DEADLINE = 310_000;
 const Place = z.object({ path: z.string() });
+const ImagePlace = Place.extend({ sealed: z.boolean() });
+export type ImagePlace = z.infer<typeof ImagePlace>;
+/** Digest of the environment, or of the image, that a job runs in. */
+export type JobPlace = { readonly environment: string } | { readonly image: string };
 
 /** @throws ServiceError `PolicyRefused`, `CageUnavailable`, `LauncherUnreachable` */
 export function createLauncher(socket = LAUNCHER_SOCKET): Launcher {
@@ -69,6 +77,8 @@ export function createLauncher(socket = LAUNCHER_SOCKET): Launcher {
     read(schema, await exchange(socket, request));
   return {
     environment: (digest) => ask(Place, { verb: 'environment', digest }),
+    image: (digest) => ask(ImagePlace, { verb: 'image', digest }),
+    seal: (digest) => ask(ImagePlace, { verb: 'seal', digest }),
     create: (request) => ask(CreatedJob, { verb: 'create', ...request }),
     start: (job) => ask(JobStatus, { verb: 'start', job }),
     stop: (job, reason) => ask(JobStatus, { verb: 'stop', job, reason }),

@@ -24,6 +24,11 @@ export class Access {
     );
   }
 
+  /** The container image that is to be the cage's root. */
+  static toImage(plan: TrainingPlan, machineKey: MachineKey): Access {
+    return new Access(async () => [await siteSteps().grantImage({ plan, machineKey })]);
+  }
+
   async grant(): Promise<SealedGrant[]> {
     this.#grants = await this.#make();
     return this.#grants;

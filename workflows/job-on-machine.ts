@@ -32,12 +32,11 @@ export class JobOnMachine {
 
   /** Before any data is in reach. */
   async prepareEnvironment(): Promise<PreparedEnvironment> {
-    const plan = this.#plan;
     return this.#progress.step(
       'environment',
-      () => this.#machine.do((edge) => edge.prepareEnvironment({ plan })),
-      ({ python, packages, cached }) =>
-        `Python ${python}, ${count(packages.length, 'package')}${cached ? ', as before' : ''}`,
+      () => this.#prepare(),
+      ({ python, digest, packages, cached }) =>
+        `${python === undefined ? `image ${digest.slice(0, 12)}` : `Python ${python}, ${count(packages.length, 'package')}`}${cached ? ', as before' : ''}`,
     );
   }
 
@@ -127,6 +126,13 @@ export class JobOnMachine {
 
   async undoStage(): Promise<void> {
     if (!this.#over && !this.#lease.returned) await this.#clean();
+  }
+
+  async #prepare(): Promise<PreparedEnvironment> {
+    const plan = this.#plan;
+    if (plan.environment.image === undefined) return this.#machine.do((edge) => edge.prepareEnvironment({ plan }));
+    const access = Access.toImage(plan, this.#machine.machine.publicKey);
+    return access.do((grants) => this.#machine.do((edge) => edge.prepareEnvironment({ plan, grants })));
   }
 
   async #release(inspection: Inspection, approval: Envelope | undefined): Promise<Release> {

@@ -66,6 +66,7 @@ const siteVerbs: Table<SiteActivities> = {
   inspectVirtualMachine: { attempt: '2 minutes', summary: 'Ask the Stack Hub for the VM’s power state' },
   deallocateVirtualMachine: { attempt: '1 hour', summary: 'Deallocate the idle VM' },
   deleteVirtualMachine: { attempt: '1 hour', summary: 'Delete the VM and what was made with it' },
+  grantImage: { attempt: '2 minutes', summary: 'Grant the VM the container image' },
   grantData: { attempt: '2 minutes', summary: 'Grant the VM its inputs and the run container' },
   writeDecision: { attempt: '1 minute', summary: 'Write down an unsigned decision' },
   acceptDecision: { attempt: '2 minutes', summary: 'Verify the approver’s decision' },
@@ -97,7 +98,7 @@ const cloudVerbs: Table<CloudActivities> = {
 
 const edgeVerbs: Table<Omit<EdgeActivities, 'runTrainingJob'>> = {
   hello: { attempt: '30 seconds', summary: 'Say hello' },
-  prepareEnvironment: { attempt: '6 hours', summary: 'Prepare the Python environment' },
+  prepareEnvironment: { attempt: '6 hours', summary: 'Prepare the environment' },
   stageInputs: { attempt: '48 hours', summary: 'Stage code and inputs' },
   inspectOutputs: { attempt: '6 hours', summary: 'Look through the model’s output' },
   keepOutputs: { attempt: '48 hours', summary: 'Keep outputs and log on site' },

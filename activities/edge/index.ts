@@ -14,7 +14,7 @@ import { stageInputs } from './stage-inputs.ts';
 export function createEdgeActivities(edge: EdgeDependencies): EdgeActivities {
   return {
     hello: () => hello(edge),
-    prepareEnvironment: ({ plan }) => prepareEnvironment(edge, plan.environment),
+    prepareEnvironment: ({ plan, grants = [] }) => prepareEnvironment(edge, plan.environment, grants),
     stageInputs: (request) => stageInputs(edge, request),
     runTrainingJob: (request) => runTrainingJob(edge, request),
     inspectOutputs: ({ plan }) => inspectOutputs(edge, plan),

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import { CAGE, CHECKPOINTS, DEFAULT_OUTPUT, type TrainingPlan } from '../../domain/training-plan.ts';
+import type { EdgeDependencies } from './dependencies.ts';
+import { imageVariables } from './job-place.ts';
 import { writeWhole } from './write-whole.ts';
 
 /** What the in-cage helper reads: the command, its variables, and the folders to make for outputs. */
@@ -7,10 +9,12 @@ export interface JobSpec {
   readonly command: string;
   readonly environmentVariables: Readonly<Record<string, string>>;
   readonly outputs: Readonly<Record<string, 'folder' | 'file'>>;
+  /** Where the job runs in an image: that image's own variables. */
+  readonly imageEnvironment?: Readonly<Record<string, string>>;
 }
 
 /** The tracking store is a folder here; MLflow 3.13 and later want to be told that this is meant. */
-export function jobSpec(plan: TrainingPlan): JobSpec {
+export async function jobSpec(edge: EdgeDependencies, plan: TrainingPlan): Promise<JobSpec> {
   const ours = {
     AZUREML_RUN_ID: plan.job,
     AZUREML_EXPERIMENT_NAME: plan.run.experiment,
@@ -22,6 +26,7 @@ export function jobSpec(plan: TrainingPlan): JobSpec {
     ...Object.fromEntries(plan.outputs.map(({ name }) => [`AZURE_ML_OUTPUT_${name}`, `${CAGE.outputs}/${name}`])),
     AZURE_ML_OUTPUT_default: `${CAGE.outputs}/${DEFAULT_OUTPUT}`,
   };
+  const imageEnvironment = await imageVariables(edge, plan);
   const outputs = plan.outputs
     .filter(({ name }) => name !== DEFAULT_OUTPUT)
     .map(({ name, type }) => [name, type === 'uri_file' ? 'file' : 'folder'] as const);
@@ -29,6 +34,7 @@ export function jobSpec(plan: TrainingPlan): JobSpec {
     command: plan.command,
     environmentVariables: { ...ours, ...plan.environmentVariables },
     outputs: Object.fromEntries(outputs),
+    ...(imageEnvironment ? { imageEnvironment } : {}),
   };
 }
 

@@ -1,142 +1,43 @@
-import { execFile } from 'node:child_process';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { cancellationSignal, heartbeat } from '@temporalio/activity';
-import { PreparedEnvironment } from '../../domain/completed-job.ts';
+import type { PreparedEnvironment } from '../../domain/completed-job.ts';
 import type { EnvironmentPlan } from '../../domain/environment.ts';
-import { redact, ServiceError } from '../../services/errors.ts';
-import { sha256 } from '../../services/signing.ts';
+import type { SealedGrant } from '../../domain/grant.ts';
+import { buildEnvironment, readyEnvironment } from './build-environment.ts';
 import type { EdgeDependencies } from './dependencies.ts';
-import { writeWhole } from './write-whole.ts';
+import { pullImage } from './pull-image.ts';
 
-const run = promisify(execFile);
-const building = new Map<string, Promise<PreparedEnvironment>>();
+const preparing = new Map<string, Promise<PreparedEnvironment>>();
 
 /**
- * A Python environment that is named by what it is made of, made once a VM, before any data is in reach. The marker
- * `ready.json` is written last: an environment without it is made anew. Minutes; heartbeats.
+ * What a job runs in: a Python environment that is named by what it is made of, or the tree of a container image, each made
+ * once a VM, before any data is in reach, and whole when it is there. Minutes; heartbeats.
+ * @throws ServiceError `EnvironmentUnsolvable`, `PythonNotOffered`, `ImageUnusable` (input), `ImageDiffers`, `UplinkDenied`
+ * (policy), `PackageIndexUnreachable`, `GrantExpired` …
  */
-export async function prepareEnvironment(edge: EdgeDependencies, plan: EnvironmentPlan): Promise<PreparedEnvironment> {
+export async function prepareEnvironment(
+  edge: EdgeDependencies,
+  plan: EnvironmentPlan,
+  grants: readonly SealedGrant[],
+): Promise<PreparedEnvironment> {
+  if (plan.image) {
+    const { image } = plan;
+    const place = await edge.launcher.image(image.digest);
+    if (place.sealed) return { digest: image.digest, lock: image.digest, packages: [], cached: true };
+    return await once(place.path, () => pullImage(edge, image, place.path, grants));
+  }
   const { path } = await edge.launcher.environment(plan.digest);
-  const ready = await readReady(path);
+  const ready = await readyEnvironment(path);
   if (ready) return { ...ready, cached: true };
-  const current = building.get(path) ?? build(edge, plan, path).finally(() => building.delete(path));
-  building.set(path, current);
-  return await beating(current);
+  return await once(path, () => buildEnvironment(edge, plan, path));
 }
 
-async function build(edge: EdgeDependencies, plan: EnvironmentPlan, path: string): Promise<PreparedEnvironment> {
-  for (const name of ['bin', 'lib', 'lib64', 'pyvenv.cfg', 'share', 'include', 'etc']) {
-    await rm(join(path, name), { recursive: true, force: true });
-  }
-  const requirements = join(path, 'requirements.txt');
-  await mkdir(path, { recursive: true });
-  await writeFile(requirements, `${plan.requirements.join('\n')}\n`);
-  // Relocatable: inside the cage the environment has another path, and scripts name their interpreter.
-  await uv(edge, plan, ['venv', '--quiet', '--relocatable', '--allow-existing', '--python', plan.python, path]);
-  const python = join(path, 'bin', 'python');
-  // Wheels only: a source package would run its own code here. Bytecode now, since the cage may not write it later.
-  const install = [
-    'pip',
-    'install',
-    '--python',
-    python,
-    '--only-binary',
-    ':all:',
-    '--compile-bytecode',
-    '--index-url',
-    edge.packageIndex,
-    '--requirements',
-    requirements,
-  ];
-  if (plan.requirements.length > 0) await uv(edge, plan, install);
-  const frozen = await uv(edge, plan, ['pip', 'freeze', '--python', python]);
-  const packages = frozen.split('\n').filter(Boolean).sort();
-  const prepared = {
-    digest: plan.digest,
-    lock: sha256(`python ${plan.python}\n${packages.join('\n')}\n`),
-    python: plan.python,
-    packages,
-    cached: false,
-  };
-  const marker = join(path, 'ready.json');
-  await writeWhole(marker, JSON.stringify(prepared));
-  return prepared;
-}
-
-async function uv(edge: EdgeDependencies, plan: EnvironmentPlan, args: string[]): Promise<string> {
-  try {
-    const { stdout } = await run(edge.uv, args, { env: uvEnvironment(edge), maxBuffer: 64 * 2 ** 20 });
-    return stdout;
-  } catch (error) {
-    throw uvFailure(plan, String((error as { stderr?: unknown }).stderr ?? (error as Error).message));
-  }
-}
-
-/** The machine's own certificates decide; nothing but the site's index is asked, and through the uplink only. */
-function uvEnvironment(edge: EdgeDependencies): NodeJS.ProcessEnv {
-  return {
-    PATH: '/usr/local/bin:/usr/bin:/bin',
-    HOME: edge.home,
-    LANG: 'C.UTF-8',
-    UV_CACHE_DIR: join(edge.home, 'cache', 'uv'),
-    UV_NO_CONFIG: '1',
-    UV_PYTHON_DOWNLOADS: 'never',
-    UV_SYSTEM_CERTS: '1',
-    UV_NATIVE_TLS: '1',
-    UV_LINK_MODE: 'copy',
-    UV_HTTP_TIMEOUT: '120',
-    SSL_CERT_FILE: '/etc/ssl/certs/ca-certificates.crt',
-    HTTPS_PROXY: edge.uplink,
-    HTTP_PROXY: edge.uplink,
-  };
-}
-
-/** uv's last lines tell an environment that cannot be from an index that cannot be reached now. */
-function uvFailure(plan: EnvironmentPlan, stderr: string): ServiceError {
-  const told = redact(stderr.trim().split('\n').slice(-6).join(' ').replace(/\s+/g, ' ')).slice(0, 500);
-  if (/No interpreter found|No virtual environment or system Python/i.test(stderr)) {
-    return new ServiceError({
-      class: 'input',
-      type: 'PythonNotOffered',
-      cause: `The VM has no Python ${plan.python} for the environment ${plan.name}: ${told}`,
-      nextStep: 'Ask for a Python version that the site’s VM image has, such as 3.11.',
-      retryable: false,
-    });
-  }
-  const unsolvable =
-    /No solution found|was not found in the package registry|no matching distribution|has no usable wheels|building source distributions is disabled/i;
-  if (unsolvable.test(stderr)) {
-    return new ServiceError({
-      class: 'input',
-      type: 'EnvironmentUnsolvable',
-      cause: `The environment ${plan.name} cannot be made from the site’s package index: ${told}`,
-      nextStep: 'Change the requirements; only wheels are installed.',
-      retryable: false,
-    });
-  }
-  return new ServiceError({
-    class: 'network',
-    type: 'PackageIndexUnreachable',
-    cause: `The environment ${plan.name} could not be made: ${told}`,
-    nextStep: 'Check site.yml: packageIndex and the uplink’s allow-list; it is tried again.',
-    retryable: true,
-  });
-}
-
-async function readReady(path: string): Promise<PreparedEnvironment | undefined> {
-  try {
-    return PreparedEnvironment.parse(JSON.parse(await readFile(join(path, 'ready.json'), 'utf8')));
-  } catch {
-    return undefined;
-  }
-}
-
-async function beating<T>(work: Promise<T>): Promise<T> {
+/** Who asks again, after this worker lost touch, waits for what is under way. */
+async function once(path: string, make: () => Promise<PreparedEnvironment>): Promise<PreparedEnvironment> {
+  const current = preparing.get(path) ?? make().finally(() => preparing.delete(path));
+  preparing.set(path, current);
   const beat = setInterval(() => heartbeat(), 2000);
   try {
-    return await Promise.race([work, rejectOnCancel()]);
+    return await Promise.race([current, rejectOnCancel()]);
   } finally {
     clearInterval(beat);
   }

@@ -17,6 +17,7 @@ import { openGrant } from './grants.ts';
 import { jobLimits } from './job-limits.ts';
 import { openLog, type JobLog } from './job-log.ts';
 import { interrupted, jobLogPath, outcome } from './job-outcome.ts';
+import { jobPlace } from './job-place.ts';
 import { jobSpec, writeJobSpec } from './job-spec.ts';
 import { readTrackedRun } from './mlflow-store.ts';
 import { jobFolder } from './output-files.ts';
@@ -38,12 +39,12 @@ export async function runTrainingJob(
   edge: EdgeDependencies,
   request: { plan: TrainingPlan; environment: PreparedEnvironment; grants: readonly SealedGrant[] },
 ): Promise<CompletedJob> {
-  const { plan, environment } = request;
+  const { plan } = request;
   const runs = await openRuns(edge, request);
   const limits = await jobLimits(edge, plan);
-  const { path, ...standing } = await edge.launcher.create({ job: plan.job, environment: environment.digest, limits });
+  const { path, ...standing } = await edge.launcher.create({ job: plan.job, ...jobPlace(plan), limits });
   if (standing.state === 'created') {
-    await writeJobSpec(path, jobSpec(plan));
+    await writeJobSpec(path, await jobSpec(edge, plan));
     await recordRecipe(edge, plan.job, recipeDigest(plan));
   }
   const log = await openLog(path, runs, jobLogPath(plan), standing);

@@ -12,6 +12,7 @@ import { breakableConnection, type EdgeDependencies } from './dependencies.ts';
 import { fetchInput } from './fetch-input.ts';
 import { openGrant } from './grants.ts';
 import { jobLimits } from './job-limits.ts';
+import { jobPlace, readLock } from './job-place.ts';
 import { jobFolder } from './output-files.ts';
 import { unpackCode } from './unpack-code.ts';
 import { writeWhole } from './write-whole.ts';
@@ -30,7 +31,7 @@ export async function stageInputs(
   const marker = join(jobFolder(edge.home, plan.job), 'spec', 'staged.json');
   await edge.launcher.create({
     job: plan.job,
-    environment: plan.environment.digest,
+    ...jobPlace(plan),
     limits: await jobLimits(edge, plan),
   });
   const staged = await readStaged(marker);
@@ -46,6 +47,15 @@ export async function stageInputs(
     manifest,
     'text/plain; charset=utf-8',
   );
+  const lock = await readLock(edge, plan);
+  if (lock !== undefined) {
+    await putIfAbsent(
+      runContainer(edge, grant),
+      siteRunPath(plan.job, 'environment.lock'),
+      lock,
+      'text/plain; charset=utf-8',
+    );
+  }
   const answer: StagedInputs = {
     data: {
       rootDigest: sha256(manifest),

@@ -1,12 +1,10 @@
 import type { SealedGrant, SiteGrant } from '../../domain/grant.ts';
-import type { MachinePlan, TrainingPlan } from '../../domain/training-plan.ts';
+import type { TrainingPlan } from '../../domain/training-plan.ts';
 import type { MachineKey } from '../../domain/virtual-machine.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { seal } from '../../services/signing.ts';
-import { findInstalledWorker } from '../../services/stack-hub/extension.ts';
 import type { SiteDependencies, Step } from './dependencies.ts';
-import { requireHost } from './host/connect.ts';
-import { readHostKey } from './host/key.ts';
+import { requireMachineKey } from './machine-key.ts';
 import { planPath, requirePlanFile } from './plan-file.ts';
 import type { SiteSession } from './site-session.ts';
 
@@ -41,28 +39,6 @@ async function grantStore(session: SiteSession, name: string, now: Date): Promis
   const store = Object.hasOwn(session.site.dataStores, name) ? session.site.dataStores[name] : undefined;
   if (!store) throw withdrawn(session.site.name, name);
   return (await session.account(store.account)).sas({ container: store.container, permissions: 'r', now });
-}
-
-async function requireMachineKey(
-  session: SiteSession,
-  step: Step,
-  dependencies: SiteDependencies,
-  { name, host }: MachinePlan,
-  claimed: MachineKey,
-): Promise<MachineKey> {
-  if (host) requireHost(session, name);
-  const known = host
-    ? await readHostKey(session, dependencies, name)
-    : (await findInstalledWorker(await session.stackHub(), name, step.signal))?.publicKey;
-  if (known && known.x === claimed.x && known.y === claimed.y) return known;
-  throw new ServiceError({
-    class: 'policy',
-    type: 'KeyMismatch',
-    cause: `The key that the workflow names is not the one with which ${name} was enrolled${known ? '' : '; it has no worker of ours'}.`,
-    nextStep:
-      'Start the run again: its machine is enrolled anew. If this comes back, find out who changed the workflow’s state.',
-    retryable: false,
-  });
 }
 
 function withdrawn(site: string, store: string): ServiceError {

@@ -11,6 +11,7 @@ import { discardRun } from './discard-run.ts';
 import { enlargeMachine } from './enlarge-machine.ts';
 import { enrolVirtualMachine } from './enrol-virtual-machine.ts';
 import { grantData } from './grant-data.ts';
+import { grantImage } from './grant-image.ts';
 import { issueReceipt } from './issue-receipt.ts';
 import { openAttachRule } from './open-attach-rule.ts';
 import { planSweep } from './plan-sweep.ts';
@@ -38,6 +39,7 @@ export function createSiteActivities(dependencies: SiteDependencies): SiteActivi
       at((session, step) => inspectVirtualMachine(session, step, dependencies, machine)),
     deallocateVirtualMachine: (machine) => at((session, step) => deallocateVirtualMachine(session, step, machine)),
     deleteVirtualMachine: (machine) => at((session, step) => deleteVirtualMachine(session, step, machine)),
+    grantImage: (request) => at((session, step) => grantImage(session, step, dependencies, request)),
     grantData: (request) => at((session, step) => grantData(session, step, dependencies, request)),
     writeDecision: ({ plan, inspection: { artifacts }, said }) =>
       Promise.resolve(unsignedDecision(said, plan, artifacts)),

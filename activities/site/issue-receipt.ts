@@ -114,6 +114,7 @@ function requireConsistent({ plan, machine, environment, inputs, completed, rele
     completed.job === plan.job ? '' : 'another job was completed',
     machine.name === plan.virtualMachine.name ? '' : 'another VM trained',
     environment.digest === plan.environment.digest ? '' : 'another environment was prepared',
+    !plan.environment.image || environment.lock === plan.environment.digest ? '' : 'another image was unpacked',
     inputs.data.files === sum(plan.inputs.map(({ files }) => files)) ? '' : 'another number of files was read',
     inputs.data.bytes === sum(plan.inputs.map(({ bytes }) => bytes)) ? '' : 'another amount of data was read',
   ].filter((fault) => fault !== '');

@@ -10,6 +10,7 @@ import type { SiteDependencies, Step } from './dependencies.ts';
 import { findData, type PlannedData } from './plan/data.ts';
 import { composePlan } from './plan/compose.ts';
 import { chooseEnvironment } from './plan/environment.ts';
+import { chooseImage } from './plan/image.ts';
 import { chooseMachine } from './plan/machine.ts';
 import { chooseModel } from './plan/model.ts';
 import { keepPlanFile, readPlanFile } from './plan-file.ts';
@@ -55,7 +56,8 @@ export async function planTraining(
  */
 export async function choose(session: SiteSession, step: Step, input: TrainModelInput, slot = 1) {
   const data = await findData(session, input);
-  const environment = chooseEnvironment(session.site, input.job.environment);
+  const asked = input.job.environment;
+  const environment = (await chooseImage(session, step, asked)) ?? chooseEnvironment(session.site, asked);
   const model = chooseModel(input);
   const machine = await chooseMachine(session, step, input, data.inputs, slot);
   refuse([...environment.issues, ...model.issues, ...machine.issues], data.issues);

@@ -1,3 +1,4 @@
+import type { SecretReference } from '../../domain/secret.ts';
 import type { SiteFile } from '../../domain/site-file.ts';
 import { openAccount, STACK_HUB_VERSION, type BlobAccount } from '../../services/blob-storage.ts';
 import { readPem, readSiteFile } from '../../services/site-file.ts';
@@ -15,6 +16,8 @@ export interface SiteSession {
   readonly ca: string | undefined;
   stackHub(): Promise<StackHub>;
   account(name: string): Promise<BlobAccount>;
+  /** What a reference of the file names, as it is now. */
+  secret(reference: SecretReference): Promise<string>;
 }
 
 /** @throws ServiceError */
@@ -35,7 +38,8 @@ export async function openSite(dependencies: SiteDependencies): Promise<SiteSess
       abortSignal: (dependencies.step ?? currentStep)().signal,
     });
   };
-  return { site, digest, ca, stackHub, account };
+  const secret = (reference: SecretReference) => dependencies.secrets.resolve(reference);
+  return { site, digest, ca, stackHub, account, secret };
 }
 
 async function connect(dependencies: SiteDependencies, site: SiteFile, ca: string | undefined): Promise<StackHub> {

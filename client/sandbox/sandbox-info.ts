@@ -31,7 +31,7 @@ export const SandboxInfo = z.object({
     attachFrom: z.string(),
   }),
   release: z.object({ account: z.string(), blobEndpoint: z.string(), accountKeyFile: z.string() }),
-  registry: z.object({ loginServer: z.string() }),
+  registry: z.object({ loginServer: z.string(), username: z.string(), passwordFile: z.string() }),
   uplink: z.object({ address: z.string(), accessLog: z.string() }),
   temporal: z.object({ address: z.string(), ui: z.string(), namespace: z.string() }),
   docker: z.object({ host: z.string().optional() }),

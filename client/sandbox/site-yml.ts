@@ -54,10 +54,17 @@ dataStores:
 # Where runs leave logs, receipts and every output that is not released. It stays on site.
 runs: { account: ${stackHub.storageAccount}, container: edge-train-runs }
 
-# The one way out. Its allow-list holds Temporal, the package index and the release account, and nothing else.
+# The one way out. Its allow-list holds Temporal, the package index, the release account and the registry, and nothing else.
 uplink: ${text(uplink.address)}
 uplinkLog: ${text(uplink.accessLog)} # a witness of its own: receipts say what it says
 packageIndex: ${text(packageIndex)}
+
+# Images of these registries are what jobs run in, where they ask for one: the cage's root, as it is. The token may pull, and
+# no more; VMs never see it.
+registries:
+  - host: ${text(info.registry.loginServer)}
+    username: ${info.registry.username}
+    password: ${text(`file:${info.registry.passwordFile}`)}
 
 # What Azure ML's curated environments mean here. This one is leaner than what edge-train ships for the name: mlflow-skinny
 # instead of all of MLflow, and no plots.

@@ -7,6 +7,8 @@ export interface Registry {
   loginServer: string;
   /** The docker-registry that holds the bytes. */
   upstream: string;
+  /** A repository token. */
+  pullToken?: { name: string; password: string };
   store: Store;
   key: TokenKey;
   /** Checks an Entra ID token for the registry. @throws Failure 401 */

@@ -39,8 +39,7 @@ export async function postToken(registry: Registry, call: Call): Promise<Reply> 
       await checkRefreshToken(registry, form.get('refresh_token') ?? '');
       break;
     case 'password':
-      await checkPassword(registry, form.get('username') ?? '', form.get('password') ?? '');
-      break;
+      return passwordToken(registry, form.get('username') ?? '', form.get('password') ?? '', form.getAll('scope'));
     default:
       throw unsupported(form.get('grant_type'));
   }
@@ -53,20 +52,32 @@ export async function getToken(registry: Registry, call: Call): Promise<Reply> {
   const basic = /^Basic (\S+)$/i.exec(call.headers.authorization ?? '')?.[1];
   if (!basic) throw unauthorized('authentication required');
   const [user, ...password] = Buffer.from(basic, 'base64').toString('utf8').split(':');
-  await checkPassword(registry, user!, password.join(':'));
-  return accessToken(registry, call.query.getAll('scope'));
+  return passwordToken(registry, user!, password.join(':'), call.query.getAll('scope'));
 }
 
 /** The registry grants its one principal whatever it names: pull, push, delete, metadata. */
-async function accessToken(registry: Registry, scopes: string[]): Promise<Reply> {
+async function accessToken(registry: Registry, scopes: string[], only?: string): Promise<Reply> {
+  const access = parseScopes(scopes).map((each) => ({
+    ...each,
+    actions: each.actions.filter((action) => only === undefined || action === only),
+  }));
   const claims = {
     iss: issuer,
     aud: registry.loginServer,
     sub: tokenUser,
     grant_type: 'access_token',
-    access: parseScopes(scopes),
+    access,
   };
   return json(200, { access_token: await registry.key.sign(claims, accessSeconds) }, { 'cache-control': 'no-store' });
+}
+
+/** `docker login` with a refresh token, or with a repository token, which pulls and does nothing else. */
+async function passwordToken(registry: Registry, user: string, password: string, scopes: string[]): Promise<Reply> {
+  const { pullToken } = registry;
+  if (pullToken && user === pullToken.name && password === pullToken.password)
+    return accessToken(registry, scopes, 'pull');
+  await checkPassword(registry, user, password);
+  return accessToken(registry, scopes);
 }
 
 async function checkPassword(registry: Registry, user: string, password: string): Promise<void> {

@@ -11,6 +11,8 @@ export interface ServerConfig {
   /** `ca`: PEM file, where the URL is https. A SAS that asks for https is refused by an Azurite that is spoken to in http. */
   azurite: { url: string; ca?: string };
   dockerRegistry: { url: string };
+  /** A repository token: a name and a password that may pull, and nothing else. */
+  pullToken?: { name: string; password: string };
   accounts: { site: StorageAccountKey; release: StorageAccountKey };
   stackHub: {
     subscription: string;

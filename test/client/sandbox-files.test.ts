@@ -32,7 +32,7 @@ const info: SandboxInfo = {
     ...{ audience: 'https://127.0.0.1:3/', attachFrom: '127.0.0.0/8' },
   },
   release: { account: 'rel', blobEndpoint: 'https://127.0.0.1:4/rel', accountKeyFile: '/s/c' },
-  registry: { loginServer: '127.0.0.1:5' },
+  registry: { loginServer: '127.0.0.1:5', username: 'site', passwordFile: '/s/d' },
   uplink: { address: 'http://172.20.0.1:6', accessLog: '/s/log' },
   temporal: { address: '127.0.0.1:7', ui: 'http://127.0.0.1:8', namespace: 'default' },
   docker: {},

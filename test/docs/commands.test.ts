@@ -99,6 +99,7 @@ const FLAGS: Record<string, string[]> = {
   'docker compose exec': ['--no-TTY', '--user'],
   'az ad sp create-for-rbac': ['--name', '--role', '--scopes', '--years'],
   'az role assignment create': ['--assignee', '--role', '--scope'],
+  'az acr token create': ['--registry', '--name', '--repository'],
   'az storage container create': ['--account-name', '--name'],
   'az storage container policy create': ['--account-name', '--container-name', '--name', '--permissions', '--expiry'],
   'az storage container generate-sas': ['--account-name', '--name', '--policy-name', '--output'],

@@ -114,18 +114,26 @@ export class Edge {
   }
 }
 
-/** @param codec the VM's keys of payloads, and those of whoever asks it */
-export async function startEdge(codec?: { machine: PayloadKeys; callers: PayloadKeys }): Promise<Edge> {
+/**
+ * `allow`: what the uplink lets through besides Temporal; may be changed later. `ca`: PEM of more authorities. `codec`: the VM's keys
+ * of payloads, and those of whoever asks it.
+ */
+export async function startEdge({
+  allow = [],
+  ca = '',
+  codec,
+}: { allow?: string[]; ca?: string; codec?: { machine: PayloadKeys; callers: PayloadKeys } } = {}): Promise<Edge> {
   const temporal = await startTemporal();
   let site: TestSite | undefined;
   const machine = await bootMachine(async (config, gateway) => {
-    site = await startSite(gateway, [temporal.address]);
+    allow.push(temporal.address);
+    site = await startSite(gateway, allow);
     return {
       ...config,
       temporal: { address: temporal.address, namespace: temporal.namespace, tls: false },
       ...(codec ? { codec: codec.machine } : {}),
       uplink: site.uplink,
-      caBundle: site.ca,
+      caBundle: `${site.ca}\n${ca}`,
       siteBlobEndpoints: [site.blobEndpoint],
     };
   }).catch(async (error: unknown) => {

@@ -19,7 +19,7 @@ describe('the edge worker with payload encryption', () => {
   let stranger: Client;
   before(
     async () => {
-      edge = await startEdge({ machine: old, callers: rotated });
+      edge = await startEdge({ codec: { machine: old, callers: rotated } });
       stranger = new Client({ connection: await Connection.connect({ address: edge.temporal.address }) });
     },
     { timeout: 300_000 },

@@ -38,11 +38,13 @@ test('each verb is one JSON line, and its answer another', async () => {
     assert.deepEqual(await launcher.environment('e'), { path: '/p' });
     assert.deepEqual(await launcher.create({ job: 'j', environment: 'e', limits }), { ...status, path: '/p' });
     assert.deepEqual(await launcher.start('j'), status);
+    await launcher.create({ job: 'j', image: 'i', limits });
     await launcher.stop('j', 'clean');
     assert.deepEqual(asked, [
       { verb: 'environment', digest: 'e' },
       { verb: 'create', job: 'j', environment: 'e', limits },
       { verb: 'start', job: 'j' },
+      { verb: 'create', job: 'j', image: 'i', limits },
       { verb: 'stop', job: 'j', reason: 'clean' },
     ]);
   });

@@ -1,13 +1,32 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import pMap from 'p-map';
 import { parse, stringify } from 'yaml';
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import { auditor } from '../e2e/auditor.ts';
-import { startProduct, type Product } from '../e2e/product.ts';
+import { ROOT, startProduct, type Product } from '../e2e/product.ts';
+import { openCredential } from '../../services/machine-learning/workspace.ts';
+import { digestOf, tar } from '../services/layers.ts';
+import { pushImage } from '../support/push-image.ts';
 import { DATA, jobs, OPERATORS } from './site.ts';
+
+const IN_IMAGE = {
+  type: 'command',
+  code: 'src',
+  command: 'python3 train.py ${{outputs.model}}',
+  outputs: { model: { type: 'custom_model' } },
+};
+const TRAIN_IN_IMAGE = `
+import os, pathlib, sys
+assert open("/opt/marker").read() == "of the image"
+assert os.environ["FLAVOUR"] == "image"
+assert not os.path.exists("/etc/edge-train") and not os.path.exists("/var/lib/edge-train")
+model = pathlib.Path(sys.argv[1])
+model.mkdir(parents=True, exist_ok=True)
+(model / "score.py").write_text("def init():\\n    pass\\n\\n\\ndef run(data):\\n    return data\\n")
+`;
 
 /** The command is a process, and the VM trains one job at a time. */
 const AT_ONCE = 3;
@@ -43,6 +62,60 @@ test('every job file trains on site as it is, and its script finds what Azure ML
   assert.deepEqual(faults, []);
   assert.ok(results.size >= 15);
   assert.equal((await audit.virtualMachines()).length, 1);
+});
+
+test('a job whose image the site’s registry has runs in it, and its lock and receipt name the very image', async () => {
+  const { info } = product;
+  const ca = readFileSync(info.caFile, 'utf8');
+  const { tenant, clientId, authority, audience } = info.azure;
+  const clientSecret = readFileSync(info.azure.clientSecretFile, 'utf8').trim();
+  const credential = openCredential({ tenant, clientId, clientSecret, authority, ca });
+  const registry = { loginServer: info.registry.loginServer, audience, ca, credential };
+  const root = readFileSync(join(ROOT, '.tools', 'images', 'serving.tar'));
+  const marker = tar({ name: 'opt/marker', content: 'of the image' });
+  const digest = await pushImage(registry, 'team/tools', 'v1', [{ tar: root }, { tar: marker }], {
+    env: ['FLAVOUR=image'],
+  });
+
+  const folder = join(product.folder, 'in-image');
+  mkdirSync(join(folder, 'src'), { recursive: true });
+  writeFileSync(
+    join(folder, 'job.yml'),
+    stringify({ ...IN_IMAGE, environment: { image: `${info.registry.loginServer}/team/tools:v1` } }),
+  );
+  writeFileSync(join(folder, 'src', 'train.py'), TRAIN_IN_IMAGE);
+  const ended = await product.train(join(folder, 'job.yml'), '--site', 'demo', '--model', 'in-image');
+  assert.deepEqual(
+    ended.released.artifacts.map(({ path }) => path),
+    ['score.py'],
+  );
+
+  const runs = audit.siteAccount().container('edge-train-runs');
+  const lock = await runs.getBlockBlobClient(`runs/${ended.job}/environment.lock`).downloadToBuffer();
+  assert.equal(digestOf(lock), digest);
+  const receipt = await runs.getBlockBlobClient(`runs/${ended.job}/receipt.json`).downloadToBuffer();
+  const { payload } = JSON.parse(receipt.toString()) as { payload: string };
+  assert.ok(
+    Buffer.from(payload, 'base64')
+      .toString()
+      .includes(`"lock":"${digest.slice(7)}"`),
+  );
+  const uplink = readFileSync(info.uplink.accessLog, 'utf8');
+  assert.match(uplink, new RegExp(`CONNECT ${info.registry.loginServer} `), 'by the uplink');
+});
+
+test('every package of an environment was installed by its hash, and the lock is kept with the run', async () => {
+  const { job } = results.get('environment-of-a-version')!;
+  const runs = audit.siteAccount().container('edge-train-runs');
+  const lock = await runs.getBlockBlobClient(`runs/${job}/environment.lock`).downloadToBuffer();
+  assert.match(lock.toString(), /^# Python 3\.11\npackaging==24\.2 \\\n( +--hash=sha256:[0-9a-f]{64}( \\)?\n)+$/);
+  const receipt = await runs.getBlockBlobClient(`runs/${job}/receipt.json`).downloadToBuffer();
+  const { payload } = JSON.parse(receipt.toString()) as { payload: string };
+  assert.ok(
+    Buffer.from(payload, 'base64')
+      .toString()
+      .includes(`"lock":"${digestOf(lock).slice(7)}"`),
+  );
 });
 
 test('every output of a job is kept on site, and only the model was released', async () => {

@@ -18,7 +18,11 @@ let endpoint: string;
 
 before(async () => {
   upstream = await startDockerRegistry();
-  sandbox = await startFixture(machinesDouble(), (config) => ({ ...config, dockerRegistry: { url: upstream.url } }));
+  sandbox = await startFixture(machinesDouble(), (config) => ({
+    ...config,
+    dockerRegistry: { url: upstream.url },
+    pullToken: { name: 'puller', password: 'a-repository-token' },
+  }));
   trust(sandbox.ca);
   const { tenant, clientId, clientSecret } = sandbox.config.azure;
   credential = new ClientSecretCredential(tenant, clientId, clientSecret, {
@@ -139,6 +143,22 @@ describe('the container registry by the official clients', () => {
       ).status,
       401,
     );
+  });
+
+  it('lets a repository token pull, and do nothing else', async () => {
+    const ask = async (password: string) => {
+      const basic = Buffer.from(`puller:${password}`).toString('base64');
+      const query = `service=${new URL(endpoint).host}&scope=repository:edge/signed:pull,push`;
+      return send(sandbox.ca, 'GET', `${endpoint}/oauth2/token?${query}`, {
+        headers: { authorization: `Basic ${basic}` },
+      });
+    };
+    const authorization = `Bearer ${((await ask('a-repository-token')).body as { access_token: string }).access_token}`;
+    const status = async (method: string, path: string) =>
+      (await send(sandbox.ca, method, `${endpoint}/v2/edge/signed/${path}`, { headers: { authorization } })).status;
+    assert.equal(await status('GET', 'tags/list'), 200);
+    assert.equal(await status('POST', 'blobs/uploads/'), 401);
+    assert.equal((await ask('another')).status, 401);
   });
 
   it('cuts a blob in the middle as ordered, and takes it whole the next time', async () => {

@@ -8,6 +8,7 @@ import { freePort } from './fixture.ts';
 /** A program behind a front, on a free loopback port, with its own folder. */
 export interface Upstream extends AsyncDisposable {
   url: string;
+  directory: string;
 }
 
 export async function startDockerRegistry(): Promise<Upstream> {
@@ -69,7 +70,7 @@ async function started(
     20,
   );
   return {
-    url,
+    ...{ url, directory },
     [Symbol.asyncDispose]: async () => {
       child.kill('SIGKILL');
       await ended;

@@ -119,6 +119,21 @@ describe('site.yml', () => {
       stringify({ ...right, hosts: { lab, other: { ...lab, address: 'LAB.local' } } }),
       /hosts\.other: is lab\.local port 22, as is hosts\.lab/,
     ],
+    [
+      'a registry by its address',
+      stringify({ ...right, registries: [{ host: 'https://r.example' }] }),
+      /registries\[0\]\.host: a registry is HOST/,
+    ],
+    [
+      'a registry with a plain password',
+      stringify({ ...right, registries: [{ host: 'r.example', username: 'u', password: 'hunter2' }] }),
+      /registries\[0\]\.password: a secret is given by reference/,
+    ],
+    [
+      'a registry twice, and with a password of nobody',
+      stringify({ ...right, registries: [{ host: 'r.example' }, { host: 'r.example', password: 'file:/p' }] }),
+      /registries\.1: names r\.example a second time\n.*registries\.1: username and password stand together/,
+    ],
     ['too large', 'x'.repeat(2 ** 20 + 1), /larger than/],
   ];
   for (const [name, content, message] of wrong) {

@@ -8,6 +8,7 @@ import { openAccount, STACK_HUB_VERSION, type BlobAccount } from '../../services
 import { createSecrets } from '../../services/secrets.ts';
 import { generateSigningKey, sha256 } from '../../services/signing.ts';
 import { installCommand } from '../../workers/vm/install-command.ts';
+import type { ServerConfig } from '../../sandbox/server/config.ts';
 import { secret, startFixture, type Fixture } from '../sandbox/fixture.ts';
 import { startAzurite } from '../sandbox/upstream.ts';
 import { machinesDouble, type MachinesDouble } from '../sandbox/machines-double.ts';
@@ -30,13 +31,17 @@ export interface TestSite extends AsyncDisposable {
   put(store: string, path: string, content: string): Promise<void>;
 }
 
-export async function startSite(quota?: { cores?: number; virtualMachines?: number }): Promise<TestSite> {
+export async function startSite(
+  quota?: { cores?: number; virtualMachines?: number },
+  change: Partial<ServerConfig> = {},
+): Promise<TestSite> {
   const directory = await mkdtemp(join(tmpdir(), 'edge-train-site-'));
   const machines = machinesDouble();
   const account = { name: 'sitedata', key: secret() };
   const azurite = await startAzurite([account]);
   const fixture = await startFixture(machines, (config) => ({
     ...config,
+    ...change,
     azurite: { url: azurite.url },
     accounts: { ...config.accounts, site: account },
     stackHub: { ...config.stackHub, ...(quota ? { quota } : {}) },

@@ -37,6 +37,11 @@ export async function call<T = JobStatus>(machine: TestMachine, request: object 
   return (await steps(machine, ['call', request]))[0] as T;
 }
 
+/** Limits, and where the job runs: in no environment on the VM's own programs, or in an image. */
+type Terms = Partial<JobLimits> & {
+  readonly image?: { readonly digest: string; readonly environment: Readonly<Record<string, string>> };
+};
+
 let count = 0;
 export const newJob = (): string => (++count).toString(16).padStart(4, '0').repeat(5);
 export const jobPath = (job: string): string => `/var/lib/edge-train/jobs/${job}`;
@@ -46,7 +51,7 @@ export async function createJob(
   machine: TestMachine,
   job: string,
   command: string,
-  limits: Partial<JobLimits> = {},
+  limits: Terms = {},
 ): Promise<string> {
   const [created] = (await steps(machine, ...creation(job, command, limits))) as { path?: string }[];
   if (!created?.path) throw new Error(JSON.stringify(created));
@@ -65,7 +70,7 @@ export async function runToEnd(machine: TestMachine, job: string): Promise<{ sta
 export async function runJob(
   machine: TestMachine,
   command: string,
-  limits: Partial<JobLimits> = {},
+  limits: Terms = {},
 ): Promise<{ job: string; path: string; status: JobStatus; log: string }> {
   const job = newJob();
   const given = await steps(
@@ -78,9 +83,11 @@ export async function runJob(
   return { job, path: jobPath(job), status: given[3] as JobStatus, log: given[4] as string };
 }
 
-function creation(job: string, command: string, limits: Partial<JobLimits>): Step[] {
+function creation(job: string, command: string, { image, ...limits }: Terms): Step[] {
+  const place = image === undefined ? { environment: NO_ENVIRONMENT } : { image: image.digest };
+  const ofImage = image === undefined ? {} : { imageEnvironment: image.environment };
   return [
-    ['call', { verb: 'create', job, environment: NO_ENVIRONMENT, limits: { ...LIMITS, ...limits } }],
-    ['spec', job, { command, environmentVariables: { GREETING: 'hello' }, outputs: { model: 'folder' } }],
+    ['call', { verb: 'create', job, ...place, limits: { ...LIMITS, ...limits } }],
+    ['spec', job, { command, environmentVariables: { GREETING: 'hello' }, outputs: { model: 'folder' }, ...ofImage }],
   ];
 }

@@ -209,6 +209,25 @@ test('an expired grant is made anew and the step goes on', async () => {
   assert.equal(world.count('grantArtifacts'), 2);
 });
 
+test('an image is granted before it is pulled, and anew when its token has run out; without one nothing is granted', async () => {
+  const { world } = harness;
+  const [registry, repository, digest] = ['r.example', 'tools', 'd'.repeat(64)];
+  world.image = { reference: 'r.example/tools:v1', registry, repository, digest };
+  world.instead('prepareEnvironment', (_, times) => {
+    if (times === 1) throw refuse('GrantExpired', { class: 'network' });
+    return undefined;
+  });
+  await (await harness.train(request(fresh(), 'in-image'))).result();
+  assert.deepEqual(world.verbs('grantImage', 'prepareEnvironment', 'grantData'), [
+    ...['grantImage', 'prepareEnvironment', 'grantImage', 'prepareEnvironment', 'grantData'],
+  ]);
+  const grants = world.values('prepareEnvironment').map((each) => each.grants?.map(({ kind }) => kind));
+  assert.deepEqual(grants, [['image'], ['image']]);
+  world.reset();
+  await (await harness.train(request(fresh(), 'in-none'))).result();
+  assert.deepEqual([world.count('grantImage'), world.count('prepareEnvironment')], [0, 1]);
+});
+
 test('a grant that is expired whenever it is made ends the run', async () => {
   const { world } = harness;
   world.instead('stageInputs', () => {

@@ -80,11 +80,16 @@ def make_folders():
     folder(OPT, "root", "root", 0o755)
     folder(OPT + "/bundles", "root", "root", 0o755)
     folder(OPT + "/cage", "root", "root", 0o755)
+    folder(OPT + "/cage/host", "root", "root", 0o755)
     folder(ETC, "root", "root", 0o755)
     folder(HOME, "root", "root", 0o755)
     # Root's, so that the worker cannot put a symlink where a unit binds.
     folder(HOME + "/jobs", "root", "edge-train", 0o750)
     folder(HOME + "/environments", "root", "edge-train", 0o750)
+    folder(HOME + "/images", "root", "edge-train", 0o750)
+    folder(HOME + "/images/staging", "root", "edge-train", 0o750)
+    folder(HOME + "/used", "root", "root", 0o700)
+    folder(HOME + "/trash", "root", "root", 0o700)
     folder(HOME + "/cache", "edge-train", "edge-train", 0o700)
 
 

@@ -4,7 +4,7 @@ import { connectThroughUplink } from '../../../services/uplink.ts';
 import { needs, NotChecked, once, type CheckWork } from '../../checks.ts';
 import type { SiteSession } from '../site-session.ts';
 
-/** A VM's ways out, tried from here: Temporal, the package index, the release account (which the cloud worker names). */
+/** A VM's ways out, tried from here: Temporal, the package index, registries, the release account (which the cloud worker names). */
 export function uplinkChecks({ site, ca }: SiteSession, release: string | undefined): CheckWork[] {
   const { uplink, packageIndex, temporal } = site;
   const open = (target: string) => connectThroughUplink(uplink, target);
@@ -19,6 +19,10 @@ export function uplinkChecks({ site, ca }: SiteSession, release: string | undefi
         return `${packageIndex} answers through the uplink`;
       },
     },
+    ...site.registries.map(({ host }) => {
+      const target = /:\d+$/.test(host) ? host : `${host}:443`;
+      return way(`registry ${host}`, target, () => open(target));
+    }),
     release === undefined
       ? { name: 'uplink to release account', look: () => Promise.reject(unnamed) }
       : way('release account', release, () => open(checkedTarget(release))),

@@ -57,7 +57,7 @@ function byImage(map: Readonly<Record<string, SiteEnvironment>>, image: string):
 function whyNot(map: object, means: KnownImage | undefined): string {
   if (means?.kind === 'base') return 'says nothing of Python and its packages; give a conda_file beside it';
   if (means) return `this site maps no such environment; it maps ${known(map)}`;
-  return `no container runs on site, and what this image holds is not known. Known are python:3.x and Azure ML’s curated and base images; the operator can add it to environments in site.yml, which maps ${known(map)}`;
+  return `this site takes no image from there, and what this image holds is not known. Known are python:3.x and Azure ML’s curated and base images; the operator can add its registry to registries in site.yml, or what it means to environments, which maps ${known(map)}`;
 }
 
 /** By name and version where the map has it, else by name: it stands for every version. */

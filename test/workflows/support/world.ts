@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { PlannedImage } from '../../../domain/image-reference.ts';
 import type { Client } from '@temporalio/client';
 import type { CloudActivities, EdgeActivities, SiteActivities } from '../../../activities/contract.ts';
 import type { RegistrationRequest } from '../../../domain/model-version.ts';
@@ -22,6 +23,10 @@ type Hook = (value: never, times: number) => unknown;
 export const EDGE_QUEUE = 'edge-test';
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
 
+const ofImage = (image: PlannedImage) => ({
+  ...{ name: image.reference, requirements: [], digest: image.digest, image },
+});
+
 /**
  * The outside of the workflows, typed by the contract: it remembers what was asked of it, in order, and does what a
  * test says instead of (`instead`) the ordinary. The lease and registration signals are the real ones.
@@ -35,6 +40,8 @@ export class World {
   /** Whether the site asks for approval before anything leaves. */
   approval: false | 'always' | 'first' | 'unsure' = false;
   idleSeconds: number | undefined;
+  /** The image that jobs ask to run in. */
+  image: PlannedImage | undefined;
   /** Where the next VM that is enrolled listens. */
   queue = EDGE_QUEUE;
   readonly installed = { publicKey: samples.publicKey, bundle: samples.bundle };
@@ -55,6 +62,7 @@ export class World {
     this.after = 'keep';
     this.approval = false;
     this.idleSeconds = undefined;
+    this.image = undefined;
     this.queue = EDGE_QUEUE;
   }
 
@@ -90,6 +98,7 @@ export class World {
           ...(this.idleSeconds === undefined ? {} : { idleSeconds: this.idleSeconds }),
         }),
         ...(trial ? { trial } : {}),
+        ...(this.image ? { environment: ofImage(this.image) } : {}),
       }),
       planSweep: async ({ input, workflowId, originalExecutionRunId }) => ({
         job: jobId(hash, workflowId, originalExecutionRunId),
@@ -122,6 +131,7 @@ export class World {
       inspectVirtualMachine: async (name) => this.power.get(name) ?? 'absent',
       deallocateVirtualMachine: async (name) => void this.power.set(name, 'deallocated'),
       deleteVirtualMachine: async (name) => void this.power.set(name, 'absent'),
+      grantImage: async () => ({ kind: 'image', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
       grantData: async () => ({ kind: 'site', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
       writeDecision: async ({ said }) => ({ ...samples.decision(said.decision, said.reason), signatures: [] }),
       acceptDecision: async ({ envelope }) => samples.decisionIn(envelope),

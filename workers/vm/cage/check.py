@@ -36,6 +36,8 @@ HIDDEN = [
     "/dev/fuse",
     "/dev/net/tun",
 ]
+# An image's own, which is not the VM's.
+IMAGES_HAVE = {"/etc/shadow"}
 # Calls that must fail with EPERM or ENOSYS: (x86_64, aarch64, arguments that would otherwise succeed or be harmless).
 CALLS = {
     "unshare": (272, 97, (0x10000000, 0, 0, 0, 0)),
@@ -103,16 +105,25 @@ def network():
 
 def view(terms):
     found = []
-    tried.extend(["names in / /job /etc", "other processes", "/root /home"] + HIDDEN + ["writing to %s" % path for path in READ_ONLY])
-    for folder, allowed in (("/", ROOT | ROOT_MAY_HOLD), ("/job", JOB), ("/etc", ETC)):
+    image = terms.get("image")
+    # An image has what names it likes; that the root is its tree and no other stands in a file that root wrote there.
+    if image is not None and read("/job/image") != image:
+        found.append("the root is not the image's")
+    lists = [("/job", JOB)] if image is None else [("/job", JOB - {"env"} | {"image"})]
+    lists += [("/", ROOT | ROOT_MAY_HOLD), ("/etc", ETC)] if image is None else []
+    tried.extend(["names in %s" % " ".join(folder for folder, _ in lists), "other processes", "/root /home"])
+    tried.extend(HIDDEN + ["writing to %s" % path for path in READ_ONLY])
+    for folder, allowed in lists:
         names = set(os.listdir(folder))
         if names - allowed:
             found.append("%s holds %s" % (folder, ", ".join(sorted(names - allowed)[:5])))
     for path in HIDDEN:
-        if os.path.lexists(path):
+        if os.path.lexists(path) and (image is None or path not in IMAGES_HAVE):
             found.append("%s is visible" % path)
     for path in READ_ONLY:
         if path == "/job/env" and terms.get("environment") is None:
+            continue
+        if path == "/usr" and image is not None and not os.path.exists(path):
             continue
         if not os.statvfs(path).f_flag & os.ST_RDONLY:
             found.append("%s is writable" % path)

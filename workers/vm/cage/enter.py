@@ -24,6 +24,8 @@ REFUSED = 77
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 JOB = "/job"
+# Docker's, for an image that states none.
+IMAGE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -88,6 +90,11 @@ def environment(spec):
         "OPENBLAS_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
     }
+    image = spec.get("imageEnvironment")
+    if image is not None:
+        # The image's own come first, but for what the cage alone knows; there is no environment of the VM's.
+        of_the_vm = ("PATH", "VIRTUAL_ENV", "LANG")
+        ours = {"PATH": IMAGE_PATH, "LANG": "C.UTF-8", **image, **{key: value for key, value in ours.items() if key not in of_the_vm}}
     theirs = {str(key): str(value) for key, value in spec.get("environmentVariables", {}).items()}
     return dict(ours, **theirs)
 

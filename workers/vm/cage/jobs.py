@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import time
 
+import images
+import stock
 from measure import host, measured
 from root_files import ensure, lock, lock_path, own, read, write
 
@@ -33,13 +35,20 @@ def environment(digest):
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o755)
     own(path, "edge-train", "edge-train", 0o755)
+    stock.touch(digest)
+    if not os.path.exists(path + "/ready.json"):
+        stock.prune(keep=digest)
     return {"path": path}
 
 
-def create(job, environment, limits):
-    terms = {"environment": environment, "limits": checked_limits(limits)}
-    if not os.path.isdir("%s/environments/%s" % (HOME, environment)):
-        raise Refused("InvalidRequest", "there is no environment %s" % environment)
+def create(job, limits, environment=None, image=None):
+    """Either in an environment on the VM's own programs, or in the tree of an image."""
+    named = {"image": image} if environment is None else {"environment": environment}
+    terms = dict(named, limits=checked_limits(limits))
+    stock.touch(image or environment)
+    place = images.tree_of(image) if environment is None else "%s/environments/%s" % (HOME, environment)
+    if not os.path.isdir(place):
+        raise Refused("InvalidRequest", "there is no %s %s" % next(iter(named.items())))
     with lock(job):
         path = folder(job)
         if os.path.exists(path + "/state/started.json") or os.path.exists(path + "/state/attempts.json"):
@@ -104,16 +113,14 @@ def write_dropin(job, terms):
             "MemoryMax=%d\nTasksMax=%d\nRuntimeMaxSec=%d\n"
             "TemporaryFileSystem=\n"
             "TemporaryFileSystem=/dev/shm:mode=1777,size=%d,noexec,nodev,nosuid\n"
-            "BindReadOnlyPaths=%s/environments/%s:/job/env\n"
             % (
                 limits["memoryBytes"],
                 limits["tasks"],
                 limits["seconds"],
                 max(limits["sharedMemoryBytes"], 64 * MIB),
-                HOME,
-                terms["environment"],
             )
         )
+        file.write("".join(line + "\n" for line in images.view(terms)))
     os.rename(new, path + "/terms.conf")
     systemctl("daemon-reload")
 

@@ -1,7 +1,7 @@
 """The root-owned launcher: one call a connection of /run/edge-train/launcher.sock, one JSON line in, one JSON line out.
 
-The worker may create, start, stop, ask about and remove jobs, and have a folder made for an environment; nothing that it
-sends becomes a path, a unit name or a setting before it has matched a strict pattern, and no number passes the policy's.
+The worker may create, start, stop, ask about and remove jobs, have a folder made for an environment or an image, and an image
+sealed; nothing that it sends becomes a path, a unit name or a setting before it has matched a strict pattern, and no number passes the policy's.
 Verbs are idempotent. Failures: {"error": {"type": …, "message": …}}.
 """
 
@@ -11,16 +11,19 @@ import sys
 
 sys.path.insert(0, "/opt/edge-train/cage")
 
+import images  # noqa: E402
 import jobs  # noqa: E402
 
 MAX_REQUEST = 64 * 1024
 VERBS = {
-    "environment": (jobs.environment, {"digest"}),
-    "create": (jobs.create, {"job", "environment", "limits"}),
-    "start": (jobs.start, {"job"}),
-    "stop": (jobs.stop, {"job", "reason"}),
-    "status": (jobs.status, {"job"}),
-    "remove": (jobs.remove, {"job"}),
+    "environment": (jobs.environment, [{"digest"}]),
+    "image": (images.image, [{"digest"}]),
+    "seal": (images.seal, [{"digest"}]),
+    "create": (jobs.create, [{"job", "environment", "limits"}, {"job", "image", "limits"}]),
+    "start": (jobs.start, [{"job"}]),
+    "stop": (jobs.stop, [{"job", "reason"}]),
+    "status": (jobs.status, [{"job"}]),
+    "remove": (jobs.remove, [{"job"}]),
 }
 
 
@@ -31,6 +34,8 @@ def main():
         answer = verb(**arguments)
     except jobs.Refused as refused:
         answer = {"error": {"type": refused.type, "message": str(refused)}}
+    except images.NotSealed as refused:
+        answer = {"error": {"type": "NotSealed", "message": str(refused)}}
     except Exception as error:  # the worker must hear of it; the details stay in this machine's journal
         print("edge-train launcher: %r" % (error,), file=sys.stderr)
         answer = {"error": {"type": "LauncherFailed", "message": "%s: %s" % (type(error).__name__, error)}}
@@ -48,12 +53,14 @@ def parse(line):
     if not isinstance(request, dict) or not isinstance(request.get("verb"), str) or request["verb"] not in VERBS:
         raise jobs.Refused("InvalidRequest", "the verbs are %s" % ", ".join(sorted(VERBS)))
     verb, keys = VERBS[request.pop("verb")]
-    if set(request) != keys:
-        raise jobs.Refused("InvalidRequest", "this verb takes %s" % ", ".join(sorted(keys)))
+    if set(request) not in keys:
+        takes = " or ".join(", ".join(sorted(each)) for each in keys)
+        raise jobs.Refused("InvalidRequest", "this verb takes %s" % takes)
     patterns = {
         "job": r"[0-9a-f]{20}",
         "digest": r"[0-9a-f]{64}",
         "environment": r"[0-9a-f]{64}",
+        "image": r"[0-9a-f]{64}",
         "reason": r"[a-z][a-z-]{0,39}",
     }
     for key, pattern in patterns.items():

@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { call, createJob, LIMITS, newJob, runJob, runToEnd, type LauncherError } from './jobs.ts';
+import { bootMachine, type TestMachine } from './vm.ts';
+
+const run = promisify(execFile);
+const script = (name: string) => readFile(join(import.meta.dirname, name), 'utf8');
+const serving = join(import.meta.dirname, '..', '..', '.tools', 'images', 'serving.tar');
+const DIGEST = 'a'.repeat(64);
+const IMAGES = '/var/lib/edge-train/images';
+const image = {
+  digest: DIGEST,
+  environment: { PATH: '/opt/tools:/usr/bin:/bin', FLAVOUR: 'image', GREETING: 'image' },
+};
+const SHUT = ['EPERM', 'EACCES', 'EROFS', 'EAFNOSUPPORT', 'ENETUNREACH', 'ENOENT', 'EAI', 'ECONNREFUSED'];
+/** A file system has these names, and here they are the image's own. */
+const OF_THE_IMAGE = ['shadow', 'os-release', 'hostname', 'logs'];
+
+describe('the tree of an image as the cage’s root', () => {
+  let machine: TestMachine;
+  before(
+    async () => {
+      machine = await bootMachine();
+      await unpack(
+        machine,
+        DIGEST,
+        'chmod u+s usr/bin/env; mkdir -p opt/tools; echo image >opt/marker; ln -s /usr/bin/python3 opt/tools/interpreter',
+      );
+      assert.deepEqual(await call(machine, { verb: 'seal', digest: DIGEST }), {
+        path: `${IMAGES}/${DIGEST}`,
+        sealed: true,
+      });
+    },
+    { timeout: 300_000 },
+  );
+  after(() => machine?.remove(), { timeout: 120_000 });
+
+  it('is root’s, without set-ID bits, and is not made twice', async () => {
+    const tree = `${IMAGES}/${DIGEST}`;
+    assert.equal(await machine.sh(`find ${tree} ! -user root -o ! -group root -o -perm /7022 ! -type l | head -3`), '');
+    assert.deepEqual(await call(machine, { verb: 'image', digest: DIGEST }), { path: tree, sealed: true });
+    const refused = await machine.exec(['sh', '-c', `echo x >${tree}/tree/opt/marker`], { user: 'edge-train' });
+    assert.notEqual(refused.code, 0);
+  });
+
+  it('is what the script sees, with the image’s variables below the job’s own, and its outputs and limits as ever', async () => {
+    const { status, log, path } = await runJob(
+      machine,
+      [
+        'cat /opt/marker; echo "$FLAVOUR $GREETING $HOME $PATH"; pwd',
+        'interpreter -c "import sys; print(sys.version_info[:2], sys.prefix)"',
+        'ls /job; ls -d /var/lib/edge-train /etc/edge-train /opt/edge-train /run/edge-train 2>/dev/null',
+        'echo m >/job/outputs/model/m; echo t >"$TMPDIR/t"; (echo x >/opt/marker) 2>/dev/null || echo read-only',
+      ].join('\n'),
+      { image },
+    );
+    assert.equal(status.result?.cage.refused, undefined, JSON.stringify(status));
+    assert.equal(
+      log,
+      [
+        ...['image', 'image hello /job/scratch/home /opt/tools:/usr/bin:/bin', '/job/code', '(3, 11) /usr'],
+        ...['code', 'image', 'inputs', 'outputs', 'scratch', 'source', 'spec', 'state', 'read-only', ''],
+      ].join('\n'),
+    );
+    assert.equal(await machine.sh(`cat ${path}/outputs/model/m`, { user: 'edge-train' }), 'm\n');
+    const late = await runJob(machine, 'sleep 60', { image, seconds: 1 });
+    assert.equal(late.status.result?.serviceResult, 'timeout');
+    const large = await runJob(machine, 'python3 -c "x = bytearray(600 << 20)"; exit 0', { image });
+    assert.ok((large.status.result?.oomKills ?? 0) > 0 || large.status.result?.serviceResult === 'oom-kill');
+    const flood = await runJob(machine, 'yes | head -c 3000000', { image });
+    assert.ok(flood.log.length < LIMITS.logBytes + 200);
+  });
+
+  it('lets a script do nothing that the cage does not', async () => {
+    await machine.exec(['sh', '-c', 'cat >/root/listeners.py'], { input: await script('listeners.py') });
+    await machine.sh('systemd-run --quiet --unit=edge-train-test-listeners python3 /root/listeners.py');
+    try {
+      const listeners = JSON.parse(
+        await machine.sh(
+          'i=0; until [ -s /run/edge-train-test.ports ]; do i=$((i+1)); [ $i -lt 200000 ]; done; cat /run/edge-train-test.ports',
+        ),
+      ) as object;
+      const address = (await machine.sh('hostname -I')).trim().split(' ')[0] ?? '';
+      const job = newJob();
+      const path = await createJob(machine, job, `python3 probe.py '${JSON.stringify({ ...listeners, address })}'`, {
+        image,
+      });
+      await machine.exec(['sh', '-c', `cat >${path}/source/probe.py`], {
+        input: await script('probe.py'),
+        user: 'edge-train',
+      });
+      const { log } = await runToEnd(machine, job);
+      const inside = JSON.parse(log) as Record<string, string>;
+      const open = Object.entries(inside).filter(([, answer]) => !SHUT.includes(answer));
+      assert.deepEqual(
+        open.map(([way]) => way).filter((way) => !OF_THE_IMAGE.includes(way)),
+        [],
+      );
+      assert.ok(Object.keys(inside).length > 60);
+      assert.equal(inside['tcp'], 'ENETUNREACH');
+      assert.equal(inside['machine.json'], 'ENOENT');
+    } finally {
+      await machine.exec(['systemctl', 'stop', 'edge-train-test-listeners']);
+    }
+  });
+
+  it('runs nothing of its own in the cage’s name, however its files are laid', async () => {
+    const digest = 'b'.repeat(64);
+    // Each would be run or loaded by root's own commands, if those looked for their programs in the image.
+    const traps = [
+      'mkdir -p etc/python3.11 edge-train/host job/state',
+      'echo "import os; os.system(\'touch /job/state/trapped\')" >etc/python3.11/sitecustomize.py',
+      'echo /usr/lib/trap.so >etc/ld.so.preload',
+      'rm usr/bin/python3 lib64 && mkdir lib64',
+      'for f in usr/bin/python3 lib64/ld-linux-x86-64.so.2 lib64/libc.so.6; do printf "#!/bin/sh\\ntouch /job/state/trapped\\n" >$f; chmod 755 $f; done',
+      'rm -r tmp proc && ln -s /etc tmp && ln -s usr proc',
+    ];
+    await unpack(machine, digest, traps.join('; '));
+    await call(machine, { verb: 'seal', digest });
+    const { status, log, path } = await runJob(machine, 'ls /etc/ld.so.preload; true', {
+      image: { digest, environment: {} },
+    });
+    assert.equal(status.result?.cage.refused, undefined, JSON.stringify(status));
+    assert.ok(status.result?.cage.finished, `${log}${JSON.stringify(status)}`);
+    assert.equal((await machine.exec(['test', '-e', `${path}/state/trapped`])).code, 1);
+    assert.ok(await machine.sh(`cat ${path}/state/result.json`));
+  });
+
+  it('is refused where it is not the one that was sealed, or has what no image has', async () => {
+    const { error } = await call<LauncherError>(machine, {
+      verb: 'create',
+      job: newJob(),
+      image: 'c'.repeat(64),
+      limits: LIMITS,
+    });
+    assert.equal(error.type, 'InvalidRequest');
+    await machine.sh(`echo ${'d'.repeat(64)} >${IMAGES}/${DIGEST}/tree/job/image`);
+    try {
+      const { status, log } = await runJob(machine, 'echo trained', { image });
+      assert.match((status.result?.cage.refused ?? []).join('; '), /root is not the image/);
+      assert.equal(log, '');
+    } finally {
+      await machine.sh(`printf ${DIGEST} >${IMAGES}/${DIGEST}/tree/job/image`);
+    }
+    const digest = 'e'.repeat(64);
+    await call(machine, { verb: 'image', digest });
+    const staging = `${IMAGES}/staging/${digest}`;
+    await machine.sh(`mkdir ${staging}/tree && mkfifo ${staging}/tree/pipe`, { user: 'edge-train' });
+    assert.equal((await call<LauncherError>(machine, { verb: 'seal', digest })).error.type, 'NotSealed');
+    await call(machine, { verb: 'image', digest });
+    await machine.sh(`mkdir ${staging}/tree`, { user: 'edge-train' });
+    await machine.sh(`echo secret >${staging}/other && ln ${staging}/other ${staging}/tree/other`);
+    assert.equal((await call<LauncherError>(machine, { verb: 'seal', digest })).error.type, 'NotSealed');
+  });
+});
+
+describe('what a VM keeps for the next run', () => {
+  let machine: TestMachine;
+  const MiB = 2 ** 20;
+  before(
+    async () => {
+      machine = await bootMachine((config) => ({
+        ...config,
+        policy: { ...config.policy, cacheBytes: 50 * MiB, cacheDays: 10 },
+      }));
+    },
+    { timeout: 300_000 },
+  );
+  after(() => machine?.remove(), { timeout: 120_000 });
+
+  const home = '/var/lib/edge-train';
+  const digest = (letter: string) => letter.repeat(64);
+  /** Made by the worker, so many MiB. */
+  async function keep(letter: string, megabytes: number): Promise<void> {
+    const { path } = await call<{ path: string }>(machine, { verb: 'environment', digest: digest(letter) });
+    await machine.sh(`head -c ${megabytes * MiB} /dev/zero >${path}/x && echo {} >${path}/ready.json`, {
+      user: 'edge-train',
+    });
+  }
+  const used = (letter: string, days: number) =>
+    machine.sh(`touch -d '${days} days ago' ${home}/used/${digest(letter)}`);
+  const kept = async () =>
+    (await machine.sh(`ls ${home}/environments ${home}/images`))
+      .split('\n')
+      .filter((name) => /^([a-f1-9])\1{63}$/.test(name))
+      .map(([letter]) => letter);
+
+  it('goes when it is old or all of it is too large, the least recently used first, and never what a job names', async () => {
+    for (const [letter, megabytes] of Object.entries({ a: 1, b: 1, c: 25, d: 25, e: 15 }))
+      await keep(letter, megabytes);
+    const job = newJob();
+    await call(machine, { verb: 'create', job, environment: digest('b'), limits: LIMITS });
+    // Too old; too old, but a job names it; of two that are too much together the older; and what was just used.
+    for (const [letter, days] of Object.entries({ a: 11, b: 12, c: 9, d: 8 })) await used(letter, days);
+    await machine.sh(`mkdir ${home}/images/staging/${digest('1')}`);
+    await machine.sh(`touch -d '2 days ago' ${home}/images/staging/${digest('1')}`);
+    await call(machine, { verb: 'image', digest: digest('f') });
+    assert.deepEqual(await kept(), ['b', 'd', 'e']);
+    assert.equal(
+      await machine.sh(`ls ${home}/trash ${home}/images/staging`),
+      `${home}/images/staging:\n${digest('f')}\n\n${home}/trash:\n`,
+    );
+    await call(machine, { verb: 'remove', job });
+    await call(machine, { verb: 'environment', digest: digest('d') });
+    assert.deepEqual(await kept(), ['b', 'd', 'e'], 'what is there costs nothing, and moves nothing');
+    await call(machine, { verb: 'environment', digest: digest('9') });
+    assert.deepEqual(await kept(), ['9', 'd', 'e']);
+  });
+});
+
+/** What the worker does: unpacks in the folder that it is given. Here by the VM's own tar, from an image's root file system. */
+async function unpack(machine: TestMachine, digest: string, then: string): Promise<void> {
+  await run('docker', ['cp', serving, `${machine.container}:/var/tmp/image.tar`]);
+  const { path } = await call<{ path: string }>(machine, { verb: 'image', digest });
+  const unpack =
+    "import tarfile; t = tarfile.open('/var/tmp/image.tar'); t.extractall('.', [m for m in t if m.isreg() or m.isdir() or m.issym() or m.islnk()])";
+  await machine.sh(`set -e; mkdir ${path}/tree; cd ${path}/tree; python3 -c "${unpack}"; chmod -R u+w .; ${then}`, {
+    user: 'edge-train',
+  });
+}
