@@ -48,7 +48,13 @@ export type CreatedJob = z.infer<typeof CreatedJob>;
 /** The root-owned launcher on a VM (`workers/vm/cage/launcher.py`). Every verb may be asked again with the effect of once. */
 export interface Launcher {
   environment(digest: string): Promise<{ path: string }>;
-  create(request: { job: string; environment: string; limits: JobLimits }): Promise<CreatedJob>;
+  /** `tracking`: digest of the environment of the job's MLflow server, where it is to have one. */
+  create(request: {
+    job: string;
+    environment: string;
+    limits: JobLimits;
+    tracking?: string | undefined;
+  }): Promise<CreatedJob>;
   start(job: string): Promise<JobStatus>;
   stop(job: string, reason: string): Promise<JobStatus>;
   status(job: string): Promise<JobStatus>;

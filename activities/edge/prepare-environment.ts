@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { cancellationSignal, heartbeat } from '@temporalio/activity';
-import { PreparedEnvironment } from '../../domain/completed-job.ts';
+import type { PreparedEnvironment } from '../../domain/completed-job.ts';
 import type { EnvironmentPlan } from '../../domain/environment.ts';
 import { redact, ServiceError } from '../../services/errors.ts';
 import { sha256 } from '../../services/signing.ts';
 import type { EdgeDependencies } from './dependencies.ts';
+import { readReady } from './ready-environment.ts';
+import { hasMlflow, trackingServerPlan } from './tracking-server.ts';
 import { writeWhole } from './write-whole.ts';
 
 const run = promisify(execFile);
@@ -15,18 +17,35 @@ const building = new Map<string, Promise<PreparedEnvironment>>();
 
 /**
  * A Python environment that is named by what it is made of, made once a VM, before any data is in reach. The marker
- * `ready.json` is written last: an environment without it is made anew. Minutes; heartbeats.
+ * `ready.json` is written last: an environment without it is made anew. So is, where it has MLflow, that of the tracking
+ * server which its jobs will have. Minutes; heartbeats.
  */
 export async function prepareEnvironment(edge: EdgeDependencies, plan: EnvironmentPlan): Promise<PreparedEnvironment> {
+  const prepared = await prepare(edge, plan, []);
+  // No dependencies: of MLflow's own, the lock names those alone that a server needs.
+  if (hasMlflow(prepared)) await prepare(edge, await trackingServerPlan(edge), ['--require-hashes', '--no-deps']);
+  return prepared;
+}
+
+async function prepare(
+  edge: EdgeDependencies,
+  plan: EnvironmentPlan,
+  options: readonly string[],
+): Promise<PreparedEnvironment> {
   const { path } = await edge.launcher.environment(plan.digest);
   const ready = await readReady(path);
   if (ready) return { ...ready, cached: true };
-  const current = building.get(path) ?? build(edge, plan, path).finally(() => building.delete(path));
+  const current = building.get(path) ?? build(edge, plan, path, options).finally(() => building.delete(path));
   building.set(path, current);
   return await beating(current);
 }
 
-async function build(edge: EdgeDependencies, plan: EnvironmentPlan, path: string): Promise<PreparedEnvironment> {
+async function build(
+  edge: EdgeDependencies,
+  plan: EnvironmentPlan,
+  path: string,
+  options: readonly string[],
+): Promise<PreparedEnvironment> {
   for (const name of ['bin', 'lib', 'lib64', 'pyvenv.cfg', 'share', 'include', 'etc']) {
     await rm(join(path, name), { recursive: true, force: true });
   }
@@ -45,6 +64,7 @@ async function build(edge: EdgeDependencies, plan: EnvironmentPlan, path: string
     '--only-binary',
     ':all:',
     '--compile-bytecode',
+    ...options,
     '--index-url',
     edge.packageIndex,
     '--requirements',
@@ -123,14 +143,6 @@ function uvFailure(plan: EnvironmentPlan, stderr: string): ServiceError {
     nextStep: 'Check site.yml: packageIndex and the uplink’s allow-list; it is tried again.',
     retryable: true,
   });
-}
-
-async function readReady(path: string): Promise<PreparedEnvironment | undefined> {
-  try {
-    return PreparedEnvironment.parse(JSON.parse(await readFile(join(path, 'ready.json'), 'utf8')));
-  } catch {
-    return undefined;
-  }
 }
 
 async function beating<T>(work: Promise<T>): Promise<T> {

@@ -20,6 +20,8 @@ import { jobSpec, writeJobSpec } from './job-spec.ts';
 import { readTrackedRun } from './mlflow-store.ts';
 import { jobFolder } from './output-files.ts';
 import { readPolicy } from './policy.ts';
+import { trackingServerOf } from './tracking-server.ts';
+import { trackingStore } from './tracking-store.ts';
 
 const MAX_STARTS = 3;
 /** A look at one file: cheap, and a job's end is seen soon. */
@@ -39,8 +41,11 @@ export async function runTrainingJob(
   const { plan, environment } = request;
   const runs = await openRuns(edge, request);
   const limits = await jobLimits(edge, plan);
-  const { path, ...standing } = await edge.launcher.create({ job: plan.job, environment: environment.digest, limits });
-  if (standing.state === 'created') await writeJobSpec(path, jobSpec(plan));
+  const tracking = await trackingServerOf(edge, environment.digest);
+  const { path, ...standing } = await edge.launcher.create({
+    ...{ job: plan.job, environment: environment.digest, limits, tracking },
+  });
+  if (standing.state === 'created') await writeJobSpec(path, jobSpec(plan, tracking !== undefined));
   const log = await openLog(path, runs, jobLogPath(plan), standing);
   const checkpoints = new Checkpoints(edge.home, plan.job, runs, (checkpointBytes) =>
     Context.current().heartbeat({ job: plan.job, checkpointBytes }),
@@ -63,7 +68,7 @@ export async function runTrainingJob(
 
 /** What the script logged with MLflow, as far as both the VM's policy and the plan's let it leave. */
 async function tracked(edge: EdgeDependencies, { job, release }: TrainingPlan, ended: Date): Promise<TrackedRelease> {
-  const logged = await readTrackedRun(join(jobFolder(edge.home, job), 'outputs', 'mlruns'));
+  const logged = await readTrackedRun((await trackingStore(edge.home, job)).runs);
   const policy = await readPolicy(edge);
   return releaseTracked(logged, [policy.release, release].map(trackingPolicy), ended.getTime());
 }

@@ -13,6 +13,7 @@ import { fetchInput } from './fetch-input.ts';
 import { openGrant } from './grants.ts';
 import { jobLimits } from './job-limits.ts';
 import { jobFolder } from './output-files.ts';
+import { trackingServerOf } from './tracking-server.ts';
 import { unpackCode } from './unpack-code.ts';
 import { writeWhole } from './write-whole.ts';
 
@@ -32,6 +33,8 @@ export async function stageInputs(
     job: plan.job,
     environment: plan.environment.digest,
     limits: await jobLimits(edge, plan),
+    // Begun now, so that it is there when the script has imported what it needs.
+    tracking: await trackingServerOf(edge, plan.environment.digest),
   });
   const staged = await readStaged(marker);
   if (staged) return staged;

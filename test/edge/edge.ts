@@ -12,6 +12,7 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import type { EdgeActivities } from '../../activities/contract.ts';
 import type { SealedGrant } from '../../domain/grant.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
+import { readPackageIndex } from '../../sandbox/package-index.ts';
 import { ensureContainer } from '../../services/blob-storage.ts';
 import { seal } from '../../services/signing.ts';
 import { startTemporal, type TemporalServer } from '../support/temporal.ts';
@@ -100,17 +101,20 @@ export class Edge {
   }
 }
 
-export async function startEdge(): Promise<Edge> {
+/** `packages`: whether the VM reaches the package index that this machine's pip uses. */
+export async function startEdge({ packages = false } = {}): Promise<Edge> {
   const temporal = await startTemporal();
+  const { index } = packages ? await readPackageIndex() : {};
   let site: TestSite | undefined;
   const machine = await bootMachine(async (config, gateway) => {
-    site = await startSite(gateway, [temporal.address]);
+    site = await startSite(gateway, [temporal.address, ...(index?.hosts ?? [])]);
     return {
       ...config,
       temporal: { address: temporal.address, namespace: temporal.namespace, tls: false },
       uplink: site.uplink,
       caBundle: site.ca,
       siteBlobEndpoints: [site.blobEndpoint],
+      ...(index ? { packageIndex: index.url } : {}),
     };
   }).catch(async (error: unknown) => {
     await site?.close();

@@ -22,6 +22,7 @@ VERBS = {
     "status": (jobs.status, {"job"}),
     "remove": (jobs.remove, {"job"}),
 }
+MAY_TAKE = {"create": {"tracking"}}
 
 
 def main():
@@ -47,13 +48,15 @@ def parse(line):
         raise jobs.Refused("InvalidRequest", "a request is a JSON object in ASCII")
     if not isinstance(request, dict) or not isinstance(request.get("verb"), str) or request["verb"] not in VERBS:
         raise jobs.Refused("InvalidRequest", "the verbs are %s" % ", ".join(sorted(VERBS)))
-    verb, keys = VERBS[request.pop("verb")]
-    if set(request) != keys:
+    name = request.pop("verb")
+    verb, keys = VERBS[name]
+    if set(request) - MAY_TAKE.get(name, set()) != keys:
         raise jobs.Refused("InvalidRequest", "this verb takes %s" % ", ".join(sorted(keys)))
     patterns = {
         "job": r"[0-9a-f]{20}",
         "digest": r"[0-9a-f]{64}",
         "environment": r"[0-9a-f]{64}",
+        "tracking": r"[0-9a-f]{64}",
         "reason": r"[a-z][a-z-]{0,39}",
     }
     for key, pattern in patterns.items():

@@ -1,0 +1,31 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PreparedEnvironment } from '../../domain/completed-job.ts';
+import type { EnvironmentPlan } from '../../domain/environment.ts';
+import { sha256 } from '../../services/signing.ts';
+import type { EdgeDependencies } from './dependencies.ts';
+import { readReady } from './ready-environment.ts';
+
+/** MLflow 3.13 and later run on no older one. */
+const PYTHON = '>=3.10';
+
+/** Whether a script in this environment can log with MLflow, and so is to have a tracking server. */
+export const hasMlflow = ({ packages }: PreparedEnvironment): boolean =>
+  packages.some((name) => /^mlflow(-skinny)?==/.test(name));
+
+/** The server's own environment, the same for all jobs: a script's MLflow, of whatever version, is not asked to serve. */
+export async function trackingServerPlan(edge: EdgeDependencies): Promise<EnvironmentPlan> {
+  const lock = await readFile(edge.trackingLock, 'utf8');
+  return {
+    name: 'of the MLflow tracking server',
+    python: PYTHON,
+    requirements: [lock],
+    digest: sha256(`tracking server, python ${PYTHON}\n${lock}`),
+  };
+}
+
+/** For the launcher: the digest of the environment of the server that a job in `environment` has; undefined where it has none. */
+export async function trackingServerOf(edge: EdgeDependencies, environment: string): Promise<string | undefined> {
+  const ready = await readReady(join(edge.home, 'environments', environment));
+  return ready && hasMlflow(ready) ? (await trackingServerPlan(edge)).digest : undefined;
+}
