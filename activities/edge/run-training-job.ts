@@ -17,6 +17,7 @@ import { jobLimits } from './job-limits.ts';
 import { openLog, type JobLog } from './job-log.ts';
 import { interrupted, jobLogPath, outcome } from './job-outcome.ts';
 import { jobSpec, writeJobSpec } from './job-spec.ts';
+import { adoptLoggedModel } from './logged-model.ts';
 import { readTrackedRun } from './mlflow-store.ts';
 import { jobFolder } from './output-files.ts';
 import { readPolicy } from './policy.ts';
@@ -53,6 +54,7 @@ export async function runTrainingJob(
   const status = await follow(edge, plan, { log, checkpoints }, standing).finally(() => checkpoints.settle());
   await log.copyAll();
   const { startedAt, endedAt } = outcome(plan, status);
+  await adoptLoggedModel(edge.home, plan);
   const ended = new Date(endedAt * 1000);
   return {
     job: plan.job,

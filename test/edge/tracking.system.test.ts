@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { CompletedJob, PreparedEnvironment } from '../../domain/completed-job.ts';
 import { canonicalEnvironment, type EnvironmentPlan } from '../../domain/environment.ts';
+import type { Inspection } from '../../domain/release.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { sha256 } from '../../services/signing.ts';
 import { until } from '../support/until.ts';
@@ -78,6 +79,30 @@ describe('a job’s MLflow tracking server', () => {
       },
     );
   }
+
+  it('gives the model that a script only logged, and no other file', { timeout: 300_000 }, async () => {
+    const logs = (calls: string) =>
+      `python - <<'END'\nimport mlflow\nfrom sklearn.linear_model import LogisticRegression\nmodel = LogisticRegression().fit([[0], [1]], [0, 1])\nwith mlflow.start_run():\n    ${calls}\nEND`;
+    const one = `mlflow.log_dict({}, "other.json"); mlflow.sklearn.log_model(model, "m")`;
+    for (const client of Object.keys(CLIENTS)) {
+      const given = newPlan(client, logs(one));
+      const plan = { ...given, model: { ...given.model, type: 'mlflow_model' as const } };
+      await (await train(plan, client)).result();
+      const { artifacts } = await edge.ask<Inspection>('inspectOutputs', { plan });
+      const paths = artifacts.map(({ path }) => path);
+      assert.ok(
+        paths.includes('MLmodel') && paths.includes('model.pkl') && !paths.includes('other.json'),
+        String(paths),
+      );
+      await assertCleaned(plan.job);
+    }
+    const given = newPlan('MLflow 3', logs(`${one}; mlflow.sklearn.log_model(model, "n")`));
+    const two = { ...given, model: { ...given.model, type: 'mlflow_model' as const } };
+    await (await train(two, 'MLflow 3')).result();
+    const refused = await edge.failureOf(await edge.begin('inspectOutputs', { plan: two }));
+    assert.deepEqual([refused.type, /logged with MLflow: 2 models/.test(refused.message)], ['NoModel', true]);
+    await assertCleaned(two.job);
+  });
 
   it('goes on after its server was killed, and after a reboot', { timeout: 400_000 }, async () => {
     const plan = newPlan('MLflow 3', `python - <<'END'\n${await script('patient.py')}END`, 900);
