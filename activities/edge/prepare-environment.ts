@@ -22,9 +22,22 @@ const building = new Map<string, Promise<PreparedEnvironment>>();
  */
 export async function prepareEnvironment(edge: EdgeDependencies, plan: EnvironmentPlan): Promise<PreparedEnvironment> {
   const prepared = await prepare(edge, plan, []);
-  // No dependencies: of MLflow's own, the lock names those alone that a server needs.
-  if (hasMlflow(prepared)) await prepare(edge, await trackingServerPlan(edge), ['--require-hashes', '--no-deps']);
+  if (hasMlflow(prepared)) await prepareTrackingServer(edge);
   return prepared;
+}
+
+/** A VM whose Python is too old for any server has none, and its scripts log to a folder: their MLflow is as old. */
+async function prepareTrackingServer(edge: EdgeDependencies): Promise<void> {
+  try {
+    // No dependencies: of MLflow's own, the lock names those alone that a server needs.
+    await prepare(edge, await trackingServerPlan(edge), ['--require-hashes', '--no-deps']);
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    if (error.type === 'PythonNotOffered') return;
+    if (error.type !== 'EnvironmentUnsolvable') throw error;
+    const nextStep = 'Let the site’s package index offer these files; the job’s own environment is in order.';
+    throw new ServiceError({ ...error.toFailure(), class: 'host', nextStep, retryable: false });
+  }
 }
 
 async function prepare(

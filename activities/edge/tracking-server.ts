@@ -26,6 +26,9 @@ export async function trackingServerPlan(edge: EdgeDependencies): Promise<Enviro
 
 /** For the launcher: the digest of the environment of the server that a job in `environment` has; undefined where it has none. */
 export async function trackingServerOf(edge: EdgeDependencies, environment: string): Promise<string | undefined> {
-  const ready = await readReady(join(edge.home, 'environments', environment));
-  return ready && hasMlflow(ready) ? (await trackingServerPlan(edge)).digest : undefined;
+  const folder = join(edge.home, 'environments');
+  const ready = await readReady(join(folder, environment));
+  if (!ready || !hasMlflow(ready)) return undefined;
+  const { digest } = await trackingServerPlan(edge);
+  return (await readReady(join(folder, digest))) ? digest : undefined;
 }
