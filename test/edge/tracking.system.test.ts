@@ -180,7 +180,7 @@ describe('a job’s MLflow tracking server', () => {
       const plan = newPlan('MLflow 3', `python -c 'import mlflow; mlflow.log_metric("x", 1)'`);
       const failed = await edge.failureOf(await train(plan, 'MLflow 3'));
       assert.equal(failed.type, 'ScriptFailed');
-      assert.match(await edge.log(plan.job), /^edge-train: this job's MLflow tracking server has ended/m);
+      assert.match(await edge.log(plan.job), /^edge-train: this job's MLflow tracking server cannot be had/m);
       // Its truth is its exit code: one that can do without goes on.
       const goesOn = newPlan('MLflow 3', 'true');
       assert.equal(((await (await train(goesOn, 'MLflow 3')).result()) as CompletedJob).exitCode, 0);

@@ -11,7 +11,7 @@ PORT = 5000
 SOCKET = "/job/relay/mlflow.sock"
 BLOCK = 1 << 16
 # MLflow's clients ask again, for minutes, after most errors of a server; this status they show at once.
-ABSENT = b"edge-train: this job's MLflow tracking server has ended and does not come back; nothing more can be logged\n"
+ABSENT = b"edge-train: this job's MLflow tracking server cannot be had, and does not come back; nothing can be logged\n"
 REFUSAL = b"HTTP/1.1 424 Failed Dependency\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (
     len(ABSENT),
     ABSENT,
