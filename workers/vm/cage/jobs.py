@@ -124,7 +124,7 @@ def write_dropin(job, terms):
 def start(job):
     """Starts a job that has not run, or was interrupted fewer than 3 times; otherwise says how it stands."""
     with lock(job):
-        standing = status_of(job)
+        standing = settled(job)
         if standing["state"] == "interrupted" and standing["starts"] < MAX_STARTS:
             keep_attempt(job)
         elif standing["state"] != "created":
@@ -160,10 +160,15 @@ def status(job):
     if not os.path.isdir(folder(job)):
         return {"state": "absent", "starts": 0}
     with lock(job):
-        standing = status_of(job)
-        if standing["state"] == "ended":
-            mlflow.end(job)  # nobody is left to log
-        return standing
+        return settled(job)
+
+
+def settled(job):
+    """How it stands; where it has ended, nobody is left to log."""
+    standing = status_of(job)
+    if standing["state"] == "ended":
+        mlflow.end(job)
+    return standing
 
 
 def remove(job):
