@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 
-other = sys.argv[1]
+other, server = sys.argv[1], int(sys.argv[2])
 
 
 def outcome(function):
@@ -31,21 +31,6 @@ def listens():
     socket.socket(socket.AF_UNIX).bind(path)
 
 
-def kills():
-    """Every process number that there can be: the server is none that this user may signal, or even name."""
-    mine = {int(name) for name in os.listdir("/proc") if name.isdigit()}
-    for number in range(2, 100_000):
-        if number in mine:
-            continue
-        try:
-            os.kill(number, 0)
-            return "open"
-        except OSError as error:
-            if error.errno not in (errno.EPERM, errno.ESRCH):
-                return "open"
-    raise OSError(errno.EPERM, "")
-
-
 def puts(path):
     """An artifact with a path of the script's choice."""
 
@@ -63,7 +48,8 @@ ATTEMPTS = {
     "own store": lambda: os.listdir("/var/lib/edge-train/jobs/%s/tracking" % os.environ["AZUREML_RUN_ID"]),
     "a file beside the socket": creates("/job/relay/x"),
     "another socket": listens,
-    "the server's process": kills,
+    "another's server, signalled": lambda: os.kill(server, 0),
+    "another's server, looked into": lambda: os.listdir("/proc/%d/root" % server),
     "an artifact above the store": puts("..%2f..%2fetc%2fx"),
     "an artifact above the store, twice encoded": puts("..%252f..%252fetc%252fx"),
 }
