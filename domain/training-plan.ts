@@ -131,6 +131,8 @@ export const CAGE = {
   inputs: '/job/inputs',
   outputs: '/job/outputs',
   environment: '/job/env',
+  /** Loopback, of the cage's own network: the helper relays it. */
+  tracking: 'http://127.0.0.1:5000',
 } as const;
 /** `$AZUREML_CHECKPOINT_DIR`, below the outputs; no output's name begins with a dot. */
 export const CHECKPOINTS = '.checkpoints';

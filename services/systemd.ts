@@ -55,7 +55,8 @@ export interface Launcher {
   image(digest: string): Promise<ImagePlace>;
   /** Publishes what was unpacked: from then on it is root's. @throws ServiceError `CageUnavailable` */
   seal(digest: string): Promise<ImagePlace>;
-  create(request: { job: string; limits: JobLimits } & JobPlace): Promise<CreatedJob>;
+  /** `tracking`: digest of the environment of the job's MLflow server, where it is to have one. */
+  create(request: { job: string; limits: JobLimits; tracking?: string | undefined } & JobPlace): Promise<CreatedJob>;
   start(job: string): Promise<JobStatus>;
   stop(job: string, reason: string): Promise<JobStatus>;
   status(job: string): Promise<JobStatus>;

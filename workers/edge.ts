@@ -87,6 +87,7 @@ function dependencies(folder: string, config: MachineConfig): EdgeDependencies {
     machineKey: config.privateKey,
     home: PLACES.home,
     uv: join(folder, 'uv'),
+    trackingLock: join(folder, 'tracking.txt'),
     uplink: config.uplink,
     packageIndex: config.packageIndex,
     policyFile: PLACES.policy,

@@ -13,13 +13,16 @@ import { writeWhole } from './write-whole.ts';
 
 const run = promisify(execFile);
 
+/** What is to be made. `lock`: each wheel by its hash, where that is known beforehand. */
+export type Build = EnvironmentPlan & { readonly lock?: string };
+
 /**
  * Makes a Python environment from the site's package index: first the lock, which names each wheel by its hash, then what it
  * names and nothing else. The marker `ready.json` is written last: an environment without it is made anew.
  */
 export async function buildEnvironment(
   edge: EdgeDependencies,
-  plan: EnvironmentPlan,
+  plan: Build,
   path: string,
 ): Promise<PreparedEnvironment> {
   for (const name of ['ready.json', LOCK, 'bin', 'lib', 'lib64', 'pyvenv.cfg', 'share', 'include', 'etc']) {
@@ -35,12 +38,13 @@ export async function buildEnvironment(
   // Wheels only: a source package would run its own code here.
   const from = ['--python', python, '--only-binary', ':all:', '--index-url', edge.packageIndex];
   const plainly = ['--generate-hashes', '--no-header', '--no-annotate', '--quiet'];
-  await writeFile(lock, '');
-  if (plan.requirements.length > 0) {
+  await writeFile(lock, plan.lock ?? '');
+  if (plan.lock === undefined && plan.requirements.length > 0)
     await uv(edge, plan, ['pip', 'compile', ...from, ...plainly, '--output-file', lock, requirements]);
-    // Bytecode now, since the cage may not write it later.
-    await uv(edge, plan, ['pip', 'install', ...from, '--compile-bytecode', '--require-hashes', '--requirements', lock]);
-  }
+  // Bytecode now, since the cage may not write it later. What a lock does not name is not installed, whoever wants it.
+  const exactly = ['--compile-bytecode', '--require-hashes', '--no-deps', '--requirements', lock];
+  if (plan.lock !== undefined || plan.requirements.length > 0)
+    await uv(edge, plan, ['pip', 'install', ...from, ...exactly]);
   const locked = `# Python ${plan.python}\n${await readFile(lock, 'utf8')}`;
   await writeWhole(lock, locked);
   const frozen = await uv(edge, plan, ['pip', 'freeze', '--python', python]);

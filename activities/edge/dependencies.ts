@@ -15,6 +15,8 @@ export interface EdgeDependencies {
   readonly home: string;
   /** Path of the `uv` that the bundle brought. */
   readonly uv: string;
+  /** Path of the lock of the MLflow tracking server's packages. */
+  readonly trackingLock: string;
   /** `http://HOST:PORT` of the CONNECT proxy. */
   readonly uplink: string;
   readonly packageIndex: string;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { heartbeat } from '@temporalio/activity';
+import { count } from '../../domain/amount-text.ts';
 import { Artifact, canonicalArtifacts, refusals, type Inspection } from '../../domain/release.ts';
 import { siteRunPath } from '../../domain/resource-names.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
@@ -10,6 +11,7 @@ import type { EdgeDependencies } from './dependencies.ts';
 import { lookThrough } from './gate/look-through.ts';
 import { fingerprintInputs } from './gate/search-file.ts';
 import { recordInspection } from './inspection-record.ts';
+import { loggedModels } from './logged-model.ts';
 import { modelFault, type ModelFault } from './model-fault.ts';
 import { declaredOutputs, digestFile, outputFolder, walk, type OutputFile } from './output-files.ts';
 import { readPolicy } from './policy.ts';
@@ -59,7 +61,8 @@ async function found(edge: EdgeDependencies, plan: TrainingPlan): Promise<string
       return `${output}: ${files.length} files${models > 0 ? `, ${models} of them MLmodel` : ''}`;
     }),
   );
-  return counts.join('; ');
+  const logged = (await loggedModels(edge.home, plan.job)).length;
+  return [...counts, ...(logged > 0 ? [`logged with MLflow: ${count(logged, 'model')}`] : [])].join('; ');
 }
 
 function notOneModel(plan: TrainingPlan, fault: ModelFault, seen: string): ServiceError {

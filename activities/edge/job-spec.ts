@@ -13,13 +13,14 @@ export interface JobSpec {
   readonly imageEnvironment?: Readonly<Record<string, string>>;
 }
 
-/** The tracking store is a folder here; MLflow 3.13 and later want to be told that this is meant. */
-export async function jobSpec(edge: EdgeDependencies, plan: TrainingPlan): Promise<JobSpec> {
+/** `tracking`: whether the job has a tracking server (`workers/vm/cage/relay.py` listens for it). */
+export async function jobSpec(edge: EdgeDependencies, plan: TrainingPlan, tracking: boolean): Promise<JobSpec> {
   const ours = {
     AZUREML_RUN_ID: plan.job,
     AZUREML_EXPERIMENT_NAME: plan.run.experiment,
     AZUREML_CHECKPOINT_DIR: `${CAGE.outputs}/${CHECKPOINTS}`,
-    MLFLOW_TRACKING_URI: `file://${CAGE.outputs}/mlruns`,
+    MLFLOW_TRACKING_URI: tracking ? CAGE.tracking : `file://${CAGE.outputs}/mlruns`,
+    // For a script that names a folder itself: MLflow 3.13 and later want to be told that this is meant.
     MLFLOW_ALLOW_FILE_STORE: 'true',
     MLFLOW_EXPERIMENT_NAME: plan.run.experiment,
     ...Object.fromEntries(plan.inputs.map(({ name }) => [`AZUREML_DATAREFERENCE_${name}`, `${CAGE.inputs}/${name}`])),

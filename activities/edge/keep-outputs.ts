@@ -9,6 +9,7 @@ import { toServiceError } from '../../services/errors.ts';
 import { breakableConnection, type EdgeDependencies } from './dependencies.ts';
 import { openGrant } from './grants.ts';
 import { declaredOutputs, jobFolder, openRegular, outputFolder, walk, type OutputFile } from './output-files.ts';
+import { trackingStore } from './tracking-store.ts';
 
 /** A blob's name has at most 880 characters on Stack Hub. */
 const MAX_NAME = 880;
@@ -28,12 +29,15 @@ export async function keepOutputs(
   const { job } = request.plan;
   const { runs } = await openGrant('site', request.grants, edge.machineKey);
   const container = openContainer(runs, breakableConnection(runs, edge, STACK_HUB_VERSION));
+  const { runs: records, artifacts } = await trackingStore(edge.home, job);
   const folders = [
     ...declaredOutputs(request.plan).map((output) => ({
       folder: outputFolder(edge.home, job, output),
       target: siteRunPath(job, 'outputs', output),
     })),
-    { folder: join(jobFolder(edge.home, job), 'outputs', 'mlruns'), target: siteRunPath(job, 'mlruns') },
+    // On site they lie as MLflow's folder store has them; the records go last, so that no artifact stands in for one.
+    { folder: artifacts, target: siteRunPath(job, 'mlruns') },
+    { folder: records, target: siteRunPath(job, 'mlruns') },
     { folder: join(jobFolder(edge.home, job), 'work', 'logs'), target: siteRunPath(job, 'logs') },
   ];
   for (const { folder, target } of folders) {

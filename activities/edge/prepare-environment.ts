@@ -2,15 +2,18 @@ import { cancellationSignal, heartbeat } from '@temporalio/activity';
 import type { PreparedEnvironment } from '../../domain/completed-job.ts';
 import type { EnvironmentPlan } from '../../domain/environment.ts';
 import type { SealedGrant } from '../../domain/grant.ts';
-import { buildEnvironment, readyEnvironment } from './build-environment.ts';
+import { ServiceError } from '../../services/errors.ts';
+import { buildEnvironment, type Build, readyEnvironment } from './build-environment.ts';
 import type { EdgeDependencies } from './dependencies.ts';
 import { pullImage } from './pull-image.ts';
+import { hasMlflow, trackingServerBuild } from './tracking-server.ts';
 
 const preparing = new Map<string, Promise<PreparedEnvironment>>();
 
 /**
  * What a job runs in: a Python environment that is named by what it is made of, or the tree of a container image, each made
- * once a VM, before any data is in reach, and whole when it is there. Minutes; heartbeats.
+ * once a VM, before any data is in reach, and whole when it is there. Where an environment has MLflow, that of the tracking
+ * server which its jobs will have is made too. Minutes; heartbeats.
  * @throws ServiceError `EnvironmentUnsolvable`, `PythonNotOffered`, `ImageUnusable` (input), `ImageDiffers`, `UplinkDenied`
  * (policy), `PackageIndexUnreachable`, `GrantExpired` …
  */
@@ -25,6 +28,25 @@ export async function prepareEnvironment(
     if (place.sealed) return { digest: image.digest, lock: image.digest, packages: [], cached: true };
     return await once(place.path, () => pullImage(edge, image, place.path, grants));
   }
+  const prepared = await prepare(edge, plan);
+  if (hasMlflow(prepared)) await prepareTrackingServer(edge);
+  return prepared;
+}
+
+/** A VM whose Python is too old for any server has none, and its scripts log to a folder: their MLflow is as old. */
+async function prepareTrackingServer(edge: EdgeDependencies): Promise<void> {
+  try {
+    await prepare(edge, await trackingServerBuild(edge));
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    if (error.type === 'PythonNotOffered') return;
+    if (error.type !== 'EnvironmentUnsolvable') throw error;
+    const nextStep = 'Let the site’s package index offer these files; the job’s own environment is in order.';
+    throw new ServiceError({ ...error.toFailure(), class: 'host', nextStep, retryable: false });
+  }
+}
+
+async function prepare(edge: EdgeDependencies, plan: Build): Promise<PreparedEnvironment> {
   const { path } = await edge.launcher.environment(plan.digest);
   const ready = await readyEnvironment(path);
   if (ready) return { ...ready, cached: true };

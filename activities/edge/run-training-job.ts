@@ -19,9 +19,12 @@ import { openLog, type JobLog } from './job-log.ts';
 import { interrupted, jobLogPath, outcome } from './job-outcome.ts';
 import { jobPlace } from './job-place.ts';
 import { jobSpec, writeJobSpec } from './job-spec.ts';
+import { adoptLoggedModel } from './logged-model.ts';
 import { readTrackedRun } from './mlflow-store.ts';
 import { jobFolder } from './output-files.ts';
 import { readPolicy } from './policy.ts';
+import { trackingServerOf } from './tracking-server.ts';
+import { trackingStore } from './tracking-store.ts';
 import { recordRecipe } from './trained-recipe.ts';
 
 const MAX_STARTS = 3;
@@ -42,9 +45,10 @@ export async function runTrainingJob(
   const { plan } = request;
   const runs = await openRuns(edge, request);
   const limits = await jobLimits(edge, plan);
-  const { path, ...standing } = await edge.launcher.create({ job: plan.job, ...jobPlace(plan), limits });
+  const tracking = await trackingServerOf(edge, plan);
+  const { path, ...standing } = await edge.launcher.create({ job: plan.job, ...jobPlace(plan), limits, tracking });
   if (standing.state === 'created') {
-    await writeJobSpec(path, await jobSpec(edge, plan));
+    await writeJobSpec(path, await jobSpec(edge, plan, tracking !== undefined));
     await recordRecipe(edge, plan.job, recipeDigest(plan));
   }
   const log = await openLog(path, runs, jobLogPath(plan), standing);
@@ -54,6 +58,7 @@ export async function runTrainingJob(
   const status = await follow(edge, plan, { log, checkpoints }, standing).finally(() => checkpoints.settle());
   await log.copyAll();
   const { startedAt, endedAt, cage } = outcome(plan, status);
+  await adoptLoggedModel(edge.home, plan);
   const ended = new Date(endedAt * 1000);
   return {
     job: plan.job,
@@ -70,7 +75,7 @@ export async function runTrainingJob(
 
 /** What the script logged with MLflow, as far as both the VM's policy and the plan's let it leave. */
 async function tracked(edge: EdgeDependencies, { job, release }: TrainingPlan, ended: Date): Promise<TrackedRelease> {
-  const logged = await readTrackedRun(join(jobFolder(edge.home, job), 'outputs', 'mlruns'));
+  const logged = await readTrackedRun((await trackingStore(edge.home, job)).runs);
   const policy = await readPolicy(edge);
   return releaseTracked(logged, [policy.release, release].map(trackingPolicy), ended.getTime());
 }

@@ -14,6 +14,7 @@ import { openGrant } from './grants.ts';
 import { jobLimits } from './job-limits.ts';
 import { jobPlace, readLock } from './job-place.ts';
 import { jobFolder } from './output-files.ts';
+import { trackingServerOf } from './tracking-server.ts';
 import { unpackCode } from './unpack-code.ts';
 import { writeWhole } from './write-whole.ts';
 
@@ -33,6 +34,8 @@ export async function stageInputs(
     job: plan.job,
     ...jobPlace(plan),
     limits: await jobLimits(edge, plan),
+    // Begun now, so that it is there when the script has imported what it needs.
+    tracking: await trackingServerOf(edge, plan),
   });
   const staged = await readStaged(marker);
   if (staged) return staged;

@@ -14,6 +14,7 @@ import type { SealedGrant } from '../../domain/grant.ts';
 import type { Inspection } from '../../domain/release.ts';
 import type { PayloadKeys } from '../../domain/payload-codec.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
+import { readPackageIndex } from '../../sandbox/package-index.ts';
 import { ensureContainer } from '../../services/blob-storage.ts';
 import { seal } from '../../services/signing.ts';
 import { dataConverter } from '../../workers/data-converter.ts';
@@ -116,17 +117,24 @@ export class Edge {
 
 /**
  * `allow`: what the uplink lets through besides Temporal; may be changed later. `ca`: PEM of more authorities. `codec`: the VM's keys
- * of payloads, and those of whoever asks it.
+ * of payloads, and those of whoever asks it. `packages`: whether the VM reaches the package index that this machine's pip uses.
  */
 export async function startEdge({
   allow = [],
   ca = '',
   codec,
-}: { allow?: string[]; ca?: string; codec?: { machine: PayloadKeys; callers: PayloadKeys } } = {}): Promise<Edge> {
+  packages = false,
+}: {
+  allow?: string[];
+  ca?: string;
+  codec?: { machine: PayloadKeys; callers: PayloadKeys };
+  packages?: boolean;
+} = {}): Promise<Edge> {
   const temporal = await startTemporal();
+  const { index } = packages ? await readPackageIndex() : {};
   let site: TestSite | undefined;
   const machine = await bootMachine(async (config, gateway) => {
-    allow.push(temporal.address);
+    allow.push(temporal.address, ...(index?.hosts ?? []));
     site = await startSite(gateway, allow);
     return {
       ...config,
@@ -135,6 +143,7 @@ export async function startEdge({
       uplink: site.uplink,
       caBundle: `${site.ca}\n${ca}`,
       siteBlobEndpoints: [site.blobEndpoint],
+      ...(index ? { packageIndex: index.url } : {}),
     };
   }).catch(async (error: unknown) => {
     await site?.close();

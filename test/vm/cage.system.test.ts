@@ -141,6 +141,7 @@ describe('the cage on a VM', () => {
       assert.ok(notProvable.length * 3 <= Object.keys(outside).length, 'two thirds work outside');
     } finally {
       await machine.exec(['systemctl', 'stop', 'edge-train-test-listeners']);
+      await machine.exec(['rm', '-r', `${JOBS}/${'e'.repeat(20)}`]);
     }
   });
 
@@ -318,6 +319,10 @@ describe('the cage on a VM', () => {
       ]),
       { ...good, environment: '../../../etc' },
       { ...good, environment: 'f'.repeat(64) },
+      { ...good, tracking: '../../../etc' },
+      { ...good, tracking: 'f'.repeat(64) },
+      { ...good, tracking: null },
+      { verb: 'start', job: good.job, tracking: NO_ENVIRONMENT },
       { ...good, extra: 1 },
       { ...good, limits: { ...LIMITS, seconds: '5' } },
       { ...good, limits: { ...LIMITS, seconds: 1.5 } },
@@ -355,6 +360,10 @@ describe('the cage on a VM', () => {
       `mkdir /run/systemd/system/edge-train-job@${job}.service.d/x`,
       `mkdir -p /etc/systemd/system/edge-train-job@.service.d`,
       `echo >>${UNIT}`,
+      `systemctl start edge-train-tracking@${job}.socket`,
+      `mkdir ${path}/relay ${path}/tracking`,
+      `mkdir -p /run/systemd/system/edge-train-tracking@${job}.service.d`,
+      `touch /var/lib/edge-train/tracking-root/etc/x`,
       `echo >>/opt/edge-train/cage/enter.py`,
       `echo >>/etc/edge-train/policy.json`,
       `mv ${path}/inputs ${path}/inputs2`,

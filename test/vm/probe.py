@@ -189,6 +189,8 @@ ATTEMPTS = {
     # other programs' doors
     "abstract": unix("\0edge-train-test"),
     "unix": unix("/run/edge-train-test.sock"),
+    "another's tracking": unix(there["other"] + "/relay/mlflow.sock"),
+    "another's store": writes(there["other"] + "/tracking/runs"),
     "launcher": unix("/run/edge-train/launcher.sock"),
     "dbus": unix("/run/dbus/system_bus_socket"),
     "systemd": unix("/run/systemd/private"),

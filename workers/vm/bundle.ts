@@ -55,6 +55,7 @@ async function bundleFiles(): Promise<BundleFile[]> {
     await text('prove.py'),
     ...(await inFolder('cage')),
     ...(await inFolder('units')),
+    { ...(await text('tracking/requirements.txt')), name: 'tracking.txt' },
     { name: 'worker.cjs', mode: 0o644, content: await bundleEdgeCode() },
     {
       name: 'failure-converter.cjs',

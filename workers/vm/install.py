@@ -140,12 +140,16 @@ def install_cage(bundle):
 
 
 def make_skeleton():
-    """The cage's root: empty folders, and links into /usr as on a merged-usr system. On others the folders are copied binds."""
-    root = HOME + "/root"
-    for name in ("", "usr", "etc", "etc/alternatives", "proc", "sys", "dev", "run", "tmp", "var", "var/tmp", "edge-train", "job"):
+    """The cages' roots, of a job and of its tracking server: empty folders, and links into /usr as on a merged-usr system. On others the folders are copied binds."""
+    cage = ["edge-train", "job"]
+    cage += ["job/" + name for name in ("spec", "source", "inputs", "code", "outputs", "scratch", "state", "env", "relay")]
+    make_root(HOME + "/root", cage)
+    make_root(HOME + "/tracking-root", ["env", "store"])
+
+
+def make_root(root, own):
+    for name in ["", "usr", "etc", "etc/alternatives", "proc", "sys", "dev", "run", "tmp", "var", "var/tmp"] + own:
         folder("%s/%s" % (root, name), "root", "root", 0o755)
-    for name in ("spec", "source", "inputs", "code", "outputs", "scratch", "state", "env"):
-        folder("%s/job/%s" % (root, name), "root", "root", 0o755)
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         if os.path.islink("/" + name) and not os.path.lexists("%s/%s" % (root, name)):
             os.symlink("usr/" + name, "%s/%s" % (root, name))
@@ -191,7 +195,7 @@ def install_units(bundle, for_this_systemd):
     for name in sorted(os.listdir(bundle + "/units")):
         with open("%s/units/%s" % (bundle, name)) as file:
             text = file.read()
-        if name == "edge-train-job@.service":
+        if name in ("edge-train-job@.service", "edge-train-tracking@.service"):
             text = for_this_systemd(text)
         changed |= write("%s/%s" % (UNITS, name), text, 0o644)
     if changed:

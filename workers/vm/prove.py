@@ -54,6 +54,9 @@ WANTED = {
     "Restart": "no",
     "EnvironmentFiles": "",
 }
+# What serves a job's tracking is told things by its script, so it is caged as well.
+OF_TRACKING = {"User": "ett-" + PROOF, "RootDirectory": HOME + "/tracking-root", "WorkingDirectory": "/"}
+UNITS = {"edge-train-job@%s.service": WANTED, "edge-train-tracking@%s.service": dict(WANTED, **OF_TRACKING)}
 
 # By SystemCallFilter= and nothing else; systemd shows every call that is let through.
 FILTERED = set(
@@ -91,9 +94,11 @@ def prove_cage(version):
     try:
         with open(path + "/spec/spec.json", "w") as file:
             json.dump({"command": "exit 0", "environmentVariables": {}, "outputs": {}}, file)
-        differences = unit_differences(version) + filter_differences() + unknown_directives()
-        if differences:
-            stop("this systemd did not understand the cage's unit: " + "; ".join(differences))
+        for unit, wanted in UNITS.items():
+            name = unit % PROOF
+            differences = unit_differences(name, wanted, version) + filter_differences(name) + unknown_directives(name)
+            if differences:
+                stop("this systemd did not understand the cage's unit %s: %s" % (unit, "; ".join(differences)))
         call("start", job=PROOF)
         run_to_end(path)
     finally:
@@ -118,31 +123,31 @@ def run_to_end(path):
         stop("a first job in the cage did not run: %s; journalctl -u %s says more" % (detail, unit))
 
 
-def unit_differences(version):
-    names = [name for name in WANTED if version >= SINCE.get(name, 0)]
+def unit_differences(unit, wanted, version):
+    names = [name for name in wanted if version >= SINCE.get(name, 0)]
     arguments = [part for name in names for part in ("-p", name)]
-    shown = systemctl("show", *arguments, "edge-train-job@%s.service" % PROOF)
+    shown = systemctl("show", *arguments, unit)
     values = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
     return [
-        "%s is %r, wanted %r" % (name, values.get(name), WANTED[name])
+        "%s is %r, wanted %r" % (name, values.get(name), wanted[name])
         for name in names
-        if values.get(name, "") != WANTED[name]
+        if values.get(name, "") != wanted[name]
     ]
 
 
-def filter_differences():
+def filter_differences(unit):
     """An allow-list, with the calls in it that Python needs, and without those that the unit takes out."""
-    shown = systemctl("show", "-p", "SystemCallFilter", "--value", "edge-train-job@%s.service" % PROOF).strip()
+    shown = systemctl("show", "-p", "SystemCallFilter", "--value", unit).strip()
     let_through = set(shown.split())
     if shown.startswith("~") or "read" not in let_through:
         return ["SystemCallFilter is no list of what is let through"]
     return ["SystemCallFilter lets %s through" % name for name in sorted(FILTERED & let_through)]
 
 
-def unknown_directives():
+def unknown_directives(unit):
     """A misspelt or unknown directive is only a log line to systemd; here it is an error."""
     done = subprocess.run(
-        ["/usr/bin/systemd-analyze", "verify", "edge-train-job@%s.service" % PROOF],
+        ["/usr/bin/systemd-analyze", "verify", unit],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

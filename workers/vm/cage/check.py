@@ -15,9 +15,9 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 ROOT = {"bin", "dev", "edge-train", "etc", "job", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "sys", "tmp", "usr", "var"}
 ROOT_MAY_HOLD = {"home", "root"}  # empty mounts of ProtectHome=
-JOB = {"code", "env", "inputs", "outputs", "scratch", "source", "spec", "state"}
+JOB = {"code", "env", "inputs", "outputs", "relay", "scratch", "source", "spec", "state"}
 ETC = {"alternatives", "group", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd"}
-READ_ONLY = ["/", "/usr", "/edge-train", "/job/env", "/job/inputs", "/job/source", "/job/spec", "/sys"]
+READ_ONLY = ["/", "/usr", "/edge-train", "/job/env", "/job/inputs", "/job/relay", "/job/source", "/job/spec", "/sys"]
 HIDDEN = [
     "/run/systemd/journal",
     "/run/systemd/private",
@@ -121,7 +121,7 @@ def view(terms):
         if os.path.lexists(path) and (image is None or path not in IMAGES_HAVE):
             found.append("%s is visible" % path)
     for path in READ_ONLY:
-        if path == "/job/env" and terms.get("environment") is None:
+        if path == "/job/env" and terms.get("environment") is None or path == "/job/relay" and not terms.get("tracking"):
             continue
         if path == "/usr" and image is not None and not os.path.exists(path):
             continue

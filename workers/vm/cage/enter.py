@@ -19,6 +19,7 @@ import time
 sys.path.insert(0, "/edge-train")  # isolated mode leaves the script's own folder out
 
 import check  # noqa: E402
+import relay  # noqa: E402
 
 REFUSED = 77
 PR_SET_PDEATHSIG = 1
@@ -105,6 +106,7 @@ class Script:
     def __init__(self, spec, terms):
         self.spec = spec
         self.limit = int(terms["limits"]["logBytes"])
+        self.tracking = relay.listen() if terms.get("tracking") else None
         self.written = log_size()
         self.cut = False
         self.terminated = False
@@ -125,6 +127,8 @@ class Script:
             self.become_script(write_end)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         os.close(write_end)
+        if self.tracking:
+            relay.serve(self.tracking, self.log)
         self.pump(read_end)
         _, status = os.waitpid(self.child, 0)
         if self.terminated:

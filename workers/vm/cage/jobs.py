@@ -1,23 +1,25 @@
 """What the launcher does to jobs: folders, limits, starts and ends. Runs as root; callers have checked every name.
 
 /var/lib/edge-train/jobs/JOB is root's, so that the worker cannot swap what the unit binds. Below it: spec, source, inputs
-(contents the worker's), work, outputs, scratch (shared with the job by group), logs and state (root's).
+(contents the worker's), work, outputs, scratch (shared with the job by group), logs and state (root's); where the script may
+log with MLflow, also tracking (its server's, shared by group) and relay (root's: the server's socket).
 """
 
 import contextlib
 import os
 import shutil
-import subprocess
 import time
 
 import images
 import stock
+import tracking as mlflow
 from measure import host, measured
 from root_files import ensure, lock, lock_path, own, read, write
+from units import dropin, remove_dropin, systemctl
+from units import write_dropin as write_unit
 
 HOME = "/var/lib/edge-train"
 JOBS = HOME + "/jobs"
-DROPINS = "/run/systemd/system"
 MAX_STARTS = 3
 MAX_TASKS = 4096
 MIB = 1 << 20
@@ -41,14 +43,20 @@ def environment(digest):
     return {"path": path}
 
 
-def create(job, limits, environment=None, image=None):
-    """Either in an environment on the VM's own programs, or in the tree of an image."""
+def create(job, limits, environment=None, image=None, tracking=None):
+    """
+    Either in an environment on the VM's own programs, or in the tree of an image. `tracking` is the environment of the job's
+    MLflow server, where it is to have one: it begins to start at once.
+    """
     named = {"image": image} if environment is None else {"environment": environment}
-    terms = dict(named, limits=checked_limits(limits))
-    stock.touch(image or environment)
+    terms = dict(named, limits=checked_limits(limits), tracking=tracking)
+    for digest in filter(None, (image or environment, tracking)):
+        stock.touch(digest)
     place = images.tree_of(image) if environment is None else "%s/environments/%s" % (HOME, environment)
     if not os.path.isdir(place):
         raise Refused("InvalidRequest", "there is no %s %s" % next(iter(named.items())))
+    if tracking and not os.path.isdir("%s/environments/%s" % (HOME, tracking)):
+        raise Refused("InvalidRequest", "there is no environment %s" % tracking)
     with lock(job):
         path = folder(job)
         if os.path.exists(path + "/state/started.json") or os.path.exists(path + "/state/attempts.json"):
@@ -59,6 +67,8 @@ def create(job, limits, environment=None, image=None):
         write(path + "/terms.json", terms)
         write(path + "/state/terms.json", terms)
         write_dropin(job, terms)
+        if tracking:
+            mlflow.begin(job)
         return dict(status_of(job), path=path)
 
 
@@ -99,42 +109,43 @@ def checked_limits(limits):
 
 
 def has_dropin(job):
-    return os.path.exists("%s/edge-train-job@%s.service.d/terms.conf" % (DROPINS, job))
+    return os.path.exists(dropin(unit(job)))
 
 
 def write_dropin(job, terms):
     limits = terms["limits"]
-    path = "%s/edge-train-job@%s.service.d" % (DROPINS, job)
-    os.makedirs(path, 0o755, exist_ok=True)
-    new = path + "/terms.new"
-    with open(new, "w") as file:
-        file.write(
-            "[Service]\n"
-            "MemoryMax=%d\nTasksMax=%d\nRuntimeMaxSec=%d\n"
-            "TemporaryFileSystem=\n"
-            "TemporaryFileSystem=/dev/shm:mode=1777,size=%d,noexec,nodev,nosuid\n"
-            % (
-                limits["memoryBytes"],
-                limits["tasks"],
-                limits["seconds"],
-                max(limits["sharedMemoryBytes"], 64 * MIB),
-            )
+    write_unit(
+        unit(job),
+        "[Service]\n"
+        "MemoryMax=%d\nTasksMax=%d\nRuntimeMaxSec=%d\n"
+        "TemporaryFileSystem=\n"
+        "TemporaryFileSystem=/dev/shm:mode=1777,size=%d,noexec,nodev,nosuid\n"
+        % (
+            limits["memoryBytes"],
+            limits["tasks"],
+            limits["seconds"],
+            max(limits["sharedMemoryBytes"], 64 * MIB),
         )
-        file.write("".join(line + "\n" for line in images.view(terms)))
-    os.rename(new, path + "/terms.conf")
+        + "".join(line + "\n" for line in images.view(terms)),
+    )
+    if terms.get("tracking"):
+        mlflow.make(job, folder(job), terms["tracking"])
     systemctl("daemon-reload")
 
 
 def start(job):
     """Starts a job that has not run, or was interrupted fewer than 3 times; otherwise says how it stands."""
     with lock(job):
-        standing = status_of(job)
+        standing = settled(job)
         if standing["state"] == "interrupted" and standing["starts"] < MAX_STARTS:
             keep_attempt(job)
         elif standing["state"] != "created":
             return standing
+        terms = read(folder(job) + "/terms.json")
         if not has_dropin(job):
-            write_dropin(job, read(folder(job) + "/terms.json"))  # /run was emptied by a reboot
+            write_dropin(job, terms)  # /run was emptied by a reboot
+        if terms.get("tracking"):
+            mlflow.begin(job)
         write(folder(job) + "/state/host.json", host())
         write(folder(job) + "/state/files.json", measured(unit(job), systemctl))
         systemctl("reset-failed", unit(job))
@@ -155,6 +166,7 @@ def stop(job, reason):
         if status_of(job)["state"] in ("created", "running", "interrupted") and not os.path.exists(mark):
             write(mark, {"reason": reason, "at": time.time()})
     systemctl("stop", unit(job))
+    mlflow.end(job)
     return status(job)
 
 
@@ -162,7 +174,15 @@ def status(job):
     if not os.path.isdir(folder(job)):
         return {"state": "absent", "starts": 0}
     with lock(job):
-        return status_of(job)
+        return settled(job)
+
+
+def settled(job):
+    """How it stands; where it has ended, nobody is left to log."""
+    standing = status_of(job)
+    if standing["state"] == "ended":
+        mlflow.end(job)
+    return standing
 
 
 def remove(job):
@@ -171,9 +191,10 @@ def remove(job):
         with lock(job):
             if active(job):
                 raise Refused("JobRuns", "%s runs; stop it first" % unit(job))
+            mlflow.forget(job)
             # Safe against symlinks that the worker or the job left: Python's rmtree works by descriptors here.
             shutil.rmtree(folder(job))
-    shutil.rmtree("%s/edge-train-job@%s.service.d" % (DROPINS, job), ignore_errors=True)
+    remove_dropin(unit(job))
     with contextlib.suppress(FileNotFoundError):
         os.unlink(lock_path(job))
     systemctl("reset-failed", unit(job))
@@ -240,7 +261,3 @@ def unit(job):
 
 def folder(job):
     return "%s/%s" % (JOBS, job)
-
-
-def systemctl(*arguments):
-    return subprocess.run(["/usr/bin/systemctl", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=240)

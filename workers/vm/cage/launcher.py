@@ -25,6 +25,7 @@ VERBS = {
     "status": (jobs.status, [{"job"}]),
     "remove": (jobs.remove, [{"job"}]),
 }
+MAY_TAKE = {"create": {"tracking"}}
 
 
 def main():
@@ -52,8 +53,9 @@ def parse(line):
         raise jobs.Refused("InvalidRequest", "a request is a JSON object in ASCII")
     if not isinstance(request, dict) or not isinstance(request.get("verb"), str) or request["verb"] not in VERBS:
         raise jobs.Refused("InvalidRequest", "the verbs are %s" % ", ".join(sorted(VERBS)))
-    verb, keys = VERBS[request.pop("verb")]
-    if set(request) not in keys:
+    name = request.pop("verb")
+    verb, keys = VERBS[name]
+    if set(request) - MAY_TAKE.get(name, set()) not in keys:
         takes = " or ".join(", ".join(sorted(each)) for each in keys)
         raise jobs.Refused("InvalidRequest", "this verb takes %s" % takes)
     patterns = {
@@ -61,6 +63,7 @@ def parse(line):
         "digest": r"[0-9a-f]{64}",
         "environment": r"[0-9a-f]{64}",
         "image": r"[0-9a-f]{64}",
+        "tracking": r"[0-9a-f]{64}",
         "reason": r"[a-z][a-z-]{0,39}",
     }
     for key, pattern in patterns.items():

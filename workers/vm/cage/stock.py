@@ -57,7 +57,7 @@ def in_use():
     named = set()
     for job in os.listdir(HOME + "/jobs"):
         terms = read("%s/jobs/%s/terms.json" % (HOME, job)) or {}
-        named |= {terms.get("environment"), terms.get("image")}
+        named |= {terms.get("environment"), terms.get("image"), terms.get("tracking")}
     return named
 
 
