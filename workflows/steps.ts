@@ -40,6 +40,11 @@ export const CLEAN_PATIENCE: Duration = '10 minutes';
 /** Best effort on a run that has failed: its outputs. */
 export const KEEP_PATIENCE: Duration = '1 hour';
 
+/** How long a run whose script has ended waits for the last numbers, before it asks what keeps them. */
+export const METRICS_GRACE: Duration = '30 seconds';
+/** How often the workflow that carries numbers is started anew, where another of its name has not ended yet. */
+export const METRICS_STARTS = 10;
+
 /** How often a trial's name is tried that a terminated sweep's trial still has. */
 export const TRIAL_NAME_WAIT: Duration = '5 seconds';
 
@@ -82,6 +87,7 @@ const cloudVerbs: Table<CloudActivities> = {
   detachComputeTarget: { attempt: '15 minutes', summary: 'Detach the VM from Azure ML' },
   recordRun: { attempt: '2 minutes', summary: 'Record the run in Azure ML' },
   recordSweep: { attempt: '2 minutes', summary: 'Record the sweep in Azure ML' },
+  logMetrics: { attempt: '5 minutes', summary: 'Log numbers in Azure ML' },
   finishRun: { attempt: '5 minutes', summary: 'End the run in Azure ML' },
   grantCode: { attempt: '2 minutes', summary: 'Grant the VM the code' },
   grantArtifacts: { attempt: '2 minutes', summary: 'Grant the VM a place for each artifact' },
@@ -97,6 +103,7 @@ const edgeVerbs: Table<Omit<EdgeActivities, 'runTrainingJob'>> = {
   hello: { attempt: '30 seconds', summary: 'Say hello' },
   prepareEnvironment: { attempt: '6 hours', summary: 'Prepare the Python environment' },
   stageInputs: { attempt: '48 hours', summary: 'Stage code and inputs' },
+  readMetrics: { attempt: '3 minutes', summary: 'Read what the script has logged' },
   inspectOutputs: { attempt: '6 hours', summary: 'Look through the model’s output' },
   keepOutputs: { attempt: '48 hours', summary: 'Keep outputs and log on site' },
   restoreOutputs: { attempt: '48 hours', summary: 'Bring the outputs back from the site’s storage' },

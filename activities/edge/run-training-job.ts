@@ -17,6 +17,7 @@ import { jobLimits } from './job-limits.ts';
 import { openLog, type JobLog } from './job-log.ts';
 import { interrupted, jobLogPath, outcome } from './job-outcome.ts';
 import { jobSpec, writeJobSpec } from './job-spec.ts';
+import { MetricsOnSite } from './metrics-on-site.ts';
 import { readTrackedRun } from './mlflow-store.ts';
 import { jobFolder } from './output-files.ts';
 import { readPolicy } from './policy.ts';
@@ -42,11 +43,18 @@ export async function runTrainingJob(
   const { path, ...standing } = await edge.launcher.create({ job: plan.job, environment: environment.digest, limits });
   if (standing.state === 'created') await writeJobSpec(path, jobSpec(plan));
   const log = await openLog(path, runs, jobLogPath(plan), standing);
+  const folder = jobFolder(edge.home, plan.job);
+  const metrics = await MetricsOnSite.open(
+    edge,
+    { id: plan.job, folder, store: trackingStore(folder), standing },
+    runs,
+  );
   const checkpoints = new Checkpoints(edge.home, plan.job, runs, (checkpointBytes) =>
     Context.current().heartbeat({ job: plan.job, checkpointBytes }),
   );
-  const status = await follow(edge, plan, { log, checkpoints }, standing).finally(() => checkpoints.settle());
+  const status = await follow(edge, plan, { log, checkpoints, metrics }, standing).finally(() => checkpoints.settle());
   await log.copyAll();
+  await metrics.end(status.starts);
   const { startedAt, endedAt } = outcome(plan, status);
   const ended = new Date(endedAt * 1000);
   return {
@@ -63,10 +71,12 @@ export async function runTrainingJob(
 
 /** What the script logged with MLflow, as far as both the VM's policy and the plan's let it leave. */
 async function tracked(edge: EdgeDependencies, { job, release }: TrainingPlan, ended: Date): Promise<TrackedRelease> {
-  const logged = await readTrackedRun(join(jobFolder(edge.home, job), 'outputs', 'mlruns'));
+  const logged = await readTrackedRun(trackingStore(jobFolder(edge.home, job)));
   const policy = await readPolicy(edge);
   return releaseTracked(logged, [policy.release, release].map(trackingPolicy), ended.getTime());
 }
+
+const trackingStore = (folder: string): string => join(folder, 'outputs', 'mlruns');
 
 async function openRuns(
   edge: EdgeDependencies,
@@ -80,6 +90,7 @@ async function openRuns(
 interface Copies {
   readonly log: JobLog;
   readonly checkpoints: Checkpoints;
+  readonly metrics: MetricsOnSite;
 }
 
 /** Starts (again) where that is due, and returns when the job has ended for good. */
@@ -89,15 +100,17 @@ async function follow(
   copies: Copies,
   standing: JobStatus,
 ): Promise<JobStatus> {
-  const { log, checkpoints } = copies;
+  const { log, checkpoints, metrics } = copies;
   for (let status = standing; ;) {
     await stopIfCancelled(edge, job, log);
     if (status.state === 'created' || status.state === 'interrupted') await checkpoints.restore();
+    if (status.state === 'interrupted') await metrics.interrupted(status.starts);
     const begun = await edge.launcher.start(job);
     status = begun.state === 'running' ? await watch(edge, job, copies, begun) : begun;
     if (status.state === 'ended') return status;
     if (status.state === 'interrupted' && status.starts >= MAX_STARTS) {
       await log.copyAll();
+      await metrics.end(status.starts);
       throw interrupted(status);
     }
   }
@@ -107,7 +120,7 @@ async function follow(
 async function watch(
   edge: EdgeDependencies,
   job: string,
-  { log, checkpoints }: Copies,
+  { log, checkpoints, metrics }: Copies,
   { starts }: JobStatus,
 ): Promise<JobStatus> {
   const result = join(jobFolder(edge.home, job), 'state', 'result.json');
@@ -117,6 +130,7 @@ async function watch(
     await stopIfCancelled(edge, job, log);
     await copyLog(log);
     checkpoints.look();
+    await metrics.look(starts);
     // A unit that was killed with its recorder, or a power cut, leaves no file: so systemd itself is asked now and then.
     if ((await exists(result)) || polls % 200 === 0) {
       const status = await edge.launcher.status(job);
