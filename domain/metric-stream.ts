@@ -1,20 +1,8 @@
 import { z } from 'zod';
 import { Metric } from './completed-job.ts';
+import type { LoggedPoint } from './metric-journal.ts';
 import type { TrackingPolicy } from './tracking-policy.ts';
 import { isNamed, rounded } from './tracking-policy.ts';
-
-/**
- * A number as the VM writes it down when the script logs it, a line in `runs/<job>/metrics.jsonl` on site. It is whole
- * there: only what `releasePoints` makes of it leaves.
- */
-export const LoggedPoint = z.strictObject({
-  ...Metric.shape,
-  /** Who logged it: experiment, MLflow run and the script's start. After a reboot, or on another VM, it is another. */
-  source: z.string(),
-  /** Where the line ends in the script's own file, in bytes: what follows is not written down yet. */
-  end: z.int().min(0),
-});
-export type LoggedPoint = z.infer<typeof LoggedPoint>;
 
 const Steps = z.record(z.string(), z.int());
 

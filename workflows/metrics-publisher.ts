@@ -41,7 +41,7 @@ export class MetricsPublisher {
     this.#begun = true;
     try {
       this.#child = await this.#start(run, queue);
-      void this.#await(this.#child);
+      void this.#hear(this.#child);
     } catch (error) {
       if (isCancellation(error)) throw error;
       this.#lost(error);
@@ -93,7 +93,7 @@ export class MetricsPublisher {
     }
   }
 
-  async #await(child: ChildWorkflowHandle<Workflow>): Promise<void> {
+  async #hear(child: ChildWorkflowHandle<Workflow>): Promise<void> {
     try {
       this.#published = (await child.result()) as PublishedMetrics;
       this.#over = true;

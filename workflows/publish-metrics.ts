@@ -99,7 +99,7 @@ class Publishing {
     const { after, end } = this.#state;
     const { plan } = this.#start;
     try {
-      return await this.#while(
+      return await this.#asLongAs(
         () => this.#queue === queue,
         () => edgeSteps(queue).readMetrics({ plan, after, ended: end !== undefined }),
       );
@@ -122,7 +122,7 @@ class Publishing {
     };
     try {
       if (points.length > 0)
-        await this.#while(
+        await this.#asLongAs(
           () => true,
           () => cloudSteps().logMetrics({ run, points }),
         );
@@ -134,7 +134,7 @@ class Publishing {
   }
 
   /** Does a step for as long as it is wanted and the run waits; a cancelled one is waited for, and may still have ended well. */
-  async #while<T>(wanted: () => boolean, step: () => Promise<T>): Promise<T> {
+  async #asLongAs<T>(wanted: () => boolean, step: () => Promise<T>): Promise<T> {
     const work = new CancellationScope();
     const watch = new CancellationScope();
     const watching = watch

@@ -2,21 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, fdatasyncSync, fstatSync, openSync, writeSync } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { LoggedPoint } from '../../domain/metric-stream.ts';
+import { JournalHead, JournalLine } from '../../domain/metric-journal.ts';
 import { readNewPoints } from './mlflow-store.ts';
 import { jobFolder } from './output-files.ts';
 
 /** A script that logs without end must not fill the disk with it twice. */
 const MAX_BYTES = 256 * 2 ** 20;
 const CHUNK = 512 * 2 ** 10;
-
-/** Names the record, and says since when it is written (ms since the epoch). */
-const Head = z.strictObject({ journal: z.string(), at: z.int() });
-/** The script has ended: no point follows. */
-const End = z.strictObject({ ended: z.literal(true) });
-const Line = z.union([LoggedPoint, Head, End]);
-export type Line = z.infer<typeof Line>;
 
 const LAST = `${JSON.stringify({ ended: true })}\n`;
 
@@ -69,7 +61,7 @@ export class MetricJournal {
    * In one go, on the disk before anybody can have read it. False where another attempt has written meanwhile: what is
    * known is then out of date.
    */
-  #append(lines: Line[]): boolean {
+  #append(lines: JournalLine[]): boolean {
     const file = openSync(this.#file, 'a', 0o644);
     try {
       const known = this.#known;
@@ -116,8 +108,8 @@ export class MetricJournal {
 }
 
 /** When a record was begun, and its name; undefined where there is none yet. */
-export async function journalHead(path: string): Promise<z.infer<typeof Head> | undefined> {
-  return Head.safeParse((await readJournal(path, 0, 200)).lines[0]?.line).data;
+export async function journalHead(path: string): Promise<JournalHead | undefined> {
+  return JournalHead.safeParse((await readJournal(path, 0, 200)).lines[0]?.line).data;
 }
 
 /** How long it is (bytes), and whether it is over: no line follows. */
@@ -132,12 +124,12 @@ export async function readJournal(
   path: string,
   from: number,
   most = CHUNK,
-): Promise<{ lines: { line: Line; end: number }[]; offset: number; torn: number }> {
+): Promise<{ lines: { line: JournalLine; end: number }[]; offset: number; torn: number }> {
   const file = await open(path, 'r').catch(absent);
   if (!file) return { lines: [], offset: from, torn: 0 };
   try {
     const chunk = await readChunk(file, from, most);
-    const lines: { line: Line; end: number }[] = [];
+    const lines: { line: JournalLine; end: number }[] = [];
     let at = 0;
     for (let newline = chunk.indexOf(10); newline >= 0; newline = chunk.indexOf(10, at)) {
       const line = parsed(chunk.toString('utf8', at, newline));
@@ -155,9 +147,9 @@ async function readChunk(file: FileHandle, from: number, most: number): Promise<
   return buffer.subarray(0, bytesRead);
 }
 
-function parsed(text: string): Line | undefined {
+function parsed(text: string): JournalLine | undefined {
   try {
-    return Line.safeParse(JSON.parse(text)).data;
+    return JournalLine.safeParse(JSON.parse(text)).data;
   } catch {
     return undefined;
   }

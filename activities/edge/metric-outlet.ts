@@ -1,15 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { Metric } from '../../domain/completed-job.ts';
-import {
-  allowance,
-  allowedPoint,
-  follow,
-  type LoggedPoint,
-  type MetricsCursor,
-  type StreamPolicy,
-} from '../../domain/metric-stream.ts';
+import { MetricsTally, type LoggedPoint } from '../../domain/metric-journal.ts';
+import { allowance, allowedPoint, follow, type MetricsCursor, type StreamPolicy } from '../../domain/metric-stream.ts';
 import type { EdgeDependencies } from './dependencies.ts';
 import { jobFolder } from './output-files.ts';
 import { writeWhole } from './write-whole.ts';
@@ -17,25 +10,18 @@ import { writeWhole } from './write-whole.ts';
 /** What one batch holds at most: Azure ML takes 1000 points at once, and a history is to stay small. */
 const MOST = { points: 1000, bytes: 128 * 2 ** 10 };
 
-/**
- * What has left of a job's record on this VM, whatever a cursor says: a cursor is the workflow's word, and the limits are
- * the site's. What lies before `offset` (bytes) has been counted, and may be asked for again.
- */
-const Tally = z.strictObject({ offset: z.int(), points: z.int(), names: z.array(z.string()) });
-export type Tally = z.infer<typeof Tally>;
-
 const tallyFile = (edge: EdgeDependencies, job: string): string =>
   join(jobFolder(edge.home, job), 'spec', 'metrics-tally.json');
 
-export async function readTally(edge: EdgeDependencies, job: string): Promise<Tally> {
+export async function readTally(edge: EdgeDependencies, job: string): Promise<MetricsTally> {
   const text = await readFile(tallyFile(edge, job), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
   });
-  return text === undefined ? { offset: 0, points: 0, names: [] } : Tally.parse(JSON.parse(text));
+  return text === undefined ? { offset: 0, points: 0, names: [] } : MetricsTally.parse(JSON.parse(text));
 }
 
 /** Before what it counts is said. */
-export async function keepTally(edge: EdgeDependencies, job: string, tally: Tally): Promise<void> {
+export async function keepTally(edge: EdgeDependencies, job: string, tally: MetricsTally): Promise<void> {
   if (tally.offset > 0) await writeWhole(tallyFile(edge, job), JSON.stringify(tally));
 }
 
@@ -52,7 +38,7 @@ export class Outlet {
   #bytes = 0;
 
   /** `since`: when the script began; `over`: it has ended, so that nothing can wait any more. */
-  constructor(policy: StreamPolicy, tally: Tally, { since, over }: { since: number; over: boolean }) {
+  constructor(policy: StreamPolicy, tally: MetricsTally, { since, over }: { since: number; over: boolean }) {
     this.#policy = policy;
     this.#counted = tally;
     this.#names = new Set(tally.names);
@@ -64,7 +50,7 @@ export class Outlet {
     return this.points.length >= MOST.points || this.#bytes >= MOST.bytes;
   }
 
-  get tally(): Tally {
+  get tally(): MetricsTally {
     return { ...this.#counted, names: [...this.#names] };
   }
 

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { MetricsTally } from '../../domain/metric-journal.ts';
 import {
   tightest,
   timed,
@@ -10,7 +11,7 @@ import { trackingPolicy } from '../../domain/release.ts';
 import type { EdgeActivities } from '../contract.ts';
 import type { EdgeDependencies } from './dependencies.ts';
 import { journalFile, journalHead, journalTail, readJournal } from './metric-journal.ts';
-import { keepTally, Outlet, readTally, type Tally } from './metric-outlet.ts';
+import { keepTally, Outlet, readTally } from './metric-outlet.ts';
 import { readPolicy } from './policy.ts';
 
 type Request = Parameters<EdgeActivities['readMetrics']>[0];
@@ -52,7 +53,7 @@ const gathering = (since: number): number =>
 
 interface Read {
   readonly batch: MetricsBatch;
-  readonly tally: Tally;
+  readonly tally: MetricsTally;
   readonly since: number;
   /** It can hold no more. */
   readonly full: boolean;
