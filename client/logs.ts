@@ -1,9 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { SiteName, siteRunPath, trialWorkflowId } from '../domain/resource-names.ts';
-import { parse } from '../domain/validation.ts';
+import { siteRunPath, trialWorkflowId } from '../domain/resource-names.ts';
 import { readRange } from '../services/blob-range.ts';
 import { findBlob, type BlobContainer } from '../services/blob-storage.ts';
-import { failed, refused, type CommandError } from './command-error.ts';
+import { failed, type CommandError } from './command-error.ts';
 import { readClientFile } from './config/client-file.ts';
 import { findConfig } from './config/find-config.ts';
 import { EXIT_CODE } from './exit-code.ts';
@@ -16,6 +15,7 @@ import { connectTemporal, type TemporalClient } from './temporal/connect.ts';
 import { findRunOrTrial, type FoundRun } from './temporal/find-run.ts';
 import { jobOfRun } from './temporal/job-of-run.ts';
 import { checkedRunId } from './temporal/run-id.ts';
+import { siteOf } from './temporal/site-of-run.ts';
 
 export interface LogsOptions {
   readonly follow?: boolean;
@@ -92,13 +92,6 @@ async function follow(
     at = end ?? at;
     await wait(POLL_MS, undefined, { signal });
   }
-}
-
-function siteOf({ site, workflowId }: FoundRun, given: string | undefined): string {
-  const parsed = parse(SiteName, site ?? given);
-  if (parsed.ok) return parsed.value;
-  const fault = { path: '--site', rule: `is required: Temporal does not say at which site ${workflowId} runs` };
-  throw refused('The log is not found.', [fault], 'Name the site with --site.');
 }
 
 function noLog({ workflowId, running }: FoundRun): CommandError {
