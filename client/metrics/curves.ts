@@ -45,8 +45,12 @@ export function drawn({ points }: Curve): { x: number; y: number }[] {
     .sort((a, b) => a.x - b.x);
 }
 
-/** Six digits, as people read them. */
-export const numberText = (value: number): string => String(Number(value.toPrecision(6)));
+/** Six digits, as people read them; what would be a row of noughts has an exponent. */
+export function numberText(value: number): string {
+  const rounded = Number(value.toPrecision(6));
+  const size = Math.abs(rounded);
+  return size !== 0 && (size >= 1e7 || size < 1e-4) ? rounded.toExponential().replace('e+', 'e') : String(rounded);
+}
 
 function lineOf(text: string): JournalLine | undefined {
   try {

@@ -18,8 +18,8 @@ main { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 
 section.wide { grid-column: 1 / -1; overflow-x: auto }
 section, figure { margin: 0; padding: 16px 18px; background: var(--card); border: 1px solid var(--rule); border-radius: 10px; min-width: 0 }
 figcaption { font-weight: 600; margin-bottom: 8px; overflow-wrap: anywhere }
-svg, img { display: block; width: 100%; height: auto }
-img { border-radius: 6px; background: #fff }
+svg { display: block; width: 100%; height: auto }
+img { display: block; max-width: 100%; height: auto; border-radius: 6px; background: #fff }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
 th, td { padding: 6px 10px; text-align: right; border-bottom: 1px solid var(--rule) }
 tbody tr:last-child > * { border-bottom: 0 }
