@@ -56,6 +56,8 @@ interface Verb {
   readonly attempt: Duration;
   /** Shown by the Temporal UI. */
   readonly summary: string;
+  /** Failures that are final here, besides those that say so themselves. */
+  readonly final?: readonly string[];
 }
 type Table<A> = { readonly [K in keyof A]: Verb };
 
@@ -103,7 +105,8 @@ const edgeVerbs: Table<Omit<EdgeActivities, 'runTrainingJob'>> = {
   hello: { attempt: '30 seconds', summary: 'Say hello' },
   prepareEnvironment: { attempt: '6 hours', summary: 'Prepare the Python environment' },
   stageInputs: { attempt: '48 hours', summary: 'Stage code and inputs' },
-  readMetrics: { attempt: '3 minutes', summary: 'Read what the script has logged' },
+  // A VM that has not come to rest since an upgrade has a worker that knows no such step.
+  readMetrics: { attempt: '3 minutes', summary: 'Read what the script has logged', final: ['NotFoundError'] },
   inspectOutputs: { attempt: '6 hours', summary: 'Look through the model’s output' },
   keepOutputs: { attempt: '48 hours', summary: 'Keep outputs and log on site' },
   restoreOutputs: { attempt: '48 hours', summary: 'Bring the outputs back from the site’s storage' },
@@ -154,14 +157,14 @@ export function edgeSteps(queue: string, patience: EdgePatience = {}): EdgeActiv
 }
 
 function stepsOf<A>(table: Table<A>, options: ActivityOptions): A {
-  const steps = Object.entries<Verb>(table).map(([verb, { attempt, summary }]) => {
+  const steps = Object.entries<Verb>(table).map(([verb, { attempt, summary, final }]) => {
     const proxy = proxyActivities({
       ...options,
       startToCloseTimeout: attempt,
       heartbeatTimeout: HEARTBEAT,
       // Said, since the SDK (1.24) takes none for TRY_CANCEL, against its own word: a deed would go on beside its undo.
       cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-      retry: RETRY,
+      retry: final ? { ...RETRY, nonRetryableErrorTypes: [...final] } : RETRY,
       summary,
     });
     return [verb, proxy[verb]];

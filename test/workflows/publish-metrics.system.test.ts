@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { activityInfo, Context } from '@temporalio/activity';
+import { activityInfo, ApplicationFailure, Context } from '@temporalio/activity';
 import type { Metric } from '../../domain/completed-job.ts';
 import type { MetricsBatch, MetricsCursor, PublishedMetrics } from '../../domain/metric-stream.ts';
 import { metricsWorkflowId } from '../../domain/resource-names.ts';
@@ -106,6 +106,17 @@ test('Azure ML refuses the numbers: the run trains, releases and ends, and count
   await run.result();
   assert.deepEqual(world.values('issueReceipt')[0]?.completed.published, { points: 1, names: ['loss'] });
   assert.equal(world.count('finishRun'), 1);
+});
+
+test('the VM’s worker is older and knows no such step: the run goes on without', async () => {
+  const { world } = harness;
+  world.instead('readMetrics', () => {
+    throw ApplicationFailure.create({ type: 'NotFoundError', message: 'not registered on this Worker' }); // as the SDK says it
+  });
+  const run = await harness.train(request(`vm-metrics-${++number}`, 'metrics-older'));
+  await run.result();
+  assert.equal(world.count('readMetrics'), 1);
+  assert.deepEqual(world.values('issueReceipt')[0]?.completed.published, { points: 0, names: [] });
 });
 
 test('a script that fails: what it logged is published before its folders go', async () => {
