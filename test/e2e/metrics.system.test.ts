@@ -13,8 +13,9 @@ import { leanJob } from './lean-job.ts';
 import { docker, ROOT, startProduct, vmContainers, type Product } from './product.ts';
 
 /** Numbers on their way from a script to Azure ML, while what carries them is killed. */
-const SECONDS = 30;
-const STEPS = 10 * SECONDS;
+/** Enough for two workers to come back in. */
+const SECONDS = 75;
+const STEPS = 300;
 const PATIENCE = 800;
 const MACHINE = 'metrics-a';
 let product: Product;

@@ -1,4 +1,4 @@
-"""Logs ten steps a second of two metrics, as training loops do; writes a line a second; leaves a confusion matrix."""
+"""Logs 300 steps of two metrics, as training loops do, in so many seconds, and leaves a confusion matrix."""
 
 import json
 import pathlib
@@ -11,11 +11,9 @@ SCORE = "def init():\n    pass\n\n\ndef run(data):\n    return data\n"
 
 data, seconds, model = sys.argv[1], int(sys.argv[2]), pathlib.Path(sys.argv[3])
 with mlflow.start_run():
-    for step in range(10 * seconds):
-        if step % 10 == 0:
-            print(f"second {step // 10}", flush=True)
+    for step in range(300):
         mlflow.log_metrics({"loss": 1 / (step + 3), "val/accuracy": 1 - 1 / (step + 7)}, step=step)
-        time.sleep(0.1)
+        time.sleep(seconds / 300)
     matrix = pathlib.Path("confusion_matrix.json")
     matrix.write_text(json.dumps({"labels": ["benign", "malignant"], "matrix": [[106, 2], [5, 58]]}))
     mlflow.log_artifact(str(matrix))
