@@ -37,23 +37,33 @@ export class MetricJournal {
     this.#store = store;
   }
 
-  /** Writes down what is new; `start` counts the script's starts. Again is harmless. */
-  async look(start: number): Promise<void> {
+  /**
+   * Writes down what is new, a part of it at once where it is much; `start` counts the script's starts. Again is harmless.
+   * Returns whether there was any.
+   */
+  async look(start: number): Promise<boolean> {
     for (;;) {
       const known = (this.#known ??= await this.#read());
-      if (known.ended || known.bytes > MAX_BYTES) return;
+      if (known.ended || known.bytes > MAX_BYTES) return false;
       const { run, points } = await readNewPoints(this.#store, (id, name) => known.ends.get(`${id} ${name}`) ?? 0);
-      if (points.length === 0 && known.head) return;
+      if (points.length === 0 && known.head) return false;
       const head = known.head ? [] : [{ journal: randomUUID(), at: Date.now() }];
       const written = this.#append([...head, ...points.map((point) => ({ ...point, source: `${run}/${start}` }))]);
-      if (written) for (const { name, end } of points) known.ends.set(`${run} ${name}`, end);
-      if (written) known.head = true;
+      if (!written) continue;
+      for (const { name, end } of points) known.ends.set(`${run} ${name}`, end);
+      known.head = true;
+      return points.length > 0;
     }
+  }
+
+  /** All of it: once the script runs no more. */
+  async lookAtAll(start: number): Promise<void> {
+    while (await this.look(start));
   }
 
   /** Once no script runs any more, and none will. */
   async end(start: number): Promise<void> {
-    await this.look(start);
+    await this.lookAtAll(start);
     while (!(this.#known ??= await this.#read()).ended) this.#known.ended = this.#append([{ ended: true }]);
   }
 

@@ -47,7 +47,7 @@ export class MetricsOnSite {
 
   /** The script has been interrupted: what it logged until then is this start's. */
   async interrupted(starts: number): Promise<void> {
-    await this.#journal.look(starts);
+    await this.#journal.lookAtAll(starts);
   }
 
   /** No script runs any more. @throws ServiceError, `GrantExpired` where the SAS has run out */
