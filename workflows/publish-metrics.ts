@@ -93,18 +93,18 @@ class Publishing {
     return { ...this.#start, queue: this.#queue, state: this.#state };
   }
 
-  /** Nothing where the VM is silent, or the run has gone to another: then it is asked anew. */
+  /** Nothing where the VM is silent, or the run has gone to another, or the script has ended meanwhile: then it is asked anew. */
   async read(): Promise<MetricsBatch | undefined> {
     const queue = this.#queue;
     const { after, end } = this.#state;
     const { plan } = this.#start;
+    const asAsked = () => this.#queue === queue && this.#state.end === end;
     try {
-      return await this.#asLongAs(
-        () => this.#queue === queue,
-        () => edgeSteps(queue).readMetrics({ plan, after, ended: end !== undefined }),
+      return await this.#asLongAs(asAsked, () =>
+        edgeSteps(queue).readMetrics({ plan, after, ended: end !== undefined }),
       );
     } catch (error) {
-      if (this.#queue !== queue && isInterrupted(error)) return undefined;
+      if (!asAsked() && this.#state.end !== 'stop' && isInterrupted(error)) return undefined;
       if (isSilence(error) && this.#state.end === undefined) return undefined;
       this.#giveUp(error);
       return undefined;

@@ -8,7 +8,7 @@ import { TrainModelResult } from '../../domain/train-model-result.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { until } from '../support/until.ts';
 import { startHarness, status, type Harness } from './support/harness.ts';
-import { request } from './support/samples.ts';
+import { bootId, hex, publicKey, request } from './support/samples.ts';
 
 let harness: Harness;
 let number = 0;
@@ -26,6 +26,7 @@ let logged: Metric[] = [];
 let ended = false;
 const azure: Metric[] = [];
 
+const hello = { bootId, publicKey, clock: '2026-01-02T03:04:05.000Z' };
 const point = (step: number, name = 'loss'): Metric => ({ name, value: 1 / (step + 1), step, timestamp: 1000 + step });
 const key = (metric: Metric) => JSON.stringify(metric);
 const crash = () => new ServiceError({ class: 'network', type: 'Crash', cause: 'x', nextStep: 'y', retryable: true });
@@ -145,6 +146,10 @@ test('the run goes on with another VM: so do its numbers, by the same workflow',
     if (activityInfo().taskQueue !== 'edge-metrics-other' && after.offset > 0) return Context.current().cancelled;
     await until('there is something', () => logged.length > after.offset || ended, 60);
     return batch(after, 10);
+  });
+  world.instead('hello', () => {
+    const isOld = activityInfo().taskQueue !== 'edge-metrics-other' && world.power.get(machine) === 'absent';
+    return isOld ? { ...hello, bundle: hex('c') } : undefined;
   });
   world.instead('runTrainingJob', async () => {
     if (activityInfo().taskQueue === 'edge-metrics-other') {
