@@ -1,6 +1,7 @@
 import type { CheckRequest, CloudChecks, SiteChecks } from '../domain/check.ts';
-import type { CompletedJob, PreparedEnvironment, StagedInputs } from '../domain/completed-job.ts';
+import type { CompletedJob, Metric, PreparedEnvironment, StagedInputs } from '../domain/completed-job.ts';
 import type { SealedGrant } from '../domain/grant.ts';
+import type { MetricsBatch, MetricsCursor } from '../domain/metric-stream.ts';
 import type {
   ContainerImage,
   Evidence,
@@ -114,7 +115,12 @@ export interface CloudActivities {
   }): Promise<RecordedRun>;
   /** The same for a sweep's own run, the parent of its trials'. */
   recordSweep(request: { plan: SweepPlan }): Promise<RecordedRun>;
-  /** Ends the run: parameters, last metrics, status from the exit code. */
+  /**
+   * Logs these points in their order. After a lost answer, or of a killed worker, it asks what is there and sends what is
+   * missing: a point is told from another by its name, step, value and time.
+   */
+  logMetrics(request: { run: RecordedRun; points: Metric[] }): Promise<void>;
+  /** Ends the run: parameters, last metrics that it has not yet, status from the exit code. */
   finishRun(request: {
     run: RecordedRun;
     status: 'FINISHED' | 'FAILED' | 'KILLED';
@@ -157,6 +163,15 @@ export interface EdgeActivities {
     environment: PreparedEnvironment;
     grants: SealedGrant[];
   }): Promise<CompletedJob>;
+  /**
+   * What the script has logged behind a cursor, as far as the policy on the VM and the plan's let it leave; waits for some,
+   * at most a minute. Asked again it says the same points. `ended`: there will be no more, so nothing is waited for.
+   */
+  readMetrics(request: {
+    plan: Pick<TrainingPlan, 'job' | 'release'>;
+    after: MetricsCursor;
+    ended: boolean;
+  }): Promise<MetricsBatch>;
   /** Regular files of the model's output only, with their digests, against the policy on the VM. */
   inspectOutputs(request: { plan: TrainingPlan }): Promise<Inspection>;
   /** Copies every output and the log to the site's run container: what is not released stays readable there. */

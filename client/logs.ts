@@ -1,7 +1,6 @@
-import { SiteName, siteRunPath, trialWorkflowId } from '../domain/resource-names.ts';
-import { parse } from '../domain/validation.ts';
+import { siteRunPath, trialWorkflowId } from '../domain/resource-names.ts';
 import { findBlob } from '../services/blob-storage.ts';
-import { failed, refused, type CommandError } from './command-error.ts';
+import { failed, type CommandError } from './command-error.ts';
 import { readClientFile } from './config/client-file.ts';
 import { findConfig } from './config/find-config.ts';
 import { EXIT_CODE } from './exit-code.ts';
@@ -15,6 +14,7 @@ import { connectTemporal, type TemporalClient } from './temporal/connect.ts';
 import { findRunOrTrial, type FoundRun } from './temporal/find-run.ts';
 import { jobOfRun } from './temporal/job-of-run.ts';
 import { checkedRunId } from './temporal/run-id.ts';
+import { siteOf } from './temporal/site-of-run.ts';
 
 export interface LogsOptions {
   readonly follow?: boolean;
@@ -61,13 +61,6 @@ async function follow(
     (await findRunOrTrial(temporal, workflowId, 'The run’s log cannot be followed', runId)).running;
   const waiting = () => process.stderr.write('The script has said nothing yet; waiting for it.\n');
   if ((await followLog(log, running, { signal, waiting })) === undefined) throw noLog({ ...run, running: false });
-}
-
-function siteOf({ site, workflowId }: FoundRun, given: string | undefined): string {
-  const parsed = parse(SiteName, site ?? given);
-  if (parsed.ok) return parsed.value;
-  const fault = { path: '--site', rule: `is required: Temporal does not say at which site ${workflowId} runs` };
-  throw refused('The log is not found.', [fault], 'Name the site with --site.');
 }
 
 function noLog({ workflowId, running }: FoundRun): CommandError {

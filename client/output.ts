@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Metric } from '../domain/completed-job.ts';
 import { Failure } from '../domain/failure.ts';
 import { Artifact } from '../domain/release.ts';
 import { JobId, Sha256 } from '../domain/resource-names.ts';
@@ -98,6 +99,20 @@ export const LogsOutput = z.strictObject({
   bytes: z.int(),
 });
 export type LogsOutput = z.infer<typeof LogsOutput>;
+
+/** Everything that a run's script has logged, as it was: the site's own record. `html` is where the report was written. */
+export const MetricsOutput = z.strictObject({
+  ok,
+  workflowId: z.string(),
+  runId: z.string(),
+  site: z.string(),
+  job: JobId,
+  html: z.string().optional(),
+  metrics: z
+    .array(z.strictObject({ name: z.string(), points: z.array(Metric.omit({ name: true })).readonly() }))
+    .readonly(),
+});
+export type MetricsOutput = z.infer<typeof MetricsOutput>;
 
 export const DecisionOutput = z.strictObject({
   ok,

@@ -31,6 +31,7 @@ const OUTPUTS = {
   list: ['list', output.ListOutput],
   cancel: ['cancel', z.union([output.CancelOutput, output.InterruptedOutput])],
   logs: ['logs', output.LogsOutput],
+  metrics: ['metrics', output.MetricsOutput],
   decision: ['approve, reject', output.DecisionOutput],
   receipt: ['receipt show, receipt verify', output.ReceiptOutput],
   schedule: ['schedule create, schedule describe', output.ScheduleOutput],

@@ -1,3 +1,4 @@
+import { count } from '../domain/amount-text.ts';
 import type { RunStatus } from '../domain/run-status.ts';
 import { failed } from './command-error.ts';
 import { readClientFile } from './config/client-file.ts';
@@ -11,11 +12,12 @@ import { printJson } from './show/json.ts';
 import { colours } from './show/progress.ts';
 import { stepLines } from './show/step-lines.ts';
 import { summary } from './show/summary.ts';
-import { connectTemporal } from './temporal/connect.ts';
+import { connectTemporal, type TemporalClient } from './temporal/connect.ts';
 import { findRun } from './temporal/find-run.ts';
 import { endedBadly, succeeded, type Outcome } from './temporal/outcome.ts';
 import { checkedRunId } from './temporal/run-id.ts';
 import { uiLink } from './temporal/ui-link.ts';
+import { askPublished } from './temporal/published.ts';
 import { askStatus } from './temporal/watch.ts';
 
 /** `edge-train status RUN`: how a run stands. Exit 0 while it runs and when it succeeded, else as `run` would. */
@@ -32,12 +34,23 @@ export async function status(
   const links = { workflowId, ...uiLink(temporalUi, temporal.namespace, workflowId, runId) };
   const [outcome, steps] = await Promise.all([
     running ? undefined : outcomeOf(() => handle.result()),
-    askStatus(temporal, handle).catch(() => undefined),
+    askStatus(temporal, handle).then(
+      (shown) => withPublished(temporal, shown),
+      () => undefined,
+    ),
   ]);
   if (options.json)
     printJson<StatusOutput>({ ok: ok(outcome), runId, ...links, state: 'running', ...steps, ...outcome });
   else tell(steps, outcome, links);
   return exitCode(outcome);
+}
+
+/** While a script trains, the workflow that carries its numbers knows how many are in Azure ML. */
+async function withPublished(temporal: TemporalClient, shown: RunStatus): Promise<RunStatus> {
+  const trains = shown.steps.some(({ name, state }) => name === 'train' && state === 'running');
+  if (!trains || shown.job === undefined || shown.published !== undefined) return shown;
+  const published = await askPublished(temporal, shown.job);
+  return published === undefined ? shown : { ...shown, published };
 }
 
 async function outcomeOf(result: () => Promise<unknown>): Promise<Outcome> {
@@ -68,6 +81,7 @@ function tell(
     ...(steps
       ? stepLines(steps, { now: Date.now(), columns, frame: 0, colour: colours(out) })
       : ['No worker answers on the queue edge-train, so the steps cannot be shown.']),
+    ...(steps?.published === undefined ? [] : [`  ${count(steps.published, 'number')} of the script’s in Azure ML`]),
     ...(steps?.approval && !outcome ? ['', ...awaited(steps.approval, links.workflowId)] : []),
     ...(outcome?.state === 'succeeded' ? ['', ...summary(outcome.result, links)] : links.ui ? [links.ui] : []),
   ];

@@ -17,17 +17,21 @@ export const BitBudget = z.strictObject({
 });
 export type BitBudget = z.infer<typeof BitBudget>;
 
-/** Of what was released and recorded. A letter of a file's name is one of ASCII's; of a metric or parameter it is any. */
+/** Of what was released and recorded, each number of a metric's history. A letter of a file's name is one of ASCII's; of a metric or parameter it is any. */
 export function bitBudget(
   release: Pick<Release, 'artifacts' | 'verdicts'>,
-  completed: Pick<CompletedJob, 'metrics' | 'parameters'>,
+  completed: Pick<CompletedJob, 'metrics' | 'parameters' | 'published'>,
   { metrics: { digits } }: TrackingPolicy,
 ): BitBudget {
   // How long a file was before it was written anew is told, and a script can choose it.
   const lengths = release.verdicts.filter(({ form }) => form?.written === 'anew').length * LENGTH_BITS;
   const files = sum(release.artifacts.map(({ bytes }) => bytes * 8)) + lengths;
   const fileNames = sum(release.artifacts.map(({ path }) => path.length * 8));
-  const metrics = sum(completed.metrics.map(({ name }) => valueBits(digits) + 64 + name.length * 16));
+  const names = sum(metricNames(completed).map((name) => name.length * 16));
+  // A point of a history says besides which of the names it bears; one that is sent again at the end is counted again.
+  const points = completed.metrics.length + (completed.published?.points ?? 0);
+  const chosen = completed.published ? Math.ceil(Math.log2(Math.max(1, metricNames(completed).length))) : 0;
+  const metrics = names + points * (valueBits(digits) + 64 + chosen);
   const parameters = sum(
     Object.entries(completed.parameters).map(([name, value]) => (name.length + value.length) * 16),
   );
@@ -35,6 +39,11 @@ export function bitBudget(
 }
 
 const LENGTH_BITS = 53;
+
+/** Of every metric that left, at whatever time. */
+export function metricNames({ metrics, published }: Pick<CompletedJob, 'metrics' | 'published'>): string[] {
+  return [...new Set([...metrics.map(({ name }) => name), ...(published?.names ?? [])])].sort();
+}
 
 /** A number of so many significant digits, with the sign and exponent of a double. */
 const valueBits = (digits: number): number => Math.min(64, 12 + Math.ceil(digits * Math.log2(10)));

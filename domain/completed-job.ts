@@ -53,6 +53,8 @@ export const CompletedJob = z.strictObject({
   parameters: z.record(z.string(), z.string()),
   /** Each metric's last value. */
   metrics: z.array(Metric),
+  /** What of the metrics went to Azure ML while the script trained: how many numbers, under which names. */
+  published: z.strictObject({ points: z.int().min(0), names: z.array(z.string().max(250)) }).optional(),
   /** How many metrics and parameters the site's policy kept on site. */
   withheld: z.int().min(0).default(0),
   /** Path of the log below the site's run container. */

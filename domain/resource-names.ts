@@ -53,6 +53,8 @@ export function scheduledWorkflowId(site: string, model: string, schedule: strin
 export const trialWorkflowId = (sweep: string, number: number): string => `${sweep}-trial-${number}`;
 
 export const virtualMachineWorkflowId = (machine: string): string => `vm-${machine}`;
+/** Of the workflow that carries a job's numbers to Azure ML: a child of its run's. */
+export const metricsWorkflowId = (job: JobId): string => `metrics-${job}`;
 export const modelWorkflowId = (model: string): string => `model-${model}`;
 
 /** For a job that outgrew its VM: `demo-ds2-v2` for `demo-ds1-v2`, and `trainer-ds2-v2` for `trainer`. */
@@ -116,6 +118,8 @@ export const imageTag = (version: number): string => `v${version}`;
 
 /** Blob paths. The site's run container holds all that a run leaves on site. */
 export const siteRunPath = (job: JobId, ...rest: string[]): string => ['runs', job, ...rest].join('/');
+/** Every number that a script has logged, a line each, as it was. */
+export const metricsPath = (job: JobId): string => siteRunPath(job, 'metrics.jsonl');
 export const bundlePath = (digest: string): string => `bundles/${digest}.tar.gz`;
 /** Where the edge may write released artifacts, and where the cloud worker moves them, out of the SAS's reach. */
 export const stagingPath = (job: JobId, ...rest: string[]): string => ['staging', job, ...rest].join('/');

@@ -52,6 +52,8 @@ export const RunStatus = z.strictObject({
   virtualMachine: z.string().optional(),
   state: z.enum(['running', 'succeeded', 'failed', 'cancelled']),
   steps: z.array(Step),
+  /** How many numbers of the script's have gone to Azure ML, while it trained. */
+  published: z.int().min(0).optional(),
   /** Of a sweep, by number. */
   trials: z.array(TrialStatus).optional(),
   /** What waits for an approver's word: exactly these files, what the gate made of each, and the digest that a decision names. */

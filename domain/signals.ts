@@ -10,6 +10,8 @@ export const WORKFLOW_TYPE = {
   trial: 'trial',
   virtualMachine: 'virtualMachine',
   model: 'model',
+  /** A child of `trainModel` and of `trial`, with a MetricsStart; its result is a PublishedMetrics. */
+  publishMetrics: 'publishMetrics',
   /** With a CheckRequest; its result is a SiteReport. */
   checkSite: 'checkSite',
 } as const;
@@ -27,6 +29,10 @@ export const SIGNAL = {
   leaseAnswered: 'leaseAnswered',
   /** To `trainModel`, with a RegistrationAnswer or a WithdrawalAnswer and the Holder that it is for. */
   versionRegistered: 'versionRegistered',
+  /** To `publishMetrics`, with the queue of the VM that the run goes on with. */
+  metricsMachine: 'metricsMachine',
+  /** To `publishMetrics`: `drain`, publish what there is and end; `stop`, end with what has been published. */
+  metricsEnd: 'metricsEnd',
 } as const;
 
 /** Updates of `trainModel`. */

@@ -53,9 +53,7 @@ export const Sweep = z
     sampling_algorithm: SamplingAlgorithm,
     objective: Objective,
     limits: SweepLimits,
-    early_termination: refused(
-      'metrics leave the VM when the script has ended, so no trial can be judged before; leave it out',
-    ),
+    early_termination: refused('no trial is judged before its script has ended; leave it out'),
   })
   .superRefine(({ search_space, sampling_algorithm }, context) => {
     const { type, rule, seed } = samplingOf(sampling_algorithm);

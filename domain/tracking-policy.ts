@@ -16,9 +16,23 @@ export const TrackingPolicy = z.strictObject({
       names: Names.optional().describe('Metrics that may leave, such as `val_loss` or `training_*`. Absent: any.'),
       digits: z.int().min(1).max(17).default(6).describe('Significant digits that a value keeps; 17 are all of them.'),
       max: z.int().min(0).max(1000).default(100).describe('How many may leave; 0 is none.'),
+      points: z
+        .int()
+        .min(0)
+        .max(1_000_000)
+        .default(100_000)
+        .describe(
+          'How many numbers of them may leave while a script trains; 0 lets only the last values out, at its end.',
+        ),
+      perMinute: z
+        .int()
+        .min(1)
+        .max(1_000_000)
+        .default(6000)
+        .describe('How many of these a minute. What is more waits; what still waits when the script has ended stays.'),
     })
     .prefault({})
-    .describe('The last value of each metric that a script logs. All of them are kept on site.'),
+    .describe('The numbers that a script logs, while it trains. All of them are kept on site.'),
   parameters: z
     .strictObject({
       names: Names.optional().describe('Parameters that may leave. Absent: any.'),
@@ -75,10 +89,11 @@ function tightened(logged: Tracked, { metrics, parameters }: TrackingPolicy): Tr
 
 const size = ({ metrics, parameters }: Tracked): number => metrics.length + Object.keys(parameters).length;
 
-function isNamed(names: readonly string[] | undefined, name: string): boolean {
+/** Whether one of the names is this one, or the beginning of it; where none are given, any is. */
+export function isNamed(names: readonly string[] | undefined, name: string): boolean {
   if (!names) return true;
   return names.some((wanted) => (wanted.endsWith('*') ? name.startsWith(wanted.slice(0, -1)) : name === wanted));
 }
 
-const rounded = (value: number | null, digits: number): number | null =>
+export const rounded = (value: number | null, digits: number): number | null =>
   value === null ? null : Number(value.toPrecision(digits));

@@ -51,8 +51,39 @@ export async function recordRun(connection: TrackingConnection, run: RunToRecord
 }
 
 /**
- * Logs what is not logged yet and ends the run. Executed twice it adds nothing: parameters and metrics that the run has
- * already are left out. A metric without a number is not sent, and a parameter's value is cut at 500 characters.
+ * Logs points in their order. `again`: some of them may be there already, since an answer was lost; only what is not there is
+ * sent then. Where two points are equal in name, step, value and time, that is one. A point without a number is not sent.
+ */
+export async function logMetrics(
+  connection: TrackingConnection,
+  { runId, points, again }: { readonly runId: string; readonly points: readonly Metric[]; readonly again: boolean },
+): Promise<void> {
+  const names = [...new Set(points.map(({ name }) => name))];
+  const there = new Set<string>();
+  for (const name of again ? names : []) for (const point of await history(connection, runId, name)) there.add(point);
+  const missing = numbers(points).filter((point) => !there.has(pointKey(point)));
+  for (const metrics of slices(missing, LIMITS.metrics))
+    await call(connection, 'runs/log-batch', { run_id: runId, metrics });
+}
+
+/** Of one metric, all pages. */
+async function history(connection: TrackingConnection, runId: string, name: string): Promise<string[]> {
+  const found: string[] = [];
+  for (let page: string | undefined; ;) {
+    const query = new URLSearchParams({ run_id: runId, metric_key: name, ...(page ? { page_token: page } : {}) });
+    const answer = await call<{ metrics?: PointBody[]; next_page_token?: string }>(
+      connection,
+      `metrics/get-history?${query}`,
+    );
+    found.push(...(answer.metrics ?? []).map(pointKey));
+    page = answer.next_page_token;
+    if (!page) return found;
+  }
+}
+
+/**
+ * Logs what is not logged yet and ends the run. Executed twice it adds nothing: parameters that the run has already, and
+ * metrics whose last value there is this one, are left out. A metric without a number is not sent, and a parameter's value is cut at 500 characters.
  */
 export async function finishRun(
   connection: TrackingConnection,
@@ -112,35 +143,39 @@ interface RunBody {
   readonly info: { readonly run_id: string; readonly status: string; readonly start_time: number | string };
   readonly data?: {
     readonly params?: readonly { readonly key: string }[];
-    readonly metrics?: readonly {
-      key: string;
-      value: number | string;
-      step?: number | string;
-      timestamp?: number | string;
-    }[];
+    readonly metrics?: readonly PointBody[];
   };
 }
 
-/** 64-bit numbers may come as text (protobuf's JSON), so they are compared as numbers. */
+interface PointBody {
+  readonly key: string;
+  readonly value: number | string;
+  readonly step?: number | string;
+  readonly timestamp?: number | string;
+}
+
 function* batches(
   { data }: RunBody,
   { parameters = {}, metrics = [] }: { parameters?: Readonly<Record<string, string>>; metrics?: readonly Metric[] },
 ): Generator<Record<string, unknown>> {
   const hasParameter = new Set(data?.params?.map(({ key }) => key));
-  const hasMetric = new Set(
-    data?.metrics?.map(
-      ({ key, value, step, timestamp }) => `${Number(timestamp)} ${Number(step)} ${Number(value)} ${key}`,
-    ),
-  );
+  // Not by time: what went to Azure ML while the script trained has the time at which it went.
+  const untimed = ({ key, value, step }: PointBody) => pointKey({ key, value, timestamp: 0, ...(step && { step }) });
+  const hasMetric = new Set(data?.metrics?.map(untimed));
   const params = pairs(parameters, LIMITS.paramLength).filter(({ key }) => !hasParameter.has(key));
-  const numbers = metrics
-    .filter(
-      ({ name, value, step, timestamp }) => value !== null && !hasMetric.has(`${timestamp} ${step} ${value} ${name}`),
-    )
-    .map(({ name, value, step, timestamp }) => ({ key: name, value, step, timestamp }));
+  const missing = numbers(metrics).filter((point) => !hasMetric.has(untimed(point)));
   for (const some of slices(params, LIMITS.params)) yield { params: some };
-  for (const some of slices(numbers, LIMITS.metrics)) yield { metrics: some };
+  for (const some of slices(missing, LIMITS.metrics)) yield { metrics: some };
 }
+
+const numbers = (metrics: readonly Metric[]) =>
+  metrics.flatMap(({ name, value, step, timestamp }) =>
+    value === null ? [] : [{ key: name, value, step, timestamp }],
+  );
+
+/** 64-bit numbers may come as text (protobuf's JSON), so they are compared as numbers. */
+const pointKey = ({ key, value, step = 0, timestamp }: PointBody): string =>
+  `${Number(timestamp)} ${Number(step)} ${Number(value)} ${key}`;
 
 function pairs(record: Readonly<Record<string, string>>, length: number): { key: string; value: string }[] {
   const cut = (value: string) => (value.length > length ? `${value.slice(0, length - 1)}…` : value);

@@ -1,5 +1,6 @@
 import { workflowInfo } from '@temporalio/workflow';
-import { bytesText } from '../domain/amount-text.ts';
+import { bytesText, count } from '../domain/amount-text.ts';
+import { metricsWorkflowId } from '../domain/resource-names.ts';
 import type { RunStatus, Step } from '../domain/run-status.ts';
 import type { TrialStatus } from '../domain/trial-status.ts';
 
@@ -9,9 +10,17 @@ export function runDetails(status: RunStatus): string {
     `**${heading(status)}**`,
     ...todo(status),
     status.steps.map(line).join('\n'),
+    ...published(status),
     ...(status.trials ? [trials(status.trials)] : []),
     ...(status.approval ? [artifacts(status.approval)] : []),
   ].join('\n\n');
+}
+
+/** Those of a script that trains are told by the workflow that carries them. */
+function published({ job, published, steps }: RunStatus): string[] {
+  if (published !== undefined) return [`${count(published, 'number')} of the script’s went to Azure ML.`];
+  const trains = steps.some(({ name, state }) => name === 'train' && state === 'running');
+  return trains && job !== undefined ? [`Its numbers go to Azure ML by \`${metricsWorkflowId(job)}\`.`] : [];
 }
 
 function heading({ state, model, site, virtualMachine, failure }: RunStatus): string {

@@ -73,6 +73,12 @@ export class Progress {
     this.#mark(name, { detail });
   }
 
+  /** How many numbers of the script's are in Azure ML. */
+  published(points: number): void {
+    this.#status = { ...this.#status, published: points };
+    this.#show();
+  }
+
   /** How a sweep's trials stand. */
   tried(trials: TrialStatus[], tally: string): void {
     this.#status = { ...this.#status, trials };

@@ -40,6 +40,11 @@ export const CLEAN_PATIENCE: Duration = '10 minutes';
 /** Best effort on a run that has failed: its outputs. */
 export const KEEP_PATIENCE: Duration = '1 hour';
 
+/** How long a run whose script has ended waits for the last numbers, before it asks what keeps them. */
+export const METRICS_GRACE: Duration = '30 seconds';
+/** How often the workflow that carries numbers is started anew, where another of its name has not ended yet. */
+export const METRICS_STARTS = 10;
+
 /** How often a trial's name is tried that a terminated sweep's trial still has. */
 export const TRIAL_NAME_WAIT: Duration = '5 seconds';
 
@@ -51,6 +56,8 @@ interface Verb {
   readonly attempt: Duration;
   /** Shown by the Temporal UI. */
   readonly summary: string;
+  /** Failures that are final here, besides those that say so themselves. */
+  readonly final?: readonly string[];
 }
 type Table<A> = { readonly [K in keyof A]: Verb };
 
@@ -85,6 +92,7 @@ const cloudVerbs: Table<CloudActivities> = {
   detachComputeTarget: { attempt: '15 minutes', summary: 'Detach the VM from Azure ML' },
   recordRun: { attempt: '2 minutes', summary: 'Record the run in Azure ML' },
   recordSweep: { attempt: '2 minutes', summary: 'Record the sweep in Azure ML' },
+  logMetrics: { attempt: '5 minutes', summary: 'Log numbers in Azure ML' },
   finishRun: { attempt: '5 minutes', summary: 'End the run in Azure ML' },
   grantCode: { attempt: '2 minutes', summary: 'Grant the VM the code' },
   grantArtifacts: { attempt: '2 minutes', summary: 'Grant the VM a place for each artifact' },
@@ -100,6 +108,8 @@ const edgeVerbs: Table<Omit<EdgeActivities, 'runTrainingJob'>> = {
   hello: { attempt: '30 seconds', summary: 'Say hello' },
   prepareEnvironment: { attempt: '6 hours', summary: 'Prepare the environment' },
   stageInputs: { attempt: '48 hours', summary: 'Stage code and inputs' },
+  // A VM that has not come to rest since an upgrade has a worker that knows no such step.
+  readMetrics: { attempt: '3 minutes', summary: 'Read what the script has logged', final: ['NotFoundError'] },
   inspectOutputs: { attempt: '6 hours', summary: 'Look through the model’s output' },
   keepOutputs: { attempt: '48 hours', summary: 'Keep outputs and log on site' },
   restoreOutputs: { attempt: '48 hours', summary: 'Bring the outputs back from the site’s storage' },
@@ -150,14 +160,14 @@ export function edgeSteps(queue: string, patience: EdgePatience = {}): EdgeActiv
 }
 
 function stepsOf<A>(table: Table<A>, options: ActivityOptions): A {
-  const steps = Object.entries<Verb>(table).map(([verb, { attempt, summary }]) => {
+  const steps = Object.entries<Verb>(table).map(([verb, { attempt, summary, final }]) => {
     const proxy = proxyActivities({
       ...options,
       startToCloseTimeout: attempt,
       heartbeatTimeout: HEARTBEAT,
       // Said, since the SDK (1.24) takes none for TRY_CANCEL, against its own word: a deed would go on beside its undo.
       cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-      retry: RETRY,
+      retry: final ? { ...RETRY, nonRetryableErrorTypes: [...final] } : RETRY,
       summary,
     });
     return [verb, proxy[verb]];

@@ -6,6 +6,7 @@ import type { TrainingPlan } from '../domain/training-plan.ts';
 import type { VirtualMachine } from '../domain/virtual-machine.ts';
 import type { Compensation } from './compensation.ts';
 import { Lease } from './lease.ts';
+import { MetricsPublisher } from './metrics-publisher.ts';
 import { publishReleased } from './publish.ts';
 import { releaseAtOnce, releaseWhenApproved } from './release.ts';
 import { ReleaseGate } from './release-gate.ts';
@@ -27,17 +28,22 @@ export async function trainOnSite(
   const gate = plan.release.approval ? new ReleaseGate() : undefined;
   const recorded = (kept.record = new RunRecord(plan));
   const lease = new Lease(plan);
-  const trained = await trainAsPlanned({ plan, lease, recorded, progress, undo });
+  const metrics = new MetricsPublisher(plan, progress);
+  const trained = await trainAsPlanned({ plan, lease, recorded, metrics, progress, undo });
 
   const { job, run, completed, plan: done } = trained;
-  const finish = () => recorded.finish(run, completed);
+  const finish = async () => {
+    await metrics.finish();
+    await recorded.finish(run, completed);
+  };
   const leaving = () =>
     undo.register('take back what was released', () => withdrawRelease(lease.holder, plan.model.name, recorded));
   const released = gate
     ? await releaseWhenApproved({ plan: done, job, gate, lease, progress, undo, finish, leaving })
     : await releaseAtOnce(job, finish, leaving);
 
-  return publishReleased(trained, released, { lease, record: recorded, progress });
+  const counted = { ...trained, completed: metrics.counted(completed) };
+  return publishReleased(counted, released, { lease, record: recorded, progress });
 }
 
 /** From the lease to the script's end, with a record of it in Azure ML. */
@@ -45,10 +51,11 @@ export async function trainAsPlanned(request: {
   plan: TrainingPlan;
   lease: Lease;
   recorded: RunRecord;
+  metrics: MetricsPublisher;
   progress: Progress;
   undo: Compensation;
 }): Promise<Trained> {
-  const { plan, lease, recorded, progress, undo } = request;
+  const { plan, lease, recorded, metrics, progress, undo } = request;
   undo.register('give the VM back', (reason) => lease.giveBackAfter(reason));
   undo.register('end the run in Azure ML', (reason) => recorded.undo(reason));
   const record = (machine: VirtualMachine) =>
@@ -57,7 +64,7 @@ export async function trainAsPlanned(request: {
       () => recorded.begin(machine),
       ({ runId }) => `MLflow run ${runId}`,
     );
-  return trainUntilDone({ plan, lease, progress, undo, record });
+  return trainUntilDone({ plan, lease, metrics, progress, undo, record });
 }
 
 /** `trial`: which of its sweep's. */

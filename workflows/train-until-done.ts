@@ -7,6 +7,7 @@ import type { Compensation } from './compensation.ts';
 import { toFailure } from './failure.ts';
 import { JobOnMachine } from './job-on-machine.ts';
 import { describeMachine, type Lease } from './lease.ts';
+import type { MetricsPublisher } from './metrics-publisher.ts';
 import type { Progress } from './status.ts';
 import { MACHINE_LOSSES, siteSteps } from './steps.ts';
 import { together } from './together.ts';
@@ -16,6 +17,7 @@ interface Request {
   readonly lease: Lease;
   readonly progress: Progress;
   readonly undo: Compensation;
+  readonly metrics: MetricsPublisher;
   /** Records the run in Azure ML, once. */
   readonly record: (machine: VirtualMachine) => Promise<RecordedRun>;
 }
@@ -91,7 +93,7 @@ async function moveToLarger(
 async function trainOn(
   machine: VirtualMachine,
   job: JobOnMachine,
-  { undo, record }: Request,
+  { undo, metrics, record }: Request,
 ): Promise<Omit<Trained, 'plan' | 'machine' | 'job'>> {
   const [run, environment] = await together(
     () => record(machine),
@@ -103,6 +105,8 @@ async function trainOn(
   const inputs = await job.stageInputs();
 
   undo.register('keep the outputs on site', (reason) => job.undoTrain(reason));
+  undo.register('publish what was logged', (reason) => metrics.undo(reason));
+  await metrics.follow(run, machine.queue);
   const completed = await job.train(environment);
   return { run, environment, inputs, completed };
 }

@@ -4,6 +4,7 @@ import { TRIAL_STEPS } from '../domain/run-status.ts';
 import { parse } from '../domain/validation.ts';
 import { Compensation } from './compensation.ts';
 import { Lease } from './lease.ts';
+import { MetricsPublisher } from './metrics-publisher.ts';
 import { RunRecord } from './run-record.ts';
 import { Progress } from './status.ts';
 import { toTheEnd } from './to-the-end.ts';
@@ -34,13 +35,17 @@ async function trainAndKeep(request: TrialRequest, progress: Progress, undo: Com
   const plan = await planTraining(request, progress);
   const recorded = new RunRecord(plan);
   const lease = new Lease(plan);
-  const trained = await trainAsPlanned({ plan, lease, recorded, progress, undo });
+  const metrics = new MetricsPublisher(plan, progress);
+  const trained = await trainAsPlanned({ plan, lease, recorded, metrics, progress, undo });
   const { machine, job, run, environment, inputs, completed, plan: done } = trained;
   const [inspection] = await together(
     () => job.inspectOutputs(),
     () => job.keepOutputs(),
-    () => recorded.finish(run, completed),
+    async () => {
+      await metrics.finish();
+      await recorded.finish(run, completed);
+    },
   );
   await job.giveMachineBack();
-  return { plan: done, machine, run, environment, inputs, completed, inspection };
+  return { plan: done, machine, run, environment, inputs, completed: metrics.counted(completed), inspection };
 }

@@ -9,6 +9,7 @@ import { finishRun } from './finish-run.ts';
 import { grantArtifacts } from './grant-artifacts.ts';
 import { grantCode } from './grant-code.ts';
 import { leaseVirtualMachine } from './lease-virtual-machine.ts';
+import { logMetrics } from './log-metrics.ts';
 import { recordRun } from './record-run.ts';
 import { recordSweep } from './record-sweep.ts';
 import { registerModel } from './register-model.ts';
@@ -35,6 +36,7 @@ export function createCloudActivities(dependencies: CloudDependencies): CloudAct
     detachComputeTarget: async (name) => detachComputeTarget(await open(), name),
     recordRun: async (request) => recordRun(await open(), request),
     recordSweep: async (request) => recordSweep(await open(), request),
+    logMetrics: async (request) => logMetrics(await open(), request),
     finishRun: async (request) => finishRun(await open(), request),
     grantCode: async (request) => grantCode(await open(), request),
     grantArtifacts: async (request) => grantArtifacts(await open(), request),

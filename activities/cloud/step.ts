@@ -4,10 +4,16 @@ import { Context } from '@temporalio/activity';
 export interface Step {
   readonly progress: () => void;
   readonly abortSignal?: AbortSignal;
+  /** From 1. */
+  readonly attempt: number;
 }
 
 /** Temporal sends as few heartbeats as the timeout allows. */
 export function temporalStep(): Step {
   const context = Context.current();
-  return { progress: () => context.heartbeat(), abortSignal: context.cancellationSignal };
+  return {
+    progress: () => context.heartbeat(),
+    abortSignal: context.cancellationSignal,
+    attempt: context.info.attempt,
+  };
 }

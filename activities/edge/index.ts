@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import type { EdgeActivities } from '../contract.ts';
 import { cleanJob } from './clean-job.ts';
 import type { EdgeDependencies } from './dependencies.ts';
@@ -5,6 +6,7 @@ import { hello } from './hello.ts';
 import { inspectOutputs } from './inspect-outputs.ts';
 import { keepOutputs } from './keep-outputs.ts';
 import { prepareEnvironment } from './prepare-environment.ts';
+import { readMetrics } from './read-metrics.ts';
 import { releaseArtifacts } from './release-artifacts.ts';
 import { restoreOutputs } from './restore-outputs.ts';
 import { runTrainingJob } from './run-training-job.ts';
@@ -17,6 +19,7 @@ export function createEdgeActivities(edge: EdgeDependencies): EdgeActivities {
     prepareEnvironment: ({ plan, grants = [] }) => prepareEnvironment(edge, plan.environment, grants),
     stageInputs: (request) => stageInputs(edge, request),
     runTrainingJob: (request) => runTrainingJob(edge, request),
+    readMetrics: (request) => readMetrics(edge, request, Context.current().cancellationSignal),
     inspectOutputs: ({ plan }) => inspectOutputs(edge, plan),
     keepOutputs: (request) => keepOutputs(edge, request),
     restoreOutputs: (request) => restoreOutputs(edge, request),

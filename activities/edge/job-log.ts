@@ -11,16 +11,20 @@ const SECOND = 1000;
 
 /**
  * The log of a job in `folder`. One that begins on this VM goes on where that of a VM that was lost ended; where that was
- * is written down first, so that every attempt says the same. @throws ServiceError
+ * is written down first, so that every attempt says the same. `file` is another that grows as the log does. @throws ServiceError
  */
-export async function openLog(folder: string, runs: BlobContainer, path: string, standing: JobStatus): Promise<JobLog> {
-  const marker = join(folder, 'spec', 'log.json');
+export async function openLog(
+  folder: string,
+  runs: BlobContainer,
+  path: string,
+  standing: JobStatus,
+  { file, marker } = { file: join(folder, 'logs', 'job.log'), marker: join(folder, 'spec', 'log.json') },
+): Promise<JobLog> {
   const known = await readFile(marker, 'utf8').catch(() => undefined);
-  if (known !== undefined || standing.state !== 'created')
-    return new JobLog(join(folder, 'logs', 'job.log'), runs, path, Number(known ?? 0));
+  if (known !== undefined || standing.state !== 'created') return new JobLog(file, runs, path, Number(known ?? 0));
   const offset = (await findBlob(runs, path))?.bytes ?? 0;
   await writeWhole(marker, String(offset));
-  return new JobLog(join(folder, 'logs', 'job.log'), runs, path, offset);
+  return new JobLog(file, runs, path, offset);
 }
 
 /**

@@ -10,6 +10,8 @@ export interface TrackedRun {
 }
 
 const MAX_FILE = 16 * 2 ** 20;
+/** Of a metric's new lines, what is read at once. */
+const CHUNK = 256 * 2 ** 10;
 const MAX_PARAMETERS = 200;
 const MAX_METRICS = 1000;
 /** MLflow's own rule for the names of metrics and parameters. */
@@ -21,21 +23,60 @@ const NAME = /^[\w. :/-]{1,250}$/;
  * A job that never touched MLflow has an empty one. Whatever is malformed is left out: the script's files are not trusted.
  */
 export async function readTrackedRun(store: string): Promise<TrackedRun> {
-  const runs = await parentRuns(store);
-  const newest = runs.sort((a, b) => b.startTime - a.startTime)[0];
+  const newest = await newestRun(store);
   if (!newest) return { parameters: {}, metrics: [] };
   return { parameters: await readParameters(newest.folder), metrics: await readMetrics(newest.folder) };
 }
 
-async function parentRuns(store: string): Promise<{ folder: string; startTime: number }[]> {
-  const found: { folder: string; startTime: number }[] = [];
+/** A point of a metric's history, and where its line ends in the metric's file. */
+export type NewPoint = Metric & { readonly end: number };
+
+/**
+ * What the same run's metrics say behind `ends` (bytes of each metric's file, by `RUN NAME`), whole lines only, in the order
+ * of their times; those of one metric stay in their own order. At most 1000 metrics, and 256 KiB of each at once.
+ */
+export async function readNewPoints(
+  store: string,
+  ends: (run: string, name: string) => number,
+): Promise<{ run: string; points: NewPoint[] }> {
+  const newest = await newestRun(store);
+  if (!newest) return { run: '', points: [] };
+  const { files } = await walk(join(newest.folder, 'metrics'));
+  const found: { point: NewPoint; time: number }[] = [];
+  for (const { path, absolute, bytes } of files.slice(0, MAX_METRICS)) {
+    const from = ends(newest.id, path);
+    if (bytes <= from || !NAME.test(path)) continue;
+    let time = 0;
+    for (const point of await pointsFrom(absolute, path, from))
+      found.push({ point, time: (time = Math.max(time, point.timestamp)) });
+  }
+  return { run: newest.id, points: found.sort((a, b) => a.time - b.time).map(({ point }) => point) };
+}
+
+async function newestRun(store: string): Promise<ParentRun | undefined> {
+  return (await parentRuns(store)).sort((a, b) => b.startTime - a.startTime)[0];
+}
+
+interface ParentRun {
+  /** `EXPERIMENT/RUN`. */
+  readonly id: string;
+  readonly folder: string;
+  readonly startTime: number;
+}
+
+async function parentRuns(store: string): Promise<ParentRun[]> {
+  const found: ParentRun[] = [];
   for (const experiment of await folders(store)) {
     for (const run of await folders(join(store, experiment))) {
       const folder = join(store, experiment, run);
       const meta = await readSmall(join(folder, 'meta.yaml'));
       if (meta === undefined || !/^run_id:/m.test(meta)) continue;
       if ((await readSmall(join(folder, 'tags', 'mlflow.parentRunId'))) !== undefined) continue;
-      found.push({ folder, startTime: Number(/^start_time: (\d+)$/m.exec(meta)?.[1] ?? 0) });
+      found.push({
+        id: `${experiment}/${run}`,
+        folder,
+        startTime: Number(/^start_time: (\d+)$/m.exec(meta)?.[1] ?? 0),
+      });
     }
   }
   return found;
@@ -66,14 +107,47 @@ async function readMetrics(run: string): Promise<Metric[]> {
 function lastPoint(text: string): Omit<Metric, 'name'> | undefined {
   let last: Omit<Metric, 'name'> | undefined;
   for (const line of text.split('\n')) {
-    const [timestamp, value, step = '0'] = line.trim().split(' ');
-    if (value === undefined || !/^\d{1,15}$/.test(timestamp ?? '') || !/^-?\d{1,15}$/.test(step)) continue;
-    const number = Number(value);
-    const point = { value: Number.isFinite(number) ? number : null, step: Number(step), timestamp: Number(timestamp) };
+    const point = pointOf(line);
+    if (!point) continue;
     if (!last || point.step > last.step || (point.step === last.step && point.timestamp >= last.timestamp))
       last = point;
   }
   return last;
+}
+
+function pointOf(line: string): Omit<Metric, 'name'> | undefined {
+  const [timestamp, value, step = '0'] = line.trim().split(' ');
+  if (value === undefined || !/^\d{1,15}$/.test(timestamp ?? '') || !/^-?\d{1,15}$/.test(step)) return undefined;
+  const number = Number(value);
+  return { value: Number.isFinite(number) ? number : null, step: Number(step), timestamp: Number(timestamp) };
+}
+
+/** A line without an end is still being written. What has none in a whole chunk is no metric, and goes no further. */
+async function pointsFrom(file: string, name: string, from: number): Promise<NewPoint[]> {
+  const chunk = await readChunk(file, from);
+  const points: NewPoint[] = [];
+  for (let at = 0; at < chunk.length;) {
+    const newline = chunk.indexOf(10, at);
+    if (newline < 0) break;
+    const point = pointOf(chunk.toString('utf8', at, newline));
+    at = newline + 1;
+    if (point) points.push({ name, ...point, end: from + at });
+  }
+  return points;
+}
+
+async function readChunk(path: string, from: number): Promise<Buffer> {
+  try {
+    const file = await openRegular(path);
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(CHUNK), 0, CHUNK, from);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return Buffer.alloc(0);
+  }
 }
 
 async function folders(path: string): Promise<string[]> {

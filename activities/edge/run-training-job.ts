@@ -20,6 +20,7 @@ import { interrupted, jobLogPath, outcome } from './job-outcome.ts';
 import { jobPlace } from './job-place.ts';
 import { jobSpec, writeJobSpec } from './job-spec.ts';
 import { adoptLoggedModel } from './logged-model.ts';
+import { MetricsOnSite } from './metrics-on-site.ts';
 import { readTrackedRun } from './mlflow-store.ts';
 import { jobFolder } from './output-files.ts';
 import { readPolicy } from './policy.ts';
@@ -52,11 +53,14 @@ export async function runTrainingJob(
     await recordRecipe(edge, plan.job, recipeDigest(plan));
   }
   const log = await openLog(path, runs, jobLogPath(plan), standing);
+  const { runs: store } = await trackingStore(edge.home, plan.job);
+  const metrics = await MetricsOnSite.open(edge, { id: plan.job, folder: path, store, standing }, runs);
   const checkpoints = new Checkpoints(edge.home, plan.job, runs, (checkpointBytes) =>
     Context.current().heartbeat({ job: plan.job, checkpointBytes }),
   );
-  const status = await follow(edge, plan, { log, checkpoints }, standing).finally(() => checkpoints.settle());
+  const status = await follow(edge, plan, { log, checkpoints, metrics }, standing).finally(() => checkpoints.settle());
   await log.copyAll();
+  await metrics.end(status.starts);
   const { startedAt, endedAt, cage } = outcome(plan, status);
   await adoptLoggedModel(edge.home, plan);
   const ended = new Date(endedAt * 1000);
@@ -92,6 +96,7 @@ async function openRuns(
 interface Copies {
   readonly log: JobLog;
   readonly checkpoints: Checkpoints;
+  readonly metrics: MetricsOnSite;
 }
 
 /** Starts (again) where that is due, and returns when the job has ended for good. */
@@ -101,15 +106,17 @@ async function follow(
   copies: Copies,
   standing: JobStatus,
 ): Promise<JobStatus> {
-  const { log, checkpoints } = copies;
+  const { log, checkpoints, metrics } = copies;
   for (let status = standing; ;) {
     await stopIfCancelled(edge, job, log);
     if (status.state === 'created' || status.state === 'interrupted') await checkpoints.restore();
+    if (status.state === 'interrupted') await metrics.interrupted(status.starts);
     const begun = await edge.launcher.start(job);
     status = begun.state === 'running' ? await watch(edge, job, copies, begun) : begun;
     if (status.state === 'ended') return status;
     if (status.state === 'interrupted' && status.starts >= MAX_STARTS) {
       await log.copyAll();
+      await metrics.end(status.starts);
       throw interrupted(status);
     }
   }
@@ -119,7 +126,7 @@ async function follow(
 async function watch(
   edge: EdgeDependencies,
   job: string,
-  { log, checkpoints }: Copies,
+  { log, checkpoints, metrics }: Copies,
   { starts }: JobStatus,
 ): Promise<JobStatus> {
   const result = join(jobFolder(edge.home, job), 'state', 'result.json');
@@ -129,6 +136,7 @@ async function watch(
     await stopIfCancelled(edge, job, log);
     await copyLog(log);
     checkpoints.look();
+    await metrics.look(starts);
     // A unit that was killed with its recorder, or a power cut, leaves no file: so systemd itself is asked now and then.
     if ((await exists(result)) || polls % 200 === 0) {
       const status = await edge.launcher.status(job);

@@ -1,4 +1,4 @@
-import { bitBudget } from '../../domain/bit-budget.ts';
+import { bitBudget, metricNames } from '../../domain/bit-budget.ts';
 import type { Evidence } from '../../domain/model-version.ts';
 import { canonicalArtifacts, refusals, trackingPolicy } from '../../domain/release.ts';
 import { siteRunPath } from '../../domain/resource-names.ts';
@@ -63,7 +63,7 @@ function receiptPredicate(evidence: Evidence, approval: ReceiptPredicate['approv
     ...(completed.cage ? { cage: completed.cage } : {}),
     released: release,
     ...(approval ? { approval } : {}),
-    metrics: [...new Set(completed.metrics.map(({ name }) => name))].sort(),
+    metrics: metricNames(completed),
     parameters: Object.keys(completed.parameters).sort(),
     bits: bitBudget(release, completed, trackingPolicy(plan.release)),
   };

@@ -70,6 +70,12 @@ export function addRunCommands(program: Command, done: Done): void {
     .addHelpText('after', examples('logs train-demo-heart-0123456789ab --follow'))
     .action(async (run: string, options) => done(await (await import('../logs.ts')).logs(run, options)));
 
+  onRun(program, 'metrics', 'what a run’s script has logged: curves in the terminal, or a report')
+    .option('--html <file>', 'write a report that opens in any browser, without a network')
+    .addOption(json())
+    .addHelpText('after', examples('metrics train-demo-heart-0123456789ab --html report.html'))
+    .action(async (run: string, options) => done(await (await import('../metrics.ts')).metrics(run, options)));
+
   onRun(program, 'cancel', 'cancel a run, and watch how it undoes what it made; exit 0 when it is cancelled')
     .option('--reason <text>', 'why, for the run’s history')
     .option('--detach', 'ask for it, and do not watch')

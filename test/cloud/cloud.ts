@@ -36,6 +36,8 @@ export interface TestCloud {
   configure(change: (file: Record<string, Record<string, unknown>>) => void): Promise<void>;
   /** How often a step said that it lives. */
   readonly beats: () => number;
+  /** Which attempt the next activity is. */
+  readonly attemptIs: (number: number) => void;
   fault(order: Record<string, unknown>): Promise<string>;
   requests(match: (line: { front: string; method: string; path: string; status?: number }) => boolean): Promise<number>;
   close(): Promise<void>;
@@ -85,6 +87,7 @@ export async function startCloud({ base = false } = {}): Promise<TestCloud> {
   const connection = await Connection.connect({ address: info.temporal.address });
   const client = new Client({ connection, namespace: info.temporal.namespace });
   let beats = 0;
+  let attempt = 1;
   const activities = createCloudActivities({
     cloudFile,
     secrets: createSecrets({ environment: {} }),
@@ -94,7 +97,7 @@ export async function startCloud({ base = false } = {}): Promise<TestCloud> {
       cacheDir: process.env['UV_CACHE_DIR'] ?? join(tmpdir(), 'edge-train-uv-cache'),
       environment: environmentOf(),
     },
-    step: () => ({ progress: () => (beats += 1) }),
+    step: () => ({ progress: () => (beats += 1), attempt }),
   });
   const admin = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
     const answer = await fetch(`${info.admin}${path}`, { method, ...(body ? { body: JSON.stringify(body) } : {}) });
@@ -110,6 +113,7 @@ export async function startCloud({ base = false } = {}): Promise<TestCloud> {
     ...{ sandbox, activities, client, release, registry, directory, configure },
     workspace: openWorkspace({ ...info.azure, credential, ca }),
     beats: () => beats,
+    attemptIs: (number) => void (attempt = number),
     fault: async (order) => (await admin<{ id: string }>('POST', '/faults', order)).id,
     requests: async (match) => (await admin<Parameters<typeof match>[0][]>('GET', '/requests')).filter(match).length,
     close: async () => {

@@ -66,7 +66,7 @@ describe('the cloud worker against the sandbox', () => {
     await stage(cloud, evidence.plan.job, files);
     return registrationOf(evidence);
   };
-  const mlflow = async <T>(path: string, body: object): Promise<T> => {
+  const mlflow = async <T>(path: string, body?: object): Promise<T> => {
     const { mlFlowTrackingUri = '' } = await cloud.workspace.client.workspaces.get(
       cloud.workspace.group,
       cloud.workspace.name,
@@ -75,13 +75,17 @@ describe('the cloud worker against the sandbox', () => {
     const { httpsSender } = await import('../../services/https.ts');
     const response = await httpsSender(cloud.registry.ca)({
       url: `${mlFlowTrackingUri.replace('azureml:', 'https:')}/api/2.0/mlflow/${path}`,
-      method: 'POST',
+      method: body ? 'POST' : 'GET',
       headers: { authorization: `Bearer ${token?.token}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+      ...(body ? { body: JSON.stringify(body) } : {}),
       timeout: 10_000,
     });
     assert.equal(response.status, 200, response.bodyAsText ?? '');
     return JSON.parse(response.bodyAsText ?? '') as T;
+  };
+  const historyOf = async (runId: string, name: string) => {
+    const query = new URLSearchParams({ run_id: runId, metric_key: name });
+    return (await mlflow<{ metrics: { step: number; value: number }[] }>(`metrics/get-history?${query}`)).metrics;
   };
   interface Run {
     info: { run_id: string; status: string; end_time?: number };
@@ -154,6 +158,35 @@ describe('the cloud worker against the sandbox', () => {
     assert.equal(found?.data.metrics?.length, 1203);
     const history = await cloud.requests(({ method, path }) => method === 'POST' && path.includes('/runs/log-batch'));
     assert.ok(history >= 5 && history <= 6, `${history} batches: what was there is not sent again`);
+  });
+
+  it('logs points in order and once, though an answer is lost or the worker killed, and the run’s end adds none of them', async () => {
+    const { plan } = evidenceOf(await modelFiles());
+    const run = await cloud.activities.recordRun({ plan, machine, computeTarget: unattached });
+    const points = Array.from({ length: 1500 }, (_, step) => ({
+      name: step % 3 === 0 ? 'val/loss' : 'loss',
+      value: 1 / (step + 3),
+      step,
+      timestamp: 1_767_261_660_000 + step,
+    }));
+    await cloud.fault({ route: 'POST /mlflow/**/runs/log-batch', moment: 'after', action: 'drop' });
+    await assert.rejects(cloud.activities.logMetrics({ run, points }), (error: ServiceError) => error.retryable);
+    cloud.attemptIs(2);
+    await cloud.activities.logMetrics({ run, points });
+    await cloud.activities.logMetrics({ run, points });
+    cloud.attemptIs(1);
+    const metrics = ['loss', 'val/loss'].map((name) => ({
+      ...points.findLast((each) => each.name === name)!,
+      timestamp: 2 ** 41,
+    }));
+    const completed = { parameters: {}, metrics, endedAt: '2026-01-01T10:01:00.000Z' };
+    await cloud.activities.finishRun({ run, status: 'FINISHED', completed });
+
+    for (const name of ['loss', 'val/loss'])
+      assert.deepEqual(
+        (await historyOf(run.runId, name)).map(({ step, value }) => [Number(step), value]),
+        points.filter((each) => each.name === name).map(({ step, value }) => [step, value]),
+      );
   });
 
   it('ends a run without results as KILLED', async () => {

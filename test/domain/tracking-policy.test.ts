@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bitBudget } from '../../domain/bit-budget.ts';
+import { bitBudget, metricNames } from '../../domain/bit-budget.ts';
 import { releaseTracked, TrackingPolicy, type Tracked } from '../../domain/tracking-policy.ts';
 
 const END = 1_700_000_000_000;
@@ -71,6 +71,21 @@ test('of two policies the tighter holds, whichever it is', () => {
       parameters: {},
       withheld: 1,
     });
+});
+
+test('each number that left while the script trained is in the budget, and each name', () => {
+  const last = { metrics: [metric('loss', 1)], parameters: {} };
+  const bits = (published?: { points: number; names: string[] }) =>
+    bitBudget(
+      { artifacts: [], verdicts: [] },
+      { ...last, ...(published ? { published } : {}) },
+      TrackingPolicy.parse({}),
+    ).metrics;
+  const number = 12 + 20 + 64;
+  assert.equal(bits(), number + 4 * 16);
+  assert.equal(bits({ points: 300, names: ['loss'] }), 301 * number + 4 * 16);
+  assert.equal(bits({ points: 300, names: ['loss', 'acc'] }), 301 * (number + 1) + 7 * 16);
+  assert.deepEqual(metricNames({ ...last, published: { points: 1, names: ['acc'] } }), ['acc', 'loss']);
 });
 
 test('fewer digits are fewer bits in the budget', () => {

@@ -4,6 +4,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { CancelledFailure } from '@temporalio/common';
 import type { CompletedJob } from '../../domain/completed-job.ts';
 import { Failure } from '../../domain/failure.ts';
+import { NOTHING_PUBLISHED, type MetricsBatch } from '../../domain/metric-stream.ts';
 import type { Inspection, Release } from '../../domain/release.ts';
 import type { Hello } from '../../domain/virtual-machine.ts';
 import { readText, replaceText } from '../../services/blob-storage.ts';
@@ -60,6 +61,17 @@ describe('the edge worker on a VM', () => {
     assert.equal(completed.cage?.files[unit], (await edge.machine.sh(`sha256sum ${unit}`)).split(' ')[0]);
     assert.equal(await edge.log(job), `yes ${job} file:///job/outputs/mlruns\n`);
     const plan = planFor(job, store);
+    const batch = await edge.ask<MetricsBatch>('readMetrics', { plan, after: NOTHING_PUBLISHED, ended: false });
+    assert.deepEqual(
+      batch.points.map(({ name, step, value }) => [name, step, value]),
+      [
+        ['val/accuracy', 1, 0.5],
+        ['val/accuracy', 2, 0.751235],
+      ],
+    );
+    assert.equal(batch.ended, true);
+    const kept = (await readText(edge.site.account.container('runs'), `runs/${job}/metrics.jsonl`)) ?? '';
+    assert.match(kept, /"value":0\.7512345678,"step":2/, 'on site it is whole');
     const inspection = await edge.ask<Inspection>('inspectOutputs', { plan });
     assert.deepEqual(
       inspection.artifacts.map(({ path, bytes }) => ({ path, bytes })),

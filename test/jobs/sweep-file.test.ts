@@ -63,7 +63,7 @@ test('paths of the trial’s command job lead back into the sweep’s file', () 
 
 /** A change of the file, the path of its only fault, and the reason. */
 const REFUSED: readonly (readonly [change: object, path: string, reason: RegExp])[] = [
-  [{ early_termination: { type: 'bandit' } }, 'early_termination', /metrics leave the VM when the script has ended/],
+  [{ early_termination: { type: 'bandit' } }, 'early_termination', /no trial is judged before/],
   [{ sampling_algorithm: 'bayesian' }, 'sampling_algorithm', /Azure ML’s own service/],
   [{ sampling_algorithm: { type: 'bayesian' } }, 'sampling_algorithm.type', /Azure ML’s own service/],
   [{ sampling_algorithm: 'sobol' }, 'sampling_algorithm', /\{type: random, rule: sobol\}/],

@@ -88,6 +88,10 @@ describe('MLflow at the tracking URI', () => {
       )
     ).body as { metrics: unknown[] };
     assert.deepEqual([...first.metrics, ...second.metrics], metrics);
+    await call('POST', 'runs/log-batch', { run_id, metrics: metrics.slice(1, 2) });
+    const history = `metrics/get-history?run_id=${run_id}&metric_key=${encodeURIComponent('loss/train')}`;
+    const { body } = await call('GET', history);
+    assert.deepEqual((body as { metrics: unknown[] }).metrics, [...metrics, metrics[1]], 'what is sent twice is seen');
   });
 
   it('refuses a bad filter, an unknown member, an unknown route and a foreign token', async () => {

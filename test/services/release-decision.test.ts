@@ -122,8 +122,7 @@ test('where the first release is asked for, the word on it holds for the next of
     ['a site that asks for each', word, { ...next(), policy: first('always') }],
     ['a signature that was taken off', { ...word, signatures: [] }, next()],
   ];
-  for (const [what, envelope, release] of cases)
-    assert.throws(() => requireApproval(envelope, release), refused, what);
+  for (const [what, envelope, release] of cases) assert.throws(() => requireApproval(envelope, release), refused, what);
 });
 
 test('what a decision says of later releases must be what the site says of them', () => {

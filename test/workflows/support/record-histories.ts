@@ -3,8 +3,14 @@ import path from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { modelWorkflowId, trialWorkflowId, virtualMachineWorkflowId } from '../../../domain/resource-names.ts';
+import {
+  metricsWorkflowId,
+  modelWorkflowId,
+  trialWorkflowId,
+  virtualMachineWorkflowId,
+} from '../../../domain/resource-names.ts';
 import { UPDATE } from '../../../domain/signals.ts';
+import type { TrainModelResult } from '../../../domain/train-model-result.ts';
 import { ServiceError } from '../../../services/errors.ts';
 import { until } from '../../support/until.ts';
 import { startHarness, status } from './harness.ts';
@@ -32,9 +38,15 @@ async function keep(name: string, run: WorkflowHandle): Promise<void> {
 }
 
 world.after = 'delete';
+world.instead('readMetrics', ({ after }) => {
+  const points = [{ name: 'loss', value: 0.5, step: after.offset, timestamp: after.offset }];
+  const next = { ...after, offset: after.offset + 1, steps: { loss: after.offset } };
+  return { points, after: next, withheld: 0, ended: after.offset > 0 };
+});
 const straight = await train(request('vm-straight', 'straight'));
-await straight.result();
+const { job } = (await straight.result()) as TrainModelResult;
 await keep('train-model-straight', straight);
+await keep('publish-metrics', client.workflow.getHandle(metricsWorkflowId(job)));
 const machine = client.workflow.getHandle(virtualMachineWorkflowId('vm-straight'));
 await machine.result();
 await keep('virtual-machine-delete', machine);
