@@ -21,17 +21,7 @@ const script = (name: string) => readFile(join(import.meta.dirname, 'tracking', 
 
 describe('a job’s MLflow tracking server', () => {
   let edge: Edge;
-  const environments = new Map<string, PreparedEnvironment>();
-  before(
-    async () => {
-      edge = await startEdge({ packages: true });
-      for (const [name, requirements] of Object.entries(CLIENTS)) {
-        const plan = { ...planFor('0'.repeat(20), 'true'), environment: environmentOf(name, requirements) };
-        environments.set(name, await edge.ask<PreparedEnvironment>('prepareEnvironment', { plan }));
-      }
-    },
-    { timeout: 900_000 },
-  );
+  before(async () => void (edge = await startEdge({ packages: true })), { timeout: 300_000 });
   after(() => edge?.close(), { timeout: 120_000 });
 
   let count = 0;
@@ -41,9 +31,9 @@ describe('a job’s MLflow tracking server', () => {
     const wanted = environmentOf(client, CLIENTS[client] ?? []);
     return { ...plan, environment: wanted, limits: { ...plan.limits, memoryMiB: 1024 } };
   };
-  const train = async (plan: TrainingPlan, client: string) => {
-    const grants = [await edge.siteGrant()];
-    return edge.begin('runTrainingJob', { plan, environment: environments.get(client), grants });
+  const train = async (plan: TrainingPlan) => {
+    const prepared = await edge.ask<PreparedEnvironment>('prepareEnvironment', { plan });
+    return edge.begin('runTrainingJob', { plan, environment: prepared, grants: [await edge.siteGrant()] });
   };
   const server = async (job: string) => {
     const asked = ['systemctl', 'show', '-p', 'ActiveState', '--value', `edge-train-tracking@${job}.service`];
@@ -53,10 +43,10 @@ describe('a job’s MLflow tracking server', () => {
   for (const client of Object.keys(CLIENTS)) {
     it(
       `takes what a client of ${client} logs: of itself, nested, files, models, many at once`,
-      { timeout: 300_000 },
+      { timeout: 600_000 },
       async () => {
         const plan = newPlan(client, `python - <<'END'\n${await script('logs-everything.py')}END`);
-        const completed = (await (await train(plan, client)).result().catch(async (error: unknown) => {
+        const completed = (await (await train(plan)).result().catch(async (error: unknown) => {
           assert.fail(`${String(error)}\n${await edge.log(plan.job)}`);
         })) as CompletedJob;
         assert.equal(completed.parameters['C'], '0.5', 'autologged');
@@ -80,14 +70,14 @@ describe('a job’s MLflow tracking server', () => {
     );
   }
 
-  it('gives the model that a script only logged, and no other file', { timeout: 300_000 }, async () => {
+  it('gives the model that a script only logged, and no other file', { timeout: 600_000 }, async () => {
     const logs = (calls: string) =>
       `python - <<'END'\nimport mlflow\nfrom sklearn.linear_model import LogisticRegression\nmodel = LogisticRegression().fit([[0], [1]], [0, 1])\nwith mlflow.start_run():\n    ${calls}\nEND`;
     const one = `mlflow.log_dict({}, "other.json"); mlflow.sklearn.log_model(model, "m")`;
     for (const client of Object.keys(CLIENTS)) {
       const given = newPlan(client, logs(one));
       const plan = { ...given, model: { ...given.model, type: 'mlflow_model' as const } };
-      await (await train(plan, client)).result();
+      await (await train(plan)).result();
       const { artifacts } = await edge.ask<Inspection>('inspectOutputs', { plan });
       const paths = artifacts.map(({ path }) => path);
       const told = String(paths);
@@ -97,7 +87,7 @@ describe('a job’s MLflow tracking server', () => {
     }
     const given = newPlan('MLflow 3', logs(`${one}; mlflow.sklearn.log_model(model, "n")`));
     const two = { ...given, model: { ...given.model, type: 'mlflow_model' as const } };
-    await (await train(two, 'MLflow 3')).result();
+    await (await train(two)).result();
     const refused = await edge.failureOf(await edge.begin('inspectOutputs', { plan: two }));
     assert.deepEqual([refused.type, /logged with MLflow: 2 models/.test(refused.message)], ['NoModel', true]);
     await assertCleaned(two.job);
@@ -105,10 +95,11 @@ describe('a job’s MLflow tracking server', () => {
 
   it('goes on after its server was killed, and after a reboot', { timeout: 400_000 }, async () => {
     const plan = newPlan('MLflow 3', `python - <<'END'\n${await script('patient.py')}END`, 900);
-    const call = await train(plan, 'MLflow 3');
+    const call = await train(plan);
     const work = `${JOBS}/${plan.job}/work`;
     const logs = async (step: number, times = 1) => {
-      await edge.machine.sh(`touch ${work}/go-${step}`);
+      // The folder is not there at once.
+      await until('it may go on', async () => (await edge.machine.exec(['touch', `${work}/go-${step}`])).code === 0);
       const logged = async () => (await edge.log(plan.job)).split(`logged ${step}\n`).length > times;
       await until(`step ${step} is logged`, logged, 120);
     };
@@ -129,13 +120,13 @@ describe('a job’s MLflow tracking server', () => {
     await assertCleaned(plan.job);
   });
 
-  it('leaves a script, another job and the worker nothing but its answers', { timeout: 300_000 }, async () => {
+  it('leaves a script, another job and the worker nothing but its answers', { timeout: 600_000 }, async () => {
     const waits = newPlan('MLflow 3', 'until [ -e end ]; do sleep 0.1; done');
-    const waiting = await train(waits, 'MLflow 3');
+    const waiting = await train(waits);
     await until('the other job’s server runs', async () => (await server(waits.job)) === 'active');
     const pid = (await edge.machine.sh(`systemctl show -p MainPID --value edge-train-tracking@${waits.job}`)).trim();
     const plan = newPlan('MLflow 3', `python - ${waits.job} ${pid} <<'END'\n${await script('attempts.py')}END`);
-    await (await train(plan, 'MLflow 3')).result();
+    await (await train(plan)).result();
     const ended = JSON.parse((await edge.log(plan.job)).trim().split('\n').at(-1) ?? '') as object;
     assert.deepEqual(ended, {
       "another's socket": 'ENOENT',
@@ -172,18 +163,18 @@ describe('a job’s MLflow tracking server', () => {
     await assertCleaned(plan.job);
   });
 
-  it('says so in the log, and soon, when its server cannot start', { timeout: 300_000 }, async () => {
+  it('says so in the log, and soon, when its server cannot start', { timeout: 600_000 }, async () => {
     const found = await edge.machine.sh(`grep -l -- --hash /var/lib/edge-train/environments/*/requirements.txt`);
     const packages = `${dirname(found.trim())}/lib/python3.*/site-packages`;
     await edge.machine.sh(`cd ${packages} && mv uvicorn away`);
     try {
       const plan = newPlan('MLflow 3', `python -c 'import mlflow; mlflow.log_metric("x", 1)'`);
-      const failed = await edge.failureOf(await train(plan, 'MLflow 3'));
+      const failed = await edge.failureOf(await train(plan));
       assert.equal(failed.type, 'ScriptFailed');
       assert.match(await edge.log(plan.job), /^edge-train: this job's MLflow tracking server cannot be had/m);
       // Its truth is its exit code: one that can do without goes on.
       const goesOn = newPlan('MLflow 3', 'true');
-      assert.equal(((await (await train(goesOn, 'MLflow 3')).result()) as CompletedJob).exitCode, 0);
+      assert.equal(((await (await train(goesOn)).result()) as CompletedJob).exitCode, 0);
       await assertCleaned(plan.job);
       await assertCleaned(goesOn.job);
     } finally {
