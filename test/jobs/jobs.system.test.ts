@@ -105,7 +105,8 @@ test('a job whose image the site’s registry has runs in it, and its lock and r
 });
 
 test('every package of an environment was installed by its hash, and the lock is kept with the run', async () => {
-  const { job } = results.get('environment-of-a-version')!;
+  const { file } = jobs().get('environment-of-a-version')!;
+  const { job } = await product.train(file, '--site', 'demo', '--model', 'locked');
   const runs = audit.siteAccount().container('edge-train-runs');
   const lock = await runs.getBlockBlobClient(`runs/${job}/environment.lock`).downloadToBuffer();
   assert.match(lock.toString(), /^# Python 3\.11\npackaging==24\.2 \\\n( +--hash=sha256:[0-9a-f]{64}( \\)?\n)+$/);
