@@ -1,8 +1,8 @@
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SEARCH_ATTRIBUTE } from '../../domain/search-attributes.ts';
 import { sha256 } from '../../services/signing.ts';
-import { failed } from '../command-error.ts';
+import { failed, refused } from '../command-error.ts';
 import { clientYml, temporalToml } from './client-yml.ts';
 import { cloudYml } from './cloud-yml.ts';
 import { writeConfiguration } from './configuration.ts';
@@ -26,11 +26,19 @@ export async function startSandbox(
   say: (text: string) => void,
   { codec = false } = {},
 ): Promise<SandboxInfo> {
+  if (codec) refuseLateEncryption(paths);
   mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
   const info = await startPrograms(paths, say);
   await writeFiles(paths, info, ensureKeys(paths, codec), say);
   await ensureWorker(paths, info, say);
   return info;
+}
+
+/** A sandbox that began in plaintext has histories that `required` would refuse. @throws CommandError exit 2 */
+function refuseLateEncryption({ site, keys }: StatePaths): void {
+  if (!existsSync(site) || existsSync(join(keys, 'payload-key'))) return;
+  const fault = { path: '--codec', rule: 'is for a new sandbox: in this one there are runs in plaintext' };
+  throw refused('The sandbox cannot begin to encrypt now.', [fault], 'Run edge-train sandbox reset first.');
 }
 
 async function startPrograms(paths: StatePaths, say: (text: string) => void): Promise<SandboxInfo> {

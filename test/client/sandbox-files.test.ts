@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
@@ -16,7 +16,7 @@ import { ClientFile } from '../../domain/client-file.ts';
 import { CloudFile } from '../../domain/cloud-file.ts';
 import { SiteFile } from '../../domain/site-file.ts';
 import { leftBy } from '../../client/demo/uplink-log.ts';
-import { folder } from './command.ts';
+import { command, folder } from './command.ts';
 
 const id = '12345678-1234-4234-8234-123456789abc';
 const info: SandboxInfo = {
@@ -103,4 +103,33 @@ test('the uplink’s log is summed by destination, from a time on; an absent one
     { target: 'a:1', tunnels: 2, refused: 0, sent: 11, received: 30 },
     { target: 'evil:1', tunnels: 0, refused: 1, sent: 0, received: 0 },
   ]);
+});
+
+test('`sandbox start --codec` is refused where there are runs in plaintext, before anything is started', async (t) => {
+  const path = folder(t, { 'site.yml': 'name: demo' });
+  const { exitCode, stderr } = await command(['sandbox', 'start', '--codec', '--state', path]);
+  assert.equal(exitCode, 2, stderr);
+  assert.match(stderr, /--codec: is for a new sandbox/);
+  assert.deepEqual(readdirSync(path), ['site.yml']);
+});
+
+test('with encryption all three files name the same key, and the user’s the UI; it is on until the reset', (t) => {
+  const paths = statePaths(folder(t));
+  assert.equal(ensureKeys(paths).codec, undefined);
+  const keys = ensureKeys(paths, true);
+  assert.deepEqual(ensureKeys(paths), keys);
+  const { keyFile = '', tokenFile = '' } = keys.codec ?? {};
+  for (const file of [keyFile, tokenFile]) assert.equal(statSync(file).mode & 0o777, 0o600);
+  assert.equal(Buffer.from(readFileSync(keyFile, 'utf8'), 'base64').length, 32);
+  const site = SiteFile.parse(parse(siteYml(info, keys, 'https://index.example/simple', '/x')));
+  const base = `edge-train/base@sha256:${'0'.repeat(64)}`;
+  const cloud = CloudFile.parse(
+    parse(cloudYml({ info, keys, base, packageIndex: 'https://index.example/simple', schema: '/x' })),
+  );
+  const client = ClientFile.parse(
+    parse(clientYml({ info, keys, sasFiles: { code: '/s/sas', runs: '/s/runs' }, schema: '/x' })),
+  );
+  const codec = { keys: { demo: `file:${keyFile}` }, current: 'demo', required: true };
+  for (const file of [site, cloud, client]) assert.deepEqual(file.codec, codec);
+  assert.deepEqual(client.codecServer?.origins, [new URL(info.temporal.ui).origin]);
 });

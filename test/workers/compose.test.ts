@@ -90,6 +90,7 @@ const VARIABLES: Record<string, string[]> = {
   'temporalio/admin-tools': ['SQL_PASSWORD', 'TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE'],
   'temporalio/ui': [
     ...['TEMPORAL_ADDRESS', 'TEMPORAL_DEFAULT_NAMESPACE', 'TEMPORAL_CORS_ORIGINS', 'TEMPORAL_CSRF_COOKIE_INSECURE'],
+    ...['TEMPORAL_CODEC_ENDPOINT', 'TEMPORAL_CODEC_INCLUDE_CREDENTIALS'],
   ],
 };
 /** Variables that our own scripts read. */
@@ -107,7 +108,10 @@ test('the variables are those that the images read, and none holds a secret', ()
   const text = (file: string) => readFileSync(path.join(ROOT, file), 'utf8');
   const told = [text('docker-compose.yml').split('\nname:')[0] ?? '', text('docs/operations.md')].join('\n');
   for (const [variable] of told.matchAll(/(TEMPORAL_|USE_)[A-Z0-9_]+/g))
-    assert.ok(VARIABLES['temporalio/server']?.includes(variable), variable);
+    assert.ok(
+      ['temporalio/server', 'temporalio/ui'].some((image) => VARIABLES[image]?.includes(variable)),
+      variable,
+    );
   assert.deepEqual(
     service('temporal')
       .entrypoint?.at(-1)
