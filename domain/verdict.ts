@@ -13,6 +13,8 @@ export const Format = z.enum([
   'joblib',
   'torch',
   'skops',
+  'lightgbm',
+  'xgboost',
   'empty',
   'unknown',
 ]);

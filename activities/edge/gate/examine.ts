@@ -2,12 +2,14 @@ import { verdictOf, type Format, type Reason, type Verdict } from '../../../doma
 import type { ByteSource } from './byte-source.ts';
 import { joblibSeen, looksCompressed } from './magic.ts';
 import { formatsByName, holdsExample } from './name.ts';
+import { lightgbmFault } from './lightgbm.ts';
 import { onnxFault } from './onnx.ts';
 import { pickleEnd } from './pickle.ts';
 import { PNG, pngFault } from './png.ts';
 import { looksLikeSafetensors, safetensorsFault } from './safetensors.ts';
 import { jsonFault, pythonFault, requirementsFault, yamlFault } from './text.ts';
 import { storesRows } from './stores-rows.ts';
+import { xgboostFault } from './ubjson.ts';
 import { zipModel } from './zip-model.ts';
 
 /** What a file is, by its content and its name; whether it may leave is the site’s policy’s to say (`domain/release.ts`). */
@@ -79,4 +81,6 @@ const BY_NAME = [
   ['requirements', requirementsFault],
   ['python', pythonFault],
   ['onnx', onnxFault],
+  ['lightgbm', lightgbmFault],
+  ['xgboost', xgboostFault],
 ] as const;

@@ -29,6 +29,9 @@ const BY_SUFFIX: Readonly<Record<string, readonly Format[]>> = {
   pt: ['torch', 'pickle'],
   pth: ['torch', 'pickle'],
   skops: ['skops'],
+  lgb: ['lightgbm'],
+  txt: ['lightgbm'],
+  ubj: ['xgboost'],
 };
 
 /** MLflow's examples of what a model is asked: rows, made up or not. */

@@ -28,7 +28,8 @@ const REQUIREMENT = new RegExp(
   String.raw`^(?:#.{0,200}|-{1,2}[a-z][\w-]{0,40}[ =]\S{1,200}|${NAME}\s*(?:${CLAUSE}(?:\s*,\s*${CLAUSE})*|@ \S{1,300})?\s*(?:;.{1,200})?)?(?:\s+#.{0,200})?$`,
 );
 
-async function textFault(source: ByteSource, isWhole: (text: string) => boolean): Promise<Fault | undefined> {
+/** Undefined for a text in UTF-8 without control characters that is whole. */
+export async function textFault(source: ByteSource, isWhole: (text: string) => boolean): Promise<Fault | undefined> {
   if (source.bytes > MOST) return 'too-large-to-read';
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await source.read(0, source.bytes));

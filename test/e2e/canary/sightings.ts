@@ -19,21 +19,30 @@ export async function sightings(chunks: AsyncIterable<Buffer>, needles: Needles)
   return found;
 }
 
-const SIGNATURE = Buffer.from('sig=');
-const TOKEN = Buffer.from('eyJ');
-const wide = (bytes: Buffer) => Buffer.from(bytes.toString('latin1'), 'utf16le');
-const MARKS = [SIGNATURE, TOKEN, wide(SIGNATURE), wide(TOKEN)];
+const wide = (text: string) => Buffer.from(text, 'utf16le');
+
+/** What stands around a mark, as text: as it is, or in UTF-16. A pattern is only ever tried there, or a disk would take hours. */
+function* around(window: Buffer, mark: string): Generator<string> {
+  for (const [bytes, width] of [
+    [Buffer.from(mark), 1],
+    [wide(mark), 2],
+  ] as const) {
+    for (let at = window.indexOf(bytes); at >= 0; at = window.indexOf(bytes, at + bytes.length)) {
+      const stretch = window.subarray(Math.max(0, at - 700 * width), at + 400 * width).toString('latin1');
+      yield width === 1 ? stretch : stretch.replaceAll('\0', '');
+    }
+  }
+}
 
 function* shapes(window: Buffer): Generator<string> {
-  if (!MARKS.some((mark) => window.includes(mark))) return;
-  // As it is, and what of it is in UTF-16.
-  for (const text of [window.toString('latin1'), window.toString('latin1').replaceAll('\0', '')]) {
-    for (const [url] of text.matchAll(/https?:\/\/[\w.:%/+@-]{1,500}\?[\w%=&+:./-]{0,500}\bsig=[\w%+/=-]{20,}/g)) {
-      const { pathname, searchParams } = new URL(url);
-      if (!(Date.parse(searchParams.get('se') ?? '') < Date.now())) yield sas(pathname, searchParams);
-    }
-    if (/\beyJ[\w-]{16,}\.eyJ[\w-]{16,}\.[\w-]{16}/.test(text)) yield 'a bearer token';
+  for (const text of around(window, 'sig=')) {
+    const [url] = /https?:\/\/[^\s"'<>?\\]{1,500}\?[\w%=&+:./-]*\bsig=[\w%+/=-]{20,}/.exec(text) ?? [];
+    if (url === undefined) continue;
+    const { pathname, searchParams } = new URL(url);
+    if (!(Date.parse(searchParams.get('se') ?? '') < Date.now())) yield sas(pathname, searchParams);
   }
+  for (const text of around(window, 'eyJ'))
+    if (/\beyJ[\w-]{16,}\.eyJ[\w-]{16,}\.[\w-]{16}/.test(text)) yield 'a bearer token';
 }
 
 /** By what it permits where: accounts of the sandbox stand in the path. */

@@ -14,7 +14,7 @@ import { picture, zip } from './made-files.ts';
 
 const look = (path: string, content: Buffer | string) => examine(path, memorySource(Buffer.from(content)));
 
-test('each file of 13 real models is what its library says, and none is refused', async () => {
+test('each file of 16 real models is what its library says, and none is refused', async () => {
   const found = new Map<string, string>();
   for (const [path, content] of cleanModels()) {
     const { format, verdict, reasons } = await look(path, content);
@@ -27,6 +27,9 @@ test('each file of 13 real models is what its library says, and none is refused'
       ...pickles.map((name) => [`${name}.pkl`, 'pickle unsure pickle'] as const),
       ['logistic.joblib', 'joblib unsure pickle'],
       ['logistic.skops', 'skops pass'],
+      ['boosting.lgb', 'lightgbm pass'],
+      ['boosting.ubj', 'xgboost pass'],
+      ['boosting.json', 'json pass'],
       ['logistic.onnx', 'onnx pass'],
       ['tree.onnx', 'onnx pass'],
       ['logistic.safetensors', 'safetensors pass'],
@@ -74,6 +77,8 @@ const tensors = model('clean/logistic.safetensors');
 const onnx = model('clean/logistic.onnx');
 const pickle = model('clean/tree.pkl');
 const skops = model('clean/logistic.skops');
+const lightgbm = model('clean/boosting.lgb');
+const xgboost = model('clean/boosting.ubj');
 const tail = Buffer.from('P-000001,M,17.99');
 
 /** What is refused, by what it is; each with the reason that must be told. */
@@ -121,6 +126,17 @@ const REFUSED: Record<string, [string, Buffer | string, Reason]> = {
   'a zip file with a comment': ['a.skops', zip({ 'schema.json': json }, { comment: 'P-000001' }), 'archive'],
   'a torch model with a descriptor that says something else': ['a.pt', otherDescriptor(), 'archive'],
   'a zip file with a gap': ['a.skops', zip({ 'schema.json': json }, { gap: tail }), 'archive'],
+  'a text called LightGBM': ['a.lgb', 'tree\nversion=v4\nP-000001,M,17.99\n', 'not-whole'],
+  'LightGBM and rows after it': ['a.txt', Buffer.concat([lightgbm, Buffer.from('P-000001,M,17.99\n')]), 'not-whole'],
+  'LightGBM with a row among its trees': [
+    'a.lgb',
+    lightgbm.toString().replace('Tree=1\n', 'Tree=1\nrow=P-000001\n'),
+    'not-whole',
+  ],
+  'a text': ['a.txt', 'P-000001,M,17.99\n', 'not-whole'],
+  'XGBoost and more after it': ['a.ubj', Buffer.concat([xgboost, tail]), 'trailing-bytes'],
+  'XGBoost that is cut': ['a.ubj', xgboost.subarray(0, -9), 'not-whole'],
+  'UBJSON of something else': ['a.ubj', '{U\x01aSU\x08P-000001}', 'not-whole'],
   gzip: ['a.json', gzipSync(json), 'archive'],
   'a compressed pickle': ['a.pkl', deflateSync(pickle), 'archive'],
   'a tar': ['a.tar', Buffer.concat([Buffer.alloc(257), Buffer.from('ustar'), Buffer.alloc(250)]), 'archive'],

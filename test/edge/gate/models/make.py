@@ -1,7 +1,7 @@
 """Made the models in this folder from examples/breast-cancer/data/wdbc.csv: real ones, as their libraries save them.
 
 uv run --python 3.11 --with 'scikit-learn==1.5.2' --with 'numpy<2' --with pandas --with joblib --with 'mlflow-skinny<3' \
-  --with safetensors --with onnx --with skl2onnx --with skops test/edge/gate/models/make.py
+  --with safetensors --with onnx --with skl2onnx --with skops --with lightgbm==4.6.0 --with xgboost-cpu==3.0.2 test/edge/gate/models/make.py
 """
 
 import json
@@ -10,10 +10,12 @@ import shutil
 from pathlib import Path
 
 import joblib
+import lightgbm
 import mlflow
 import numpy as np
 import pandas as pd
 import skops.io
+import xgboost
 from mlflow.models import infer_signature
 from safetensors.numpy import save_file
 from skl2onnx import to_onnx
@@ -52,6 +54,12 @@ def main() -> None:
     pickled(clean / "clusters.pkl", KMeans(3, n_init=2, random_state=7).fit(x))
     joblib.dump(logistic, clean / "logistic.joblib")
     skops.io.dump(logistic, clean / "logistic.skops")
+    sick = (y == "M").astype(int)
+    boosted = lightgbm.LGBMClassifier(n_estimators=5, num_leaves=7, verbose=-1, n_jobs=1).fit(x, sick)
+    boosted.booster_.save_model(clean / "boosting.lgb")
+    extreme = xgboost.XGBClassifier(n_estimators=5, max_depth=3, n_jobs=1).fit(x, sick)
+    for kind in ("ubj", "json"):
+        extreme.save_model(clean / f"boosting.{kind}")
     first = x[:1].to_numpy(np.float32)
     (clean / "logistic.onnx").write_bytes(to_onnx(scaled_numpy(LogisticRegression(max_iter=1000)), first).SerializeToString())
     (clean / "tree.onnx").write_bytes(

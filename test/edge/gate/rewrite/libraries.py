@@ -12,6 +12,7 @@ import onnx
 import onnxruntime
 import pandas as pd
 import skops.io
+import xgboost
 import yaml
 from mlflow.models import infer_signature
 from PIL import Image, PngImagePlugin
@@ -48,6 +49,8 @@ def make(folder, csv):
     neural(folder / "layers.onnx")
     packed = skops.io.dumps(models["forest"].fit(x, y), compression=8)
     (folder / "packed.skops").write_bytes(packed)
+    trees = xgboost.XGBClassifier(n_estimators=20, n_jobs=1).fit(x, y == "M")
+    trees.save_model(folder / "trees.json")
     model = models["logistic"].fit(x, y)
     mlflow.sklearn.save_model(
         model, folder / "mlflow", signature=infer_signature(x, model.predict(x)), pip_requirements=["scikit-learn==1.5.2", "numpy<2"]
@@ -144,6 +147,9 @@ def compare(before, after, csv):
         onnx.checker.check_model(onnx.load(after / name))
         one, other = [answers(folder / name, x) for folder in (before, after)]
         said[name] = all((np.asarray(a) == np.asarray(b)).all() for a, b in zip(one, other, strict=True))
+    one, other = [xgboost.Booster(model_file=folder / "trees.json") for folder in (before, after)]
+    matrix = xgboost.DMatrix(x)
+    said["trees.json"] = bool((one.predict(matrix) == other.predict(matrix)).all())
     one, other = [mlflow.pyfunc.load_model(str(folder / "mlflow")) for folder in (before, after)]
     said["mlflow"] = bool((one.predict(x) == other.predict(x)).all()) and one.metadata.signature == other.metadata.signature
     for name in ["mlflow/MLmodel", "mlflow/conda.yaml", "mlflow/python_env.yaml", "odd.yaml"]:

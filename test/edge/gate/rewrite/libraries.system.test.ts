@@ -11,7 +11,14 @@ import { Python } from '../../../support/python.ts';
 /** What a file says or computes must stay: only its own library can tell. */
 const REQUIREMENTS = [
   ...['scikit-learn==1.5.2', 'numpy<2', 'pandas==2.2.3', 'skops==0.11.0', 'onnx==1.17.0', 'onnxruntime==1.20.1'],
-  ...['skl2onnx==1.18.0', 'safetensors==0.5.3', 'mlflow-skinny==2.22.5', 'pyyaml==6.0.2', 'pillow==11.1.0'],
+  ...[
+    'skl2onnx==1.18.0',
+    'safetensors==0.5.3',
+    'mlflow-skinny==2.22.5',
+    'pyyaml==6.0.2',
+    'pillow==11.1.0',
+    'xgboost-cpu==3.0.2',
+  ],
 ];
 const PROGRAM = readFileSync(join(import.meta.dirname, 'libraries.py'), 'utf8');
 const CSV = join(import.meta.dirname, '../../../../examples/breast-cancer/data/wdbc.csv');
