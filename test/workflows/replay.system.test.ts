@@ -16,7 +16,7 @@ const historyOf = (name: string) => JSON.parse(readFileSync(path.join(folder, na
 Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'OFF' } } });
 
 test('every kept history replays, and would not with another step in it', async () => {
-  for (const type of ['train-model', 'trial', 'virtual-machine', 'model'])
+  for (const type of ['train-model', 'publish-metrics', 'trial', 'virtual-machine', 'model'])
     assert.ok(
       names.some((name) => name.startsWith(type)),
       `there is no history of ${type}`,
