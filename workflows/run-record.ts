@@ -23,9 +23,10 @@ export class RunRecord extends AzureRecord {
     return (this.#run ??= await this.#record(this.#machine));
   }
 
-  /** The script has ended well. */
-  async finish(run: RecordedRun, completed: CompletedJob): Promise<void> {
+  /** The script has ended well, whatever becomes of what is done `first`: its numbers are brought there. */
+  async finish(run: RecordedRun, completed: CompletedJob, first: () => Promise<void>): Promise<void> {
     this.#completed = completed;
+    await first();
     await this.end(run, this.#results());
   }
 

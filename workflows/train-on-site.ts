@@ -32,10 +32,7 @@ export async function trainOnSite(
   const trained = await trainAsPlanned({ plan, lease, recorded, metrics, progress, undo });
 
   const { job, run, completed, plan: done } = trained;
-  const finish = async () => {
-    await metrics.finish();
-    await recorded.finish(run, completed);
-  };
+  const finish = () => recorded.finish(run, completed, () => metrics.finish());
   const leaving = () =>
     undo.register('take back what was released', () => withdrawRelease(lease.holder, plan.model.name, recorded));
   const released = gate

@@ -41,10 +41,7 @@ async function trainAndKeep(request: TrialRequest, progress: Progress, undo: Com
   const [inspection] = await together(
     () => job.inspectOutputs(),
     () => job.keepOutputs(),
-    async () => {
-      await metrics.finish();
-      await recorded.finish(run, completed);
-    },
+    () => recorded.finish(run, completed, () => metrics.finish()),
   );
   await job.giveMachineBack();
   return { plan: done, machine, run, environment, inputs, completed: metrics.counted(completed), inspection };

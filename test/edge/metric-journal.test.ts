@@ -29,7 +29,10 @@ beforeEach(async () => {
 const policy = (metrics: object): Promise<void> =>
   writeFile(
     join(home, 'policy.json'),
-    JSON.stringify({ site: 'demo', maxSeconds: 1, maxLogBytes: 1, release: { tracking: { metrics } } }),
+    JSON.stringify({
+      ...{ site: 'demo', maxSeconds: 1, maxLogBytes: 1, maxImageBytes: 1, cacheBytes: 1, cacheDays: 1 },
+      release: { tracking: { metrics } },
+    }),
   );
 
 /** Appends to a metric's file as MLflow's client does. */
