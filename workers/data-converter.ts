@@ -5,7 +5,8 @@ import { createPayloadCodec, readPayloadKeys } from '../services/payload-codec.t
 import type { Secrets } from '../services/secrets.ts';
 import type { PayloadKeys } from '../domain/payload-codec.ts';
 
-const FAILURE_CONVERTER = path.join(import.meta.dirname, '../workflows/failure-converter.ts');
+/** Asked for only where it is needed: in a VM's one file there is no such folder. */
+const failureConverter = () => path.join(import.meta.dirname, '../workflows/failure-converter.ts');
 
 /**
  * How a worker writes and reads payloads; undefined, as JSON, where its file has no `codec`. The keys are read here, once: a
@@ -23,7 +24,7 @@ export async function dataConverterOf(
 export function dataConverter(
   keys: PayloadKeys,
   namespace: string,
-  failureConverterPath = FAILURE_CONVERTER,
+  failureConverterPath = failureConverter(),
 ): DataConverter {
   return { payloadCodecs: [createPayloadCodec(keys, namespace)], failureConverterPath };
 }
