@@ -436,7 +436,10 @@ describe('the cage on a VM', () => {
     const loose = await machine.install(machine.config);
     await machine.sh(`rm -r ${dropIns} && systemctl daemon-reload`);
     assert.notEqual(loose.code, 0);
-    assert.match(loose.stderr, /did not understand the cage's unit: SystemCallFilter lets ptrace through/);
+    assert.match(
+      loose.stderr,
+      /did not understand the cage's unit edge-train-job@\.service: SystemCallFilter lets ptrace through/,
+    );
     const again = await machine.install(machine.config);
     assert.deepEqual(
       [again.code, again.stdout.trim()],

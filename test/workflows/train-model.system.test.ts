@@ -218,8 +218,8 @@ test('an image is granted before it is pulled, and anew when its token has run o
     return undefined;
   });
   await (await harness.train(request(fresh(), 'in-image'))).result();
-  assert.deepEqual(world.verbs('grantImage', 'prepareEnvironment', 'grantData'), [
-    ...['grantImage', 'prepareEnvironment', 'grantImage', 'prepareEnvironment', 'grantData'],
+  assert.deepEqual(world.verbs('grantImage', 'prepareEnvironment'), [
+    ...['grantImage', 'prepareEnvironment', 'grantImage', 'prepareEnvironment'],
   ]);
   const grants = world.values('prepareEnvironment').map((each) => each.grants?.map(({ kind }) => kind));
   assert.deepEqual(grants, [['image'], ['image']]);

@@ -98,7 +98,7 @@ def prove_cage(version):
             name = unit % PROOF
             differences = unit_differences(name, wanted, version) + filter_differences(name) + unknown_directives(name)
             if differences:
-                stop("this systemd did not understand the cage's unit %s: %s" % (unit, "; ".join(differences)))
+                stop("this systemd did not understand the cage's unit %s: %s" % (unit % "", "; ".join(differences)))
         call("start", job=PROOF)
         run_to_end(path)
     finally:
