@@ -55,7 +55,8 @@ export async function startCloud({ base = false } = {}): Promise<TestCloud> {
     clientSecret: (await readFile(info.azure.clientSecretFile, 'utf8')).trim(),
     ca,
   });
-  const registry = { ...info.registry, credential, audience: 'https://containerregistry.azure.net', ca };
+  const { loginServer } = info.registry;
+  const registry = { loginServer, credential, audience: 'https://containerregistry.azure.net', ca };
   const tarPath = join(ROOT, '.tools', 'images', 'serving.tar');
   const digest = base
     ? (await pushBaseImage({ registry, tarPath, repository: 'edge-train/base' })).digest
@@ -72,7 +73,7 @@ export async function startCloud({ base = false } = {}): Promise<TestCloud> {
       ...{ resourceGroup: info.azure.resourceGroup, workspace: info.azure.workspace },
     },
     release: { blobEndpoint: info.release.blobEndpoint, key: `file:${info.release.accountKeyFile}` },
-    registry: { ...info.registry, base: `edge-train/base@${digest}`, packageIndex: info.packageIndex?.url },
+    registry: { loginServer, base: `edge-train/base@${digest}`, packageIndex: info.packageIndex?.url },
     sites: { demo: { receiptPublicKey: receiptKey.publicKey } },
     attach: { username: 'azureml', privateKey: `file:${attachKey}` },
   };
