@@ -9,7 +9,7 @@ import { JobOnMachine } from './job-on-machine.ts';
 import { describeMachine, type Lease } from './lease.ts';
 import type { MetricsPublisher } from './metrics-publisher.ts';
 import type { Progress } from './status.ts';
-import { MACHINE_LOSSES, siteSteps } from './steps.ts';
+import { MACHINE_LOSSES, siteSteps, UNDO_PATIENCE } from './steps.ts';
 import { together } from './together.ts';
 
 interface Request {
@@ -68,7 +68,7 @@ export async function trainUntilDone(request: Request): Promise<Trained> {
 async function moveToLarger(
   plan: TrainingPlan,
   job: JobOnMachine,
-  { lease, progress }: Request,
+  { lease, metrics, progress }: Request,
   error: unknown,
 ): Promise<TrainingPlan> {
   const enlarged = await siteSteps()
@@ -80,6 +80,7 @@ async function moveToLarger(
     });
   const { size } = enlarged.virtualMachine;
   log.warn('the script ran out of memory and goes on with a larger VM', { size: size.name });
+  await metrics.finish(UNDO_PATIENCE);
   await job.giveMachineBack();
   lease.moveTo(enlarged);
   progress.planned(enlarged);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { ApplicationFailure, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import type { Metric } from '../../domain/completed-job.ts';
+import type { MetricsBatch } from '../../domain/metric-stream.ts';
 import type { TrainModelRequest } from '../../domain/train-model-input.ts';
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import { UPDATE } from '../../domain/signals.ts';
@@ -94,4 +96,24 @@ test('where the site has no room for a larger VM, the run ends for what it ended
     world.values('returnVirtualMachine').map(({ machine }) => machine),
     ['crowded'],
   );
+});
+
+test('what the script logged on the smaller VM is in Azure ML before it goes on, and the rest follows', async () => {
+  const { world } = harness;
+  tooSmall('logs');
+  const point = (step: number): Metric => ({ name: 'loss', value: 1, step, timestamp: step });
+  world.instead('readMetrics', ({ after }): MetricsBatch => {
+    const offset = after.offset + 2;
+    const points = [point(after.offset), point(after.offset + 1)];
+    return { points, after: { ...after, offset, steps: { loss: offset - 1 } }, withheld: 0, ended: true };
+  });
+  const run = await harness.train(growing('logs'));
+  await run.result();
+  assert.deepEqual(
+    world.values('logMetrics').flatMap(({ points }) => points.map(({ step }) => step)),
+    [0, 1, 2, 3],
+  );
+  const order = world.verbs('logMetrics', 'cleanJob', 'finishRun');
+  assert.deepEqual(order, ['logMetrics', 'cleanJob', 'logMetrics', 'finishRun', 'cleanJob']);
+  assert.equal(world.values('issueReceipt')[0]?.completed.published?.points, 4);
 });
