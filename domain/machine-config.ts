@@ -19,6 +19,8 @@ export const MachinePolicy = z.strictObject({
   /** What environments and images may take on the VM together, and how long one stays that no job uses. */
   cacheBytes: z.int().min(1),
   cacheDays: z.number().min(0),
+  /** Whether jobs have MLflow's tracking server. */
+  trackingServer: z.boolean().default(true),
   release: ReleasePolicy,
 });
 export type MachinePolicy = z.infer<typeof MachinePolicy>;

@@ -192,6 +192,12 @@ export const SiteFile = z
             'How much environments and images may take on a VM, in bytes. Of those that no job there uses, the least recently used goes first.',
           ),
         cacheDays: z.number().min(0).max(100_000).default(30).describe('How long one stays that no job uses.'),
+        trackingServer: z
+          .boolean()
+          .default(true)
+          .describe(
+            'Whether a script whose environment has MLflow logs to a tracking server of its job on the VM, which takes 0.4 GiB of its disk and 0.2 GiB of its memory; else to a folder, which not every client can do all with.',
+          ),
       })
       .prefault({})
       .describe('What no job may exceed.'),

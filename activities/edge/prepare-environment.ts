@@ -5,6 +5,7 @@ import type { SealedGrant } from '../../domain/grant.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { buildEnvironment, type Build, readyEnvironment } from './build-environment.ts';
 import type { EdgeDependencies } from './dependencies.ts';
+import { readPolicy } from './policy.ts';
 import { pullImage } from './pull-image.ts';
 import { hasMlflow, trackingServerBuild } from './tracking-server.ts';
 
@@ -29,7 +30,7 @@ export async function prepareEnvironment(
     return await once(place.path, () => pullImage(edge, image, place.path, grants));
   }
   const prepared = await prepare(edge, plan);
-  if (hasMlflow(prepared)) await prepareTrackingServer(edge);
+  if (hasMlflow(prepared) && (await readPolicy(edge)).trackingServer) await prepareTrackingServer(edge);
   return prepared;
 }
 

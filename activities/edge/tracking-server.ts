@@ -5,6 +5,7 @@ import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { sha256 } from '../../services/signing.ts';
 import { readyEnvironment, type Build } from './build-environment.ts';
 import type { EdgeDependencies } from './dependencies.ts';
+import { readPolicy } from './policy.ts';
 
 /** MLflow 3.13 and later run on no older one. */
 const PYTHON = '>=3.10';
@@ -30,7 +31,7 @@ export async function trackingServerOf(
   edge: EdgeDependencies,
   { environment }: TrainingPlan,
 ): Promise<string | undefined> {
-  if (environment.image) return undefined;
+  if (environment.image || !(await readPolicy(edge)).trackingServer) return undefined;
   const folder = join(edge.home, 'environments');
   const ready = await readyEnvironment(join(folder, environment.digest));
   if (!ready || !hasMlflow(ready)) return undefined;

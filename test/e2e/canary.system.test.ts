@@ -51,7 +51,7 @@ let plants: readonly Plant[];
 let evidence: Evidence;
 
 before(async () => {
-  product = await startProduct();
+  product = await startProduct({ trackingServer: true });
   audit = auditor(product);
   await uploadCohort();
   await orderFaults();

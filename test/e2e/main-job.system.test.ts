@@ -21,7 +21,7 @@ let first: TrainModelResult;
 const copies: string[] = [];
 
 before(async () => {
-  product = await startProduct();
+  product = await startProduct({ trackingServer: true });
   audit = auditor(product);
 });
 after(async () => {

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, realpathSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -26,8 +26,11 @@ export interface Product {
   close(): Promise<void>;
 }
 
-/** @param more further words for `sandbox start` */
-export async function startProduct(...more: string[]): Promise<Product> {
+/**
+ * `codec`: with `sandbox start --codec`. `trackingServer`: jobs log as on any site by default; without, VMs make no environment
+ * for MLflow's server, which takes them half a minute: most tests are about something else.
+ */
+export async function startProduct({ codec = false, trackingServer = false } = {}): Promise<Product> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'edge-train-e2e-')));
   const close = guard(folder);
   const edgeTrain = (...args: string[]) => command([join(ROOT, 'client', 'main.ts'), ...args], folder);
@@ -42,10 +45,18 @@ export async function startProduct(...more: string[]): Promise<Product> {
     },
     close,
   });
-  const started = await edgeTrain('sandbox', 'start', '--state', folder, ...more);
-  if (started.code === 0) return product();
+  const started = await edgeTrain('sandbox', 'start', '--state', folder, ...(codec ? ['--codec'] : []));
+  if (started.code === 0) {
+    if (!trackingServer) withoutTrackingServer(join(folder, 'site.yml'));
+    return product();
+  }
   await close();
   throw new Error(`sandbox start ended with ${started.code}:\n${started.stdout}\n${started.stderr}`);
+}
+
+/** The site worker reads its file anew at each step. */
+function withoutTrackingServer(siteFile: string): void {
+  writeFileSync(siteFile, `${readFileSync(siteFile, 'utf8')}\nlimits: {trackingServer: false}\n`);
 }
 
 /** What `docker` prints, on the daemon that the sandbox uses. */

@@ -150,6 +150,7 @@ function configFor(bundle: Bundle): MachineConfig {
       maxImageBytes: 2 ** 30,
       cacheBytes: 4 * 2 ** 30,
       cacheDays: 30,
+      trackingServer: true,
       release: ReleasePolicy.parse({ pickle: 'allow' }),
     },
     siteBlobEndpoints: [],
