@@ -9,6 +9,7 @@ const usage = `usage: node setup/main.mjs COMMAND
   start [ARGS]   set-up, then the demo (npm start; ARGS after --)
   test [FILES]   set-up, then the checks and all tests, or only FILES (npm test)
   test:unit      set-up, then the tests that need nothing but Node
+  test:tools     set-up, then the tests that install other people’s libraries at length
   bench NAME     set-up, then the measurement of bench/NAME.ts`;
 
 /** @param {string[]} argv */
@@ -27,6 +28,9 @@ async function main([command, ...rest]) {
     case 'test:unit':
       await prepare(false);
       return foreground(node, ['setup/test/main.mjs', 'unit', ...args], { cwd: root });
+    case 'test:tools':
+      await prepare(false);
+      return foreground(node, ['setup/test/main.mjs', 'tools', ...args], { cwd: root });
     case 'bench':
       await prepare(false);
       return foreground(node, [`bench/${args[0]}.ts`, ...args.slice(1)], { cwd: root });

@@ -17,7 +17,7 @@ const wholeLimit = 80 * 60_000;
 const systemLanes = 2;
 
 /**
- * `node setup/test/main.mjs all|unit [FILES]`: runs the checks, the unit tests and the system tests, tells what happens,
+ * `node setup/test/main.mjs all|unit|tools [FILES]`: runs the checks, the unit tests and the system tests, tells what happens,
  * takes away what the run made, and says last `tests: N passed, N failed`.
  * @param {string[]} argv
  */
@@ -46,9 +46,10 @@ async function main([which = 'all', ...only]) {
  * @param {Docker} docker told how to stop the daemon, which is needed once more when the run is cleaned up
  */
 async function tests(which, only, tally, stop, docker) {
-  const { unit, system } = await findTests(root, only);
+  const { unit, system: ordinary, tools: long } = await findTests(root, only);
+  const system = which === 'tools' ? long : ordinary;
   if (which === 'all' && only.length === 0) await checks(root, tally, stop);
-  if (unit.length > 0) {
+  if (which !== 'tools' && unit.length > 0) {
     console.log(`\nUnit tests (${unit.length} files)`);
     await runFiles({ files: unit, together: true, limit: unitLimit, stop, tally, verbose: false });
   }
