@@ -7,6 +7,7 @@ import { clientYml, temporalToml } from './client-yml.ts';
 import { cloudYml } from './cloud-yml.ts';
 import { writeConfiguration } from './configuration.ts';
 import { ensureKeys, type DemoKeys } from './keys.ts';
+import { patiently } from './patiently.ts';
 import { prepareCloud } from './prepare-cloud.ts';
 import { SandboxInfo } from './sandbox-info.ts';
 import { sandboxProgram } from './sandbox-program.ts';
@@ -74,7 +75,10 @@ async function writeFiles(
       nextStep: 'Set PIP_INDEX_URL or pip’s configuration, and run the command again.',
     });
   }
-  const [{ codeSas, base }, { runsSas }] = await Promise.all([prepareCloud(info), prepareSite(info)]);
+  const [{ codeSas, base }, { runsSas }] = await Promise.all([
+    patiently(() => prepareCloud(info)),
+    patiently(() => prepareSite(info)),
+  ]);
   const sasFiles = { code: join(paths.keys, 'code-sas'), runs: join(paths.keys, 'runs-sas') };
   writePrivate(sasFiles.code, codeSas);
   writePrivate(sasFiles.runs, runsSas);

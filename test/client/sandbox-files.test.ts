@@ -9,6 +9,8 @@ import { cloudYml } from '../../client/sandbox/cloud-yml.ts';
 import { writeConfiguration } from '../../client/sandbox/configuration.ts';
 import { ensureKeys } from '../../client/sandbox/keys.ts';
 import { identify, isAlive } from '../../client/sandbox/process-identity.ts';
+import { patiently } from '../../client/sandbox/patiently.ts';
+import { ServiceError } from '../../services/errors.ts';
 import type { SandboxInfo } from '../../client/sandbox/sandbox-info.ts';
 import { siteYml } from '../../client/sandbox/site-yml.ts';
 import { statePaths } from '../../client/sandbox/state-paths.ts';
@@ -132,4 +134,27 @@ test('with encryption all three files name the same key, and the user’s the UI
   const codec = { keys: { demo: `file:${keyFile}` }, current: 'demo', required: true };
   for (const file of [site, cloud, client]) assert.deepEqual(file.codec, codec);
   assert.deepEqual(client.codecServer?.origins, [new URL(info.temporal.ui).origin]);
+});
+
+test('what a service that comes up says will pass is asked again; what will not, or not in time, is told', async () => {
+  const refusal = (retryable: boolean) =>
+    new ServiceError({ class: 'network', type: 'BadGateway', cause: 'x', nextStep: 'y', retryable });
+  let asked = 0;
+  const answer = await patiently(async () => {
+    if (++asked < 3) throw refusal(true);
+    return 'up';
+  });
+  assert.deepEqual([answer, asked], ['up', 3]);
+  for (const [retryable, patience] of [
+    [false, 60_000],
+    [true, -1],
+  ] as const) {
+    asked = 0;
+    const given = patiently(async () => {
+      asked++;
+      throw refusal(retryable);
+    }, patience);
+    await assert.rejects(given, { type: 'BadGateway' });
+    assert.equal(asked, 1);
+  }
 });
