@@ -69,7 +69,7 @@ test('the word on the first release holds for the next of the same recipe, until
   assert.ok(await asked(next, 'stores-rows'), 'the gate doubts something new');
   const others = {
     command: await newPlan(({ job }) => (job.command += ' --more')),
-    code: await newPlan((input) => (input.code = { ...input.code!, digest: 'f'.repeat(64) })),
+    code: await newPlan((input) => (input.code = { digest: 'f'.repeat(64), bytes: 1, files: 1 })),
     environment: await newPlan(({ job }) => (job.environment = { conda_file: { dependencies: ['python=3.11'] } })),
     variables: await newPlan(({ job }) => (job.environment_variables = { A: 'b' })),
     model: await newPlan(({ model }) => (model.name = 'another')),
