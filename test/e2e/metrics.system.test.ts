@@ -23,7 +23,7 @@ let audit: ReturnType<typeof auditor>;
 let client: Client;
 
 before(async () => {
-  product = await startProduct({ trackingServer: true });
+  product = await startProduct();
   audit = auditor(product);
   const { address, namespace } = product.info.temporal;
   client = new Client({ connection: await Connection.connect({ address }), namespace });
