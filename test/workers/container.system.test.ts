@@ -80,6 +80,8 @@ test('the image holds the workers and what they need, and nothing else', async (
       './.tools/workflow-bundles/DIGEST.js',
       './package-lock.json',
       './package.json',
+      './workers/vm/tracking/requirements.in.txt',
+      './workers/vm/tracking/requirements.txt',
     ],
   );
   const packages = (await inside('ls node_modules')).split('\n');
