@@ -1,20 +1,15 @@
 import { siteRunPath, trialWorkflowId } from '../domain/resource-names.ts';
 import { findBlob } from '../services/blob-storage.ts';
 import { failed, type CommandError } from './command-error.ts';
-import { readClientFile } from './config/client-file.ts';
-import { findConfig } from './config/find-config.ts';
 import { EXIT_CODE } from './exit-code.ts';
 import { followLog, printFrom, type Log } from './logs/follow-log.ts';
 import { logPrinter } from './logs/print-log.ts';
-import { openRunContainer } from './logs/run-container.ts';
+import { openRunOnSite } from './logs/run-on-site.ts';
 import type { LogsOutput } from './output.ts';
 import { untilInterrupted } from './run/until-interrupted.ts';
 import { printJson } from './show/json.ts';
-import { connectTemporal, type TemporalClient } from './temporal/connect.ts';
+import type { TemporalClient } from './temporal/connect.ts';
 import { findRunOrTrial, type FoundRun } from './temporal/find-run.ts';
-import { jobOfRun } from './temporal/job-of-run.ts';
-import { checkedRunId } from './temporal/run-id.ts';
-import { siteOf } from './temporal/site-of-run.ts';
 
 export interface LogsOptions {
   readonly follow?: boolean;
@@ -25,20 +20,13 @@ export interface LogsOptions {
 
 /** `edge-train logs RUN`: what the script said, from the site's own storage. It never passes through Temporal. */
 export async function logs(given: string, options: LogsOptions): Promise<number> {
-  const workflowId = checkedRunId(given);
-  const folder = findConfig(options.config);
-  const clientFile = await readClientFile(folder);
-  const temporal = await connectTemporal(folder, options.site);
-  const run = await findRunOrTrial(temporal, workflowId, 'The run’s log cannot be read');
-  const site = siteOf(run, options.site);
-  const container = await openRunContainer(clientFile, site);
-  const job = await jobOfRun(temporal, run);
+  const { temporal, run, site, container, job } = await openRunOnSite(given, options, 'The run’s log cannot be read');
+  const { workflowId, runId } = run;
   const path = siteRunPath(job, 'job.log');
 
   if (options.json) {
     const found = await findBlob(container, path);
     if (!found) throw noLog(run);
-    const { runId } = run;
     printJson<LogsOutput>({ ok: true, workflowId, runId, site, job, path, bytes: found.bytes });
     return EXIT_CODE.done;
   }

@@ -3,21 +3,15 @@ import { metricsPath, siteRunPath, trialWorkflowId } from '../domain/resource-na
 import { readRange } from '../services/blob-range.ts';
 import type { BlobContainer } from '../services/blob-storage.ts';
 import { failed, refused, type CommandError } from './command-error.ts';
-import { readClientFile } from './config/client-file.ts';
-import { findConfig } from './config/find-config.ts';
 import { EXIT_CODE } from './exit-code.ts';
-import { openRunContainer } from './logs/run-container.ts';
+import { openRunOnSite } from './logs/run-on-site.ts';
 import { confusionMatrixOf, isPng } from './metrics/confusion-matrix.ts';
 import { curvesOf, type Curves } from './metrics/curves.ts';
 import { reportPage, type Report } from './metrics/report.ts';
 import { plotLines } from './metrics/terminal-plot.ts';
 import type { MetricsOutput } from './output.ts';
 import { printJson } from './show/json.ts';
-import { connectTemporal } from './temporal/connect.ts';
-import { findRunOrTrial, type FoundRun } from './temporal/find-run.ts';
-import { jobOfRun } from './temporal/job-of-run.ts';
-import { checkedRunId } from './temporal/run-id.ts';
-import { siteOf } from './temporal/site-of-run.ts';
+import type { FoundRun } from './temporal/find-run.ts';
 
 export interface MetricsOptions {
   readonly html?: string;
@@ -28,14 +22,8 @@ export interface MetricsOptions {
 
 /** `edge-train metrics RUN`: what the script has logged so far, whole, from the site's own storage, as its log is read. */
 export async function metrics(given: string, options: MetricsOptions): Promise<number> {
-  const workflowId = checkedRunId(given);
-  const folder = findConfig(options.config);
-  const clientFile = await readClientFile(folder);
-  const temporal = await connectTemporal(folder, options.site);
-  const run = await findRunOrTrial(temporal, workflowId, 'The run’s metrics cannot be read');
-  const site = siteOf(run, options.site);
-  const container = await openRunContainer(clientFile, site);
-  const job = await jobOfRun(temporal, run);
+  const { run, site, container, job } = await openRunOnSite(given, options, 'The run’s metrics cannot be read');
+  const { workflowId, runId } = run;
   const found = await readCurves(container, job);
   if (found.curves.length === 0) throw noMetrics(run);
 
@@ -43,7 +31,6 @@ export async function metrics(given: string, options: MetricsOptions): Promise<n
   if (html !== undefined)
     await writeReport(html, run, { site, job, curves: found.curves, ...(await readPictures(container, job, found)) });
   if (options.json) {
-    const { runId } = run;
     const written = html === undefined ? {} : { html };
     printJson<MetricsOutput>({ ok: true, workflowId, runId, site, job, ...written, metrics: found.curves });
   } else {
