@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { WorkflowFailedError, WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
-import { Failure } from '../../domain/failure.ts';
+import { type WorkflowHandle } from '@temporalio/client';
 import { SEARCH_ATTRIBUTE } from '../../domain/search-attributes.ts';
 import { UPDATE } from '../../domain/signals.ts';
 import { TrainModelResult } from '../../domain/train-model-result.ts';
 import { verdictOf } from '../../domain/verdict.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { until } from '../support/until.ts';
-import { startHarness, status, type Harness } from './support/harness.ts';
+import { failureOf, startHarness, status, type Harness } from './support/harness.ts';
 import { decision, hex, inspection, request } from './support/samples.ts';
 
 let harness: Harness;
@@ -23,15 +22,6 @@ const decide = (run: WorkflowHandle, envelope: unknown) =>
   run.executeUpdate<{ by: string; decision: string }, [unknown]>(UPDATE.decideRelease, { args: [envelope] });
 const waits = (run: WorkflowHandle) =>
   until('it waits for approval', async () => (await status(run)).approval !== undefined);
-
-async function failureOf(result: Promise<unknown>): Promise<Failure> {
-  const error = await result.then(
-    () => assert.fail('it succeeded'),
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof WorkflowFailedError || error instanceof WorkflowUpdateFailedError, String(error));
-  return Failure.parse((error.cause as { details?: unknown[] }).details?.[0]);
-}
 
 test('a run waits with its outputs kept and the VM given back, and goes on when it is approved', async () => {
   const { world } = harness;

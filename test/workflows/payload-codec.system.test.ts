@@ -1,16 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import {
-  Client,
-  Connection,
-  WorkflowFailedError,
-  WorkflowUpdateFailedError,
-  type WorkflowHandle,
-} from '@temporalio/client';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { Worker } from '@temporalio/worker';
-import { Failure } from '../../domain/failure.ts';
 import type { PayloadKeys } from '../../domain/payload-codec.ts';
 import { CLOUD_QUEUE } from '../../domain/resource-names.ts';
 import { SIGNAL, UPDATE } from '../../domain/signals.ts';
@@ -20,7 +13,7 @@ import { dataConverter } from '../../workers/data-converter.ts';
 import { bundleWorkflows } from '../../workers/workflow-bundle.ts';
 import { startTemporal, type TemporalServer } from '../support/temporal.ts';
 import { until } from '../support/until.ts';
-import { startHarness, status, type Harness } from './support/harness.ts';
+import { failureOf, startHarness, status, type Harness } from './support/harness.ts';
 import { completed, decision, request } from './support/samples.ts';
 
 const newKey = () => randomBytes(32).toString('base64');
@@ -69,15 +62,6 @@ const everything = async (run: WorkflowHandle, machine: string, model: string): 
     await rawly({ workflowId: `vm-${machine}` }).catch(() => ''),
     await rawly({ workflowId: `model-${model}` }).catch(() => ''),
   ].join('\n');
-
-async function failureOf(result: Promise<unknown>): Promise<Failure> {
-  const error = await result.then(
-    () => assert.fail('it succeeded'),
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof WorkflowFailedError || error instanceof WorkflowUpdateFailedError, String(error));
-  return Failure.parse((error.cause as { details?: unknown[] }).details?.[0]);
-}
 
 /** A run that succeeds and one that fails, with a canary in all that they are given and say. */
 async function canaryRuns({ world, train }: Harness, machine: string): Promise<WorkflowHandle[]> {

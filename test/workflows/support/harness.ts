@@ -1,9 +1,17 @@
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import {
+  Client,
+  Connection,
+  WorkflowFailedError,
+  WorkflowUpdateFailedError,
+  type WorkflowHandle,
+} from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { carryVerdict } from '../../../activities/failure.ts';
 import type { PayloadKeys } from '../../../domain/payload-codec.ts';
 import { CLOUD_QUEUE, SITE_QUEUE } from '../../../domain/resource-names.ts';
+import { Failure } from '../../../domain/failure.ts';
 import type { RunStatus } from '../../../domain/run-status.ts';
 import type { TrainModelRequest } from '../../../domain/train-model-input.ts';
 import { dataConverter } from '../../../workers/data-converter.ts';
@@ -84,3 +92,13 @@ export async function startHarness(
 }
 
 export const status = (run: WorkflowHandle): Promise<RunStatus> => run.query<RunStatus>('status');
+
+/** What a run or an update failed with. */
+export async function failureOf(result: Promise<unknown>): Promise<Failure> {
+  const error = await result.then(
+    () => assert.fail('it succeeded'),
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof WorkflowFailedError || error instanceof WorkflowUpdateFailedError, String(error));
+  return Failure.parse((error.cause as { details?: unknown[] }).details?.[0]);
+}
