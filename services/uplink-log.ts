@@ -4,11 +4,15 @@ import { createInterface } from 'node:readline';
 import type { UplinkDestination } from '../domain/uplink-account.ts';
 
 /**
- * What one client sent through the uplink since then (milliseconds since 1970), by destination, as its access log has it:
+ * What one client, or with undefined all of them, sent through the uplink since then (milliseconds since 1970), by destination, as its access log has it:
  * Squid's native format, where a line is written when its connection ends. A line of eleven fields ends with the bytes from
  * the client (`%>st`). Files that Squid (`.0`) or logrotate (`.1`) put aside meanwhile are read too. @throws where the log cannot be read
  */
-export async function sentThroughUplink(log: string, client: string, since: number): Promise<UplinkDestination[]> {
+export async function sentThroughUplink(
+  log: string,
+  client: string | undefined,
+  since: number,
+): Promise<UplinkDestination[]> {
   const all = new Map<string, Sums>();
   for (const file of [...(await rotated(log, since)), log])
     for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity }))
@@ -44,10 +48,10 @@ async function rotated(log: string, since: number): Promise<string[]> {
 }
 
 /** time elapsed remotehost code/status bytes method URL rfc931 peerstatus/peerhost type [bytes from the client] */
-function add(all: Map<string, Sums>, line: string, client: string, since: number): void {
+function add(all: Map<string, Sums>, line: string, client: string | undefined, since: number): void {
   const fields = line.trim().split(/\s+/);
   const [time, , from, code = '', bytes, , to, , , , out] = fields;
-  if (to === undefined || from !== client || !(Number(time) * 1000 >= since)) return;
+  if (to === undefined || (client !== undefined && from !== client) || !(Number(time) * 1000 >= since)) return;
   const sums = all.get(to) ?? { connections: 0, refused: 0, sent: 0, received: 0 };
   sums.connections += 1;
   sums.refused += /^TCP_TUNNEL\/2/.test(code) ? 0 : 1;

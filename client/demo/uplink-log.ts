@@ -1,6 +1,5 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { bytesText, count } from '../../domain/amount-text.ts';
+import { sentThroughUplink } from '../../services/uplink-log.ts';
 import type { SandboxInfo } from '../sandbox/sandbox-info.ts';
 import { printable } from '../show/text.ts';
 
@@ -13,31 +12,17 @@ export interface Destination {
   readonly received: number;
 }
 
-/** What crossed the uplink since then, by destination, from its access log: Squid's format with the bytes sent as last field. */
+/** What crossed the uplink since then, by destination, most first. An absent log says that nothing did. */
 export async function leftBy(accessLog: string, since: number): Promise<Destination[]> {
-  const all = new Map<string, Destination>();
-  const lines = createInterface({ input: createReadStream(accessLog).on('error', () => undefined) });
-  try {
-    for await (const line of lines) add(all, line, since);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error; // nothing crossed
-  }
-  return [...all.values()].sort((a, b) => b.sent - a.sent);
-}
-
-function add(all: Map<string, Destination>, line: string, since: number): void {
-  const [time, , , code = '', received, , target = ''] = line.trim().split(/\s+/);
-  const sent = Number(line.trim().split(/\s+/).at(-1));
-  if (time === undefined || Number(time) * 1000 < since || !Number.isFinite(sent)) return;
-  const before = all.get(target) ?? { target, tunnels: 0, refused: 0, sent: 0, received: 0 };
-  const opened = code.startsWith('TCP_TUNNEL');
-  all.set(target, {
-    target,
-    tunnels: before.tunnels + (opened ? 1 : 0),
-    refused: before.refused + (opened ? 0 : 1),
-    sent: before.sent + sent,
-    received: before.received + Number(received),
+  const all = await sentThroughUplink(accessLog, undefined, since).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
   });
+  return all
+    .map(({ to, connections, refused, sent = 0, received }) => {
+      return { target: to, tunnels: connections - refused, refused, sent, received };
+    })
+    .sort((a, b) => b.sent - a.sent);
 }
 
 /** What a person calls the places that the site's allow-list names. */
