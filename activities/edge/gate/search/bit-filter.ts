@@ -13,6 +13,12 @@ export class BitFilter {
     this.#shift = 32 - width;
   }
 
+  static of(values: ReadonlySet<number>): BitFilter {
+    const filter = new BitFilter(values.size);
+    for (const value of values) filter.add(value);
+    return filter;
+  }
+
   add(value: number): void {
     const hash = spread(value);
     const near = hash >>> (32 - NEAR_WIDTH);

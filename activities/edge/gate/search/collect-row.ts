@@ -11,7 +11,7 @@ export function collectRow(fingerprints: Fingerprints, row: Uint8Array): void {
       grams.word(low, high, length);
       if (grams.words % WORDS !== 0 || !grams.tellsWords()) return;
       grams.hashWords(WORDS);
-      fingerprints.add('row', grams.low, grams.high);
+      fingerprints.add('row', grams.low, grams.high, grams.firstWordOf(WORDS));
     },
     number(bits, digits) {
       grams.number(bits, digits);

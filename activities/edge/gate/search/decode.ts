@@ -24,22 +24,34 @@ const BASE64 = new RegExp(`[A-Za-z0-9+/_-]{16,}(?:${BREAK}+[A-Za-z0-9+/_-]{4,})*
 
 /** At each of the four places in a group where it may begin: a letter before it may belong to something else. */
 function fromBase64(text: string): Buffer[] {
-  return (text.match(BASE64) ?? []).flatMap((run) => {
+  const parts: Buffer[] = [];
+  for (const run of text.match(BASE64) ?? []) {
+    if (isDigits(run)) continue; // of a number, and no base64
     const letters = run.replace(/\\r|\\n|[\r\n]/g, '');
-    // The digits of a number are no base64, nor is a short word of letters.
-    if (/^\d+$/.test(letters) || (letters.length < 24 && !/\d/.test(letters))) return [];
-    return [0, 1, 2, 3].map((from) => Buffer.from(letters.slice(from), 'base64'));
-  });
+    if (isDigits(letters) || (letters.length < 24 && !/\d/.test(letters))) continue; // a short word of letters is none either
+    for (const from of [0, 1, 2, 3]) parts.push(Buffer.from(letters.slice(from), 'base64'));
+  }
+  return parts;
 }
 
 const HEX = /(?:[0-9A-Fa-f]{2}){8,}|(?:(?:\\x|0x|%)[0-9A-Fa-f]{2}[,\s]{0,2}){6,}|(?:[0-9A-Fa-f]{2}[ :\n]){8,}/g;
 
 function fromHex(text: string): Buffer[] {
-  return (text.match(HEX) ?? []).flatMap((run) => {
-    if (/^\d+$/.test(run) && !/^(?:3\d)+\d?$|^\d(?:3\d)+\d?$/.test(run)) return []; // a number, and no digits in hex
+  const parts: Buffer[] = [];
+  for (const run of text.match(HEX) ?? []) {
+    if (isDigits(run) && !/^(?:3\d)+\d?$|^\d(?:3\d)+\d?$/.test(run)) continue; // a number, and no digits in hex
     const digits = run.replace(/\\x|0x|[^0-9A-Fa-f]/g, '');
-    return [Buffer.from(digits, 'hex'), Buffer.from(digits.slice(1), 'hex')];
-  });
+    parts.push(Buffer.from(digits, 'hex'), Buffer.from(digits.slice(1), 'hex'));
+  }
+  return parts;
+}
+
+function isDigits(text: string): boolean {
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code < 48 || code > 57) return false;
+  }
+  return true;
 }
 
 /** Of either order: what is between the zeros. */

@@ -22,15 +22,19 @@ export class Fingerprints {
   #low = new Int32Array(2 ** 12);
   #high = new Int32Array(2 ** 12);
   #count = new Uint8Array(2 ** 12);
-  readonly #begun = new Set<number>();
+  readonly #begun = { words: new Set<number>(), values: new Set<number>() };
   #all = new BitFilter(0);
   /** What runs of numbers or bytes begin with. */
   begins = new BitFilter(0);
+  /** 1 where a float64 with this exponent may be, as a float32, something that a run begins with: most bytes are none. */
+  readonly exponents = new Uint8Array(2 ** 11);
+  /** Which words identifiers and rows begin with. */
+  beginsWords = new BitFilter(0);
   size = 0;
   readonly kinds = new Set<Kind>();
 
-  /** `first` is what a run of numbers or bytes begins with: most places of a file are decided by it. */
-  add(kind: Kind, low: number, high: number, first?: number): void {
+  /** `first` is what a run of words, numbers or bytes begins with: most places of a file are decided by it. */
+  add(kind: Kind, low: number, high: number, first: number): void {
     const a = this.#first(KINDS[kind], low);
     const b = this.#second(a, high);
     let slot = this.#slot(a, b);
@@ -45,7 +49,7 @@ export class Fingerprints {
       this.#high[slot] = b;
       this.size += 1;
       this.kinds.add(kind);
-      if (first !== undefined) this.#begun.add(first);
+      this.#begun[kind === 'identifier' || kind === 'row' ? 'words' : 'values'].add(first);
     }
     if (seen < 255) this.#count[slot] = seen + 1;
   }
@@ -54,9 +58,16 @@ export class Fingerprints {
     this.#all = new BitFilter(this.size);
     for (let slot = 0; slot < this.#count.length; slot += 1)
       if (this.#count[slot] !== 0) this.#all.add(this.#low[slot] as number);
-    this.begins = new BitFilter(this.#begun.size);
-    for (const first of this.#begun) this.begins.add(first);
-    this.#begun.clear();
+    this.begins = BitFilter.of(this.#begun.values);
+    this.beginsWords = BitFilter.of(this.#begun.words);
+    for (const first of this.#begun.values) {
+      // A float64 just below a power of two is rounded up to it. Denormals and what is no number: all of them.
+      const exponent = (first >>> 23) & 0xff;
+      const [from, to] =
+        exponent === 0 ? [0, 897] : exponent === 0xff ? [1150, 2047] : [exponent + 895, exponent + 896];
+      this.exponents.fill(1, from, to + 1);
+    }
+    for (const begun of Object.values(this.#begun)) begun.clear();
     return this;
   }
 

@@ -49,6 +49,10 @@ export class Grams {
     this.high = high;
   }
 
+  firstWordOf(count: number): number {
+    return this.#lows[(this.words - count) & (KEPT - 1)] as number;
+  }
+
   /** How many letters the last `count` words have. */
   letters(count: number): number {
     let letters = 0;
@@ -108,8 +112,11 @@ export const highWith = (high: number, bits: number): number =>
 /** The words of an identifier that are looked at. */
 export const IDENTIFIER_WORDS = 3;
 
-/** Of a cell: its first words together; undefined for one that is too short to be anybody’s. */
-export function identifierHash(cell: Uint8Array, seeds: readonly [number, number]): [number, number] | undefined {
+/** Of a cell: its first words together, and the first of them; undefined for one that is too short to be anybody’s. */
+export function identifierHash(
+  cell: Uint8Array,
+  seeds: readonly [number, number],
+): [low: number, high: number, first: number] | undefined {
   const grams = new Grams();
   scanText(cell, seeds, {
     countsDigits: false,
@@ -119,5 +126,6 @@ export function identifierHash(cell: Uint8Array, seeds: readonly [number, number
     number: () => undefined,
   });
   grams.hashWords(grams.words);
-  return grams.letters(grams.words) >= LEAST_IN_IDENTIFIER ? [grams.low, grams.high] : undefined;
+  if (grams.letters(grams.words) < LEAST_IN_IDENTIFIER) return undefined;
+  return [grams.low, grams.high, grams.firstWordOf(grams.words)];
 }

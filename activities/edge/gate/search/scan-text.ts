@@ -63,8 +63,7 @@ function scanNumbers(bytes: Uint8Array, from: number, to: number, isPlain: boole
   if (hasFraction) for (end = to + 1; end < bytes.length && FOLDED[bytes[end] as number] !== 0; end += 1);
   if (bytes[end - 1] === 101 && bytes[end] === 43) for (end += 1; isDigit(bytes[end]); end += 1); // 1e+20
   if (end - from > 40) return;
-  let text = '';
-  for (let at = from; at < end; at += 1) text += String.fromCharCode(bytes[at] as number);
+  const text = Buffer.prototype.latin1Slice.call(bytes, from, end);
   if (NUMBER.test(text)) listener.number(toBits(Number(text)), listener.countsDigits ? significant(text) : 0);
 }
 

@@ -20,7 +20,7 @@ const PICKLED: Layout = { stride: 9, bitsAt: (view, at) => toBits(view.getFloat6
 /** Whether numbers of the inputs lie somewhere one after the other, as floats or integers, at any offset. */
 export function holdsValues(fingerprints: Fingerprints, bytes: Buffer): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const { begins } = fingerprints;
+  const { begins, exponents } = fingerprints;
   for (let at = 0; at <= bytes.length - 16; at += 1) {
     const word = view.getInt32(at, true);
     if (word === 0) continue;
@@ -29,8 +29,9 @@ export function holdsValues(fingerprints: Fingerprints, bytes: Buffer): boolean 
     if (begins.has(word) && isRun(fingerprints, view, at, FLOAT32)) return true;
     if (begins.has(swapped) && isRun(fingerprints, view, at, BIG32)) return true;
     if (begins.has(toBits(word)) && isRun(fingerprints, view, at, INT32)) return true;
-    if (begins.has(toBits(view.getFloat64(at, true))) && isRun(fingerprints, view, at, FLOAT64)) return true;
-    if (begins.has(toBits(view.getFloat64(at, false))))
+    if (exponents[(upper >>> 20) & 0x7ff] === 1 && begins.has(FLOAT64.bitsAt(view, at)))
+      if (isRun(fingerprints, view, at, FLOAT64)) return true;
+    if (exponents[(swapped >>> 20) & 0x7ff] === 1 && begins.has(BIG64.bitsAt(view, at)))
       if (isRun(fingerprints, view, at, BIG64) || isRun(fingerprints, view, at, PICKLED)) return true;
     if ((upper === 0 || upper === -1) && begins.has(INT64.bitsAt(view, at)))
       if (isRun(fingerprints, view, at, INT64)) return true;

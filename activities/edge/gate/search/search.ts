@@ -10,6 +10,8 @@ export type Found = ReadonlySet<Kind | 'too-much'>;
 
 /** base64 in gzip in base64 in JSON. */
 const DEEPEST = 4;
+/** A bit for each word of the longest thing that is made of words. */
+const MOST_WORDS = (1 << WORDS) - 1;
 /** Decoded bytes of one piece that are looked through. */
 const MOST = 256 * 2 ** 20;
 
@@ -45,18 +47,23 @@ function lookInto(look: Look, bytes: Buffer, depth: number): void {
 function wordsAndNumbers(fingerprints: Fingerprints, bytes: Buffer): Set<Kind> {
   const found = new Set<Kind>();
   const grams = new Grams();
-  const { kinds } = fingerprints;
+  const { kinds, begins, beginsWords } = fingerprints;
+  /** Of the last words, the latest lowest: which of them something may begin with. */
+  let begun = 0;
   scanText(bytes, fingerprints.seeds, {
     countsDigits: false,
     word(low, high, length) {
       grams.word(low, high, length);
+      begun = ((begun << 1) | Number(beginsWords.has(low))) & MOST_WORDS;
+      if (begun === 0) return;
       if (kinds.has('identifier') && !found.has('identifier'))
-        for (let count = 1; count <= IDENTIFIER_WORDS && count <= grams.words; count += 1) {
-          if (grams.letters(count) < LEAST_IN_IDENTIFIER) continue;
+        for (let count = 1; count <= IDENTIFIER_WORDS; count += 1) {
+          if ((begun & (1 << (count - 1))) === 0 || grams.letters(count) < LEAST_IN_IDENTIFIER) continue;
           grams.hashWords(count);
           if (fingerprints.has('identifier', grams.low, grams.high)) found.add('identifier');
         }
-      if (!kinds.has('row') || found.has('row') || grams.words < WORDS || grams.letters(WORDS) < LEAST_IN_ROW) return;
+      if ((begun & (1 << (WORDS - 1))) === 0 || !kinds.has('row') || found.has('row')) return;
+      if (grams.letters(WORDS) < LEAST_IN_ROW) return;
       grams.hashWords(WORDS);
       if (fingerprints.has('row', grams.low, grams.high)) found.add('row');
     },
@@ -64,7 +71,7 @@ function wordsAndNumbers(fingerprints: Fingerprints, bytes: Buffer): Set<Kind> {
       grams.number(bits, digits);
       if (found.has('numbers')) return;
       for (const count of NUMBERS) {
-        if (grams.numbers < count || !fingerprints.begins.has(grams.firstOf(count))) continue;
+        if (grams.numbers < count || !begins.has(grams.firstOf(count))) continue;
         grams.hashNumbers(count);
         if (fingerprints.has('numbers', grams.low, grams.high)) found.add('numbers');
       }
@@ -75,6 +82,9 @@ function wordsAndNumbers(fingerprints: Fingerprints, bytes: Buffer): Set<Kind> {
 
 /** Tensors have control characters nearly always, and a text never. */
 function isText(bytes: Buffer): boolean {
-  for (const byte of bytes) if (byte < 9 || (byte > 13 && byte < 32 && byte !== 27)) return false;
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at] as number;
+    if (byte < 32 && (byte < 9 || (byte > 13 && byte !== 27))) return false;
+  }
   return true;
 }
