@@ -32,10 +32,10 @@ export async function runFiles({ files, together, limit, stop, tally, verbose })
     if (event.type === 'test:pass') passed(state, file, data, tally, verbose);
     if (event.type === 'test:fail') failed(state, file, data, tally, signal);
   }
-  for (const [file, state] of states) finishFile(path.relative(root, file), state, tally);
+  for (const [file, state] of states) finishFile(path.relative(root, file), state, tally, verbose);
 }
 
-/** @typedef {{ begun: number, passed: number, failed: number, output: string, seconds?: number }} FileState */
+/** @typedef {{ begun: number, passed: number, failed: number, output: string }} FileState */
 
 /**
  * @param {FileState} state
@@ -74,15 +74,17 @@ function failed(state, file, data, tally, signal) {
  * @param {string} file
  * @param {FileState} state
  * @param {import('./tally.mjs').Tally} tally
+ * @param {boolean} verbose
  */
-function finishFile(file, state, tally) {
+function finishFile(file, state, tally, verbose) {
   if (state.passed + state.failed === 0) {
     state.failed += 1;
     tally.fail(file, 'declares no test, or was not run');
   }
   if (state.failed > 0 && state.output) tally.log(`  what ${file} wrote:\n${state.output.replace(/^/gm, '      | ')}`);
   const mark = state.failed > 0 ? '✖' : '✔';
-  tally.log(`  ${mark} ${file}: ${state.passed} passed${state.failed ? `, ${state.failed} failed` : ''}`);
+  const took = verbose ? `, ${seconds(Date.now() - state.begun)}` : '';
+  tally.log(`  ${mark} ${file}: ${state.passed} passed${state.failed ? `, ${state.failed} failed` : ''}${took}`);
 }
 
 /** Node reports a file like a test when it declares none, or when it fails outside of them. @param {any} data */
