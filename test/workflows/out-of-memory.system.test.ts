@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { ApplicationFailure, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import type { Metric } from '../../domain/completed-job.ts';
 import type { MetricsBatch } from '../../domain/metric-stream.ts';
@@ -102,7 +103,8 @@ test('what the script logged on the smaller VM is in Azure ML before it goes on,
   const { world } = harness;
   tooSmall('logs');
   const point = (step: number): Metric => ({ name: 'loss', value: 1, step, timestamp: step });
-  world.instead('readMetrics', ({ after }): MetricsBatch => {
+  world.instead('readMetrics', async ({ after }): Promise<MetricsBatch> => {
+    await setTimeout(500); // longer than it takes to give the VM up
     const offset = after.offset + 2;
     const points = [point(after.offset), point(after.offset + 1)];
     return { points, after: { ...after, offset, steps: { loss: offset - 1 } }, withheld: 0, ended: true };
