@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, openSync, closeSync, readdirSync, readFileSync, 
 import { join } from 'node:path';
 import { docker, type Docker } from './docker.ts';
 import { runProgram } from './run-program.ts';
+import { isLocked } from './supervisor/lock.ts';
 import { endProcess, identify, isAlive, sandboxProcesses, type ProcessIdentity } from './supervisor/processes.ts';
 import { FatalError, waitUntil } from './wait-until.ts';
 
@@ -51,12 +52,17 @@ export async function releaseDaemon(place: DaemonPlace, user: string): Promise<v
   const users = join(place.folder, 'users');
   rmSync(join(users, user.replaceAll('/', '%')), { force: true });
   const others = existsSync(users) ? readdirSync(users).map((name) => name.replaceAll('%', '/')) : [];
-  if (others.some((directory) => sandboxProcesses(directory).length > 0)) return;
+  for (const other of others) if (await isInUse(other)) return;
   const daemon = ownProcess(place, pidFile(place));
   if (daemon) await endProcess(daemon, 60_000);
   rmSync(socketFile(place), { force: true });
   rmSync(pidFile(place), { force: true });
   await unmountBelow(place.folder);
+}
+
+/** By a sandbox that runs, or by one that is about to: its start has no process yet, and its reset none any more. */
+async function isInUse(directory: string): Promise<boolean> {
+  return sandboxProcesses(directory).length > 0 || (await isLocked(directory));
 }
 
 async function startDaemon(place: DaemonPlace, on: Docker): Promise<void> {

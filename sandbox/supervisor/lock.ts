@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { stateId } from '../state.ts';
 import { waitUntil } from '../wait-until.ts';
 
@@ -27,8 +27,19 @@ function tryLock(directory: string): Promise<(() => Promise<void>) | undefined> 
     server.once('error', (error: NodeJS.ErrnoException) =>
       error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
     );
-    server.listen(`\0edge-train-sandbox-${stateId(directory)}`, () =>
-      resolve(() => new Promise((done) => server.close(() => done()))),
-    );
+    server.listen(nameOf(directory), () => resolve(() => new Promise((done) => server.close(() => done()))));
   });
 }
+
+/** Whether a start, stop or reset of the directory is at work. */
+export function isLocked(directory: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(nameOf(directory), () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+const nameOf = (directory: string): string => `\0edge-train-sandbox-${stateId(directory)}`;
