@@ -15,32 +15,18 @@ import { KINDS, type Exhibit, type Kind } from './canary/exhibit.ts';
 import { histories } from './canary/histories.ts';
 import { layers } from './canary/layers.ts';
 import { logs } from './canary/logs.ts';
+import { searchMachine, type OnMachine } from './canary/on-machine.ts';
 import { Needles, type Needle } from './canary/needles.ts';
 import { plant, type Plant } from './canary/plants.ts';
 import { requests } from './canary/requests.ts';
 import { search } from './canary/search.ts';
 import { secrets, text } from './canary/secrets.ts';
+import { orderTrouble, troubles } from './canary/trouble.ts';
 import { docker, EXAMPLE, ROOT, startProduct, vmContainer, type Ended, type Product } from './product.ts';
 
 /** In the id column, which the example's script drops, and in the data's file name: both can tell who a patient is. */
 const PATIENT = `patient-${randomBytes(16).toString('hex')}`;
 const FILE = `cohort-of-${randomBytes(16).toString('hex')}`;
-
-/**
- * Where a credential is in use, the services fail, so that errors with it are made: `drop` twice, since the SDKs try twice.
- */
-const FAULTS = [
-  ['azure', 'POST /*/oauth2/v2.0/token', { status: 503, code: 'temporarily_unavailable' }],
-  ['stack-hub', 'POST /adfs/oauth2/token/**', { status: 503, code: 'temporarily_unavailable' }],
-  ['stack-hub', 'POST /**/listKeys', { status: 500, code: 'InternalServerError' }],
-  ['stack-hub', 'PUT /**/extensions/*', { status: 500, code: 'InternalServerError' }],
-  ['azure', 'PUT /**/computes/*', { status: 500, code: 'InternalServerError' }],
-  ['release-blob', 'GET /*/edge-train-code/**', 'drop'],
-  ['site-blob', 'GET /*/hospital/**', 'drop'],
-  ['site-blob', 'PUT /*/edge-train-runs/runs/*/job.log', 'drop'],
-  ['release-blob', 'PUT /*/edge-train-staging/staging/**', 'drop'],
-  ['registry', 'POST /oauth2/token', { status: 503, code: 'UNAVAILABLE' }],
-] as const;
 
 const folder = mkdtempSync(join(tmpdir(), 'edge-train-canary-'));
 let product: Product;
@@ -49,12 +35,13 @@ let trained: TrainModelResult;
 let failed: Ended;
 let plants: readonly Plant[];
 let evidence: Evidence;
+let machine: OnMachine;
 
 before(async () => {
   product = await startProduct({ trackingServer: true });
   audit = auditor(product);
   await uploadCohort();
-  await orderFaults();
+  await orderTrouble(product);
   const watched = watchCommandLines();
   try {
     trained = await product.train(exampleOnCohort(), '--site', 'demo', '--model', 'canary', '--model-path', 'model');
@@ -64,6 +51,7 @@ before(async () => {
     watched.stop();
     throw error;
   }
+  machine = await searchMachine(product);
   const { plants: made, uproot } = await plant(product, audit);
   plants = made;
   const commandLines = [...watched.stop(), await commandLinesOfMachine(product)];
@@ -90,7 +78,7 @@ test('what was searched is all there: both runs, the image, every log, and what 
     has('request', new RegExp(`^${front} `));
   for (const { path } of trained.released.artifacts) has('blob', new RegExp(`models/canary/${trained.job}/${path}$`));
   has('layer', new RegExp(`/${trained.image.digest.slice('sha256:'.length)}/data$`));
-  const unmet = (await faults()).filter(({ fired, count }) => fired < count);
+  const unmet = (await troubles(product)).filter(({ fired, count }) => fired < count);
   assert.deepEqual(unmet, [], 'every fault was met');
   const told = evidence.findings.filter(({ name, kind }) => name === ORDERED && kind === 'history');
   for (const workflow of ['trainModel', 'virtualMachine'])
@@ -129,6 +117,28 @@ test('no canary, key or password is in a history, a log, a command line, a reque
     .filter(({ name }) => name !== ORDERED && !planted.has(name))
     .filter(({ name, onSite }) => !(onSite && CANARIES.has(name)));
   assert.deepEqual(leaks, []);
+});
+
+// Its own keys, found where they belong, show that the search finds. The SAS is the one that brought the worker.
+test('after the runs, the VM’s disk holds its own keys, what brought its worker, and nobody else’s key, password or token', (t) => {
+  t.diagnostic(`${machine.files} files; ${machine.seconds} s`);
+  assert.ok(machine.files > 10_000, `${machine.files} files were read`);
+  assert.deepEqual(machine.disk, {
+    'the VM’s own key': ['/etc/edge-train/machine.json'],
+    'the VM’s SSH host key': ['/etc/ssh/ssh_host_ed25519_key'],
+    'a SAS for one blob of edge-train-runs (r)': ['/var/lib/waagent/custom-script/settings/….json'],
+  });
+});
+
+test('its worker’s memory holds the VM’s own key and the grants of the runs that it has done, and nothing else of the kind', () => {
+  assert.ok(machine.memoryBytes > 50 * 2 ** 20, `${machine.memoryBytes} bytes were read`);
+  assert.deepEqual(machine.memory, [
+    'a SAS for edge-train-runs (rcw)',
+    'a SAS for hospital (r)',
+    'a SAS for one blob of edge-train-code (r)',
+    'a SAS for one blob of edge-train-staging (cw)',
+    'the VM’s own key',
+  ]);
 });
 
 test('nobody can log in to the VM with a password, so there is none to leak', async () => {
@@ -214,17 +224,4 @@ function exampleOnCohort(): string {
   change('job.yml', 'paths/breast-cancer/wdbc.csv', 'paths/cohort');
   change(join('src', 'train.py'), 'pd.read_csv(args.data)', 'pd.read_csv(next(args.data.iterdir()))');
   return join(folder, 'job.yml');
-}
-
-async function orderFaults(): Promise<void> {
-  for (const [front, route, action] of FAULTS) {
-    const order = { front, route, action, moment: 'before', count: action === 'drop' ? 2 : 1 };
-    const answer = await fetch(`${product.info.admin}/faults`, { method: 'POST', body: JSON.stringify(order) });
-    assert.equal(answer.status, 201, await answer.text());
-  }
-}
-
-async function faults(): Promise<{ route: string; count: number; fired: number }[]> {
-  const answer = await fetch(`${product.info.admin}/faults`);
-  return (await answer.json()) as { route: string; count: number; fired: number }[];
 }

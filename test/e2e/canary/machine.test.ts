@@ -40,7 +40,7 @@ test('a SAS that has not run out and a token are seen, in UTF-16 and across two 
     ]);
     for (const cut of [100, 5010, 5100, whole.length - 100])
       assert.deepEqual(await seen(whole.subarray(0, cut), whole.subarray(cut)), [
-        'a SAS for hospital (r)',
+        'a SAS for one blob of hospital (r)',
         'a bearer token',
       ]);
     assert.deepEqual(await seen(Buffer.from(` ${expired} `, encoding)), []);

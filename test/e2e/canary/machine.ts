@@ -5,6 +5,7 @@ import { docker, vmContainer, type Product } from '../product.ts';
 import type { Needles } from './needles.ts';
 import { sightings } from './sightings.ts';
 
+const PIECE = 4 * 2 ** 20;
 /** What is not on a disk. */
 const PSEUDO = new Set(['/proc', '/sys', '/dev/pts', '/dev/mqueue', '/dev/hugepages']);
 
@@ -22,13 +23,18 @@ export async function searchDisk(
 ): Promise<{ seen: Map<string, string[]>; files: number; bytes: number }> {
   const root = `/proc/${pid}/root`;
   const seen = new Map<string, string[]>();
+  const looked = new Set<string>();
   let [files, bytes] = [0, 0];
   for (const path of regularFiles(root, below)) {
-    const chunks = createReadStream(join(root, path), { highWaterMark: 4 * 2 ** 20 });
-    for (const name of await sightings(chunks as AsyncIterable<Buffer>, needles))
+    // A folder tells of /dev/console what a terminal was mounted over.
+    const status = lstatSync(join(root, path), { throwIfNoEntry: false });
+    const inode = `${status?.dev} ${status?.ino}`;
+    if (!status?.isFile() || looked.has(inode)) continue;
+    looked.add(inode);
+    for (const name of await sightings(contents(join(root, path), status.size), needles))
       seen.set(name, [...(seen.get(name) ?? []), path]);
     files += 1;
-    bytes += lstatSync(join(root, path), { throwIfNoEntry: false })?.size ?? 0;
+    bytes += status.size;
   }
   return { seen, files, bytes };
 }
@@ -39,6 +45,12 @@ function* regularFiles(root: string, folder: string): Generator<string> {
     if (entry.isDirectory() && !PSEUDO.has(path)) yield* regularFiles(root, path);
     else if (entry.isFile()) yield path;
   }
+}
+
+/** Most files of a disk are small, and one read of one is many times faster than a stream. */
+async function* contents(path: string, bytes: number): AsyncGenerator<Buffer> {
+  if (bytes > PIECE) yield* createReadStream(path, { highWaterMark: PIECE }) as AsyncIterable<Buffer>;
+  else yield readFileSync(path);
 }
 
 /** Processes of the VM whose command line has this in it. */
@@ -84,7 +96,7 @@ async function* stretch(
   count: (bytes: number) => void,
 ): AsyncGenerator<Buffer> {
   for (let at = from; at < to;) {
-    const buffer = Buffer.alloc(Math.min(4 * 2 ** 20, to - at));
+    const buffer = Buffer.alloc(Math.min(PIECE, to - at));
     // What was given back meanwhile cannot be read.
     const { bytesRead } = await memory.read(buffer, 0, buffer.length, at).catch(() => ({ bytesRead: 0 }));
     if (bytesRead === 0) return;

@@ -22,15 +22,16 @@ export async function secrets(product: Product): Promise<Needle[]> {
     ...readdirSync(join(product.folder, 'keys'))
       .filter((file) => !file.endsWith('.pub'))
       .flatMap((file) => keyOfFile(`keys/${file}`, read('keys', file))),
+    ...text('the VM’s own key', machine.privateKey.d),
     { name: 'the VM’s own key', bytes: Buffer.from(machine.privateKey.d, 'base64url') },
-    { name: 'the VM’s SSH host key', bytes: seedOfOpenSsh(await onMachine('/etc/ssh/ssh_host_ed25519_key')) },
+    ...opened('the VM’s SSH host key', await onMachine('/etc/ssh/ssh_host_ed25519_key'), seedOfOpenSsh),
   ];
 }
 
 /** The receipts' key, the one that Azure ML logs in with, the user's SAS: a file of another kind must be taught here. */
 function keyOfFile(name: string, content: string): Needle[] {
-  if (content.startsWith('-----BEGIN OPENSSH')) return [{ name, bytes: seedOfOpenSsh(content) }];
-  if (content.startsWith('-----BEGIN')) return [{ name, bytes: scalarOfPem(content) }];
+  if (content.startsWith('-----BEGIN OPENSSH')) return opened(name, content, seedOfOpenSsh);
+  if (content.startsWith('-----BEGIN')) return opened(name, content, scalarOfPem);
   const signature = new URLSearchParams(content).get('sig');
   if (signature === null) throw new Error(`${name} holds a secret of a kind that is not looked for`);
   return encodedSecret(name, signature);
@@ -38,6 +39,20 @@ function keyOfFile(name: string, content: string): Needle[] {
 
 interface Key {
   readonly key: string;
+}
+
+/** The secret number in a key's file, and the lines of the file that hold it, for who decodes nothing. */
+function opened(name: string, pem: string, number: (pem: string) => Buffer): Needle[] {
+  const secret = number(pem);
+  const body = pem.replace(/-----.*-----/g, '').replace(/\s/g, '');
+  const at = Buffer.from(body, 'base64').indexOf(secret);
+  const lines = pem.split('\n').filter((line) => /^[A-Za-z0-9+/=]{40,}$/.test(line));
+  const from = Math.floor((at * 8) / 6);
+  const holding = lines.filter((line) => {
+    const start = body.indexOf(line);
+    return start + line.length > from && start < from + 40;
+  });
+  return [{ name, bytes: secret }, ...holding.flatMap((line) => text(name, line))];
 }
 
 /** A text as programs write it: UTF-8, both kinds of UTF-16, and in a URL. */

@@ -48,5 +48,6 @@ function* shapes(window: Buffer): Generator<string> {
 /** By what it permits where: accounts of the sandbox stand in the path. */
 function sas(pathname: string, query: URLSearchParams): string {
   const [, , container] = pathname.split('/');
-  return `a SAS for ${container} (${query.get('sp')})`;
+  const scope = query.get('sr') === 'b' ? `one blob of ${container}` : container;
+  return `a SAS for ${scope} (${query.get('sp')})`;
 }
