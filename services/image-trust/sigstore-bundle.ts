@@ -21,12 +21,15 @@ const Bundle = z.object({
   }),
 });
 
-/** A bundle's text, for a signature by a key: without certificate and without an entry in a public log. */
-export function bundleText(envelope: Envelope): string {
+/**
+ * A bundle's text, for a signature by a key: without certificate and without an entry in a public log. A signature states no
+ * `keyid`: cosign passes one by that is not its own kind of name for the key.
+ */
+export function bundleText({ payload, payloadType, signatures }: Envelope): string {
   return canonicalJson({
     mediaType: BUNDLE_MEDIA_TYPE,
-    verificationMaterial: { publicKey: { hint: envelope.signatures[0]?.keyid ?? '' }, tlogEntries: [] },
-    dsseEnvelope: envelope,
+    verificationMaterial: { publicKey: { hint: signatures[0]?.keyid ?? '' }, tlogEntries: [] },
+    dsseEnvelope: { payload, payloadType, signatures: signatures.map(({ sig }) => ({ sig })) },
   });
 }
 
