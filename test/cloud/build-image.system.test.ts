@@ -9,6 +9,7 @@ import { ServiceError } from '../../services/errors.ts';
 import { pushBaseImage, readBaseImage } from '../../services/oci-image/base-image.ts';
 import type { ImageManifest } from '../../services/oci-image/image.ts';
 import { until } from '../support/until.ts';
+import { refreshToken, TOKEN_USER } from './registry-token.ts';
 import { evidenceOf, modelFiles, startCloud, type TestCloud } from './cloud.ts';
 
 const docker = async (...args: string[]) =>
@@ -154,7 +155,7 @@ describe('an image of a model version', () => {
     const request = { ...(await version(await modelFiles(), 9)), repository: 'edge-train/served' };
     const { registry, repository, digest } = await cloud.activities.buildImage(request);
     const image = `${registry}/${repository}@${digest}`;
-    const token = await registryToken(cloud, repository);
+    const token = await refreshToken(cloud.registry);
     await pull(image, token);
     const container = await docker(
       'run',
@@ -275,29 +276,10 @@ describe('an image of a model version', () => {
   });
 });
 
-/** Docker asks the registry for a token with a user name; ACR's for tokens is this one. */
-async function registryToken({ registry }: TestCloud, repository: string): Promise<string> {
-  const token = await registry.credential?.getToken(`${registry.audience}/.default`);
-  const { httpsSender } = await import('../../services/https.ts');
-  const answer = await httpsSender(registry.ca)({
-    url: `https://${registry.loginServer}/oauth2/exchange`,
-    method: 'POST',
-    headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams({
-      grant_type: 'access_token',
-      service: registry.loginServer,
-      access_token: token?.token ?? '',
-    }).toString(),
-    timeout: 10_000,
-  });
-  assert.equal(answer.status, 200, `${answer.bodyAsText} for ${repository}`);
-  return (JSON.parse(answer.bodyAsText ?? '{}') as { refresh_token: string }).refresh_token;
-}
-
 /** Not `docker login`: that would write the token into the user's own configuration. */
 async function pull(image: string, refreshToken: string): Promise<void> {
   const [server = ''] = image.split('/');
-  const auth = Buffer.from(JSON.stringify({ username: ACR_TOKEN_USER, password: refreshToken, serveraddress: server }))
+  const auth = Buffer.from(JSON.stringify({ username: TOKEN_USER, password: refreshToken, serveraddress: server }))
     .toString('base64')
     .replaceAll('+', '-')
     .replaceAll('/', '_'); // URL-safe with padding, which Node's own base64url leaves out and Docker wants
@@ -325,8 +307,6 @@ async function pull(image: string, refreshToken: string): Promise<void> {
   });
   assert.doesNotMatch(answer, /"error"/, answer.slice(-500));
 }
-
-const ACR_TOKEN_USER = '00000000-0000-0000-0000-000000000000';
 
 /** The container's last words are told where it does not answer. */
 async function answering(url: string, container: string): Promise<void> {

@@ -12,7 +12,10 @@ import { bundleText, readBundle, RECEIPT_MEDIA_TYPE } from '../../services/image
 import { verifyImage, type VerifyRequest } from '../../services/image-trust/verify-image.ts';
 import type { ImageManifest } from '../../services/oci-image/image.ts';
 import { canonicalJson, generateSigningKey, signStatement } from '../../services/signing.ts';
+import { command, folder } from '../client/command.ts';
+import { told } from '../client/stub/told.ts';
 import { receiptOf } from '../cloud/cloud.ts';
+import { refreshToken, TOKEN_USER } from '../cloud/registry-token.ts';
 import {
   attachDocuments,
   attest,
@@ -23,6 +26,7 @@ import {
   readerOf,
   signingKey,
   startRegistry,
+  withPayload,
   type Document,
   type TestImage,
   type TestRegistry,
@@ -155,6 +159,7 @@ describe('what an image’s statements say', () => {
     for (const type of [SIGNATURE_TYPE, PROVENANCE_TYPE, BILL_OF_MATERIALS_TYPE]) {
       const { text } = documentOf(type);
       bySigstore(text);
+      assert.doesNotMatch(text, /keyid/, 'cosign would pass it by');
       assert.throws(() => bySigstore(withPayload(text, flipped)), /signature verification failed/);
     }
   });
@@ -341,6 +346,36 @@ describe('what an image’s statements say', () => {
     const text = await readFile(manifest, 'utf8');
     await writeFile(manifest, text.replace(/"sha256:a{64}"/, `"sha256:${'a'.repeat(63)}c"`));
     await refused(verify(at, pushed), 'ContentDiffers', /it was changed/);
+    // By its tag it is another image, which nobody signed.
+    await refused(verify(at, pushed, { reference: 'v1' }), 'ImageUnsigned', /nothing is attached/);
+    await writeFile(manifest, text);
+  });
+
+  it('is told by the command, which needs both keys and names what does not hold', async (t) => {
+    const place = folder(t, {
+      'image.pub': KEYS.keys[0]!,
+      'receipt.pub': KEYS.receiptKeys[0]!,
+      'ca.pem': at.registry.ca!,
+    });
+    const { registry, repository, digest, tag } = honest.image;
+    const env = { TOKEN: await refreshToken(at.registry) };
+    const verifying = (...args: string[]) => command(['image', 'verify', ...args], { cwd: place, env });
+    const keys = ['--key', 'image.pub', '--receipt-key', 'receipt.pub'];
+    const login = ['--username', TOKEN_USER, '--password', 'env:TOKEN', '--ca', 'ca.pem'];
+    const ended = await verifying(`${registry}/${repository}:${tag}`, ...keys, ...login, '--json');
+    assert.equal(ended.exitCode, 0, ended.stdout + ended.stderr);
+    const said = told<{ image: string; receipt: string; modelRead: boolean }>('output-image', ended);
+    const image = `${registry}/${repository}@${digest}`;
+    assert.deepEqual([said.image, said.receipt, said.modelRead], [image, honest.receipt.digest, true]);
+
+    const shown = await verifying(image, ...keys, ...login, '--no-model');
+    assert.match(shown.stdout, /Verified: signed by the key sha256:[0-9a-f]{64}\./);
+    assert.match(shown.stdout, /The model’s files were not read/);
+    const other = await verifying(image, '--key', 'receipt.pub', '--receipt-key', 'receipt.pub', ...login, '--json');
+    assert.equal(other.exitCode, 1);
+    assert.equal(told<{ failure: { type: string } }>('output-error', other).failure.type, 'ImageSignatureRefused');
+    for (const args of [keys.slice(2), keys.slice(0, 2), [...keys, '--username', 'x']])
+      assert.equal((await verifying(image, ...args)).exitCode, 2, args.join(' '));
   });
 
   it('is nothing where there is no image', async () => {
@@ -370,13 +405,4 @@ function bySigstore(text: string): void {
   const trust: TrustMaterial = { ...none, publicKey: () => key };
   const verifier = new Verifier(trust, { tlogThreshold: 0, ctlogThreshold: 0, timestampThreshold: 0 });
   verifier.verify(toSignedEntity(bundleFromJSON(JSON.parse(text))));
-}
-
-/** The same bundle with another payload. The first byte of it is `{`, so one bit makes it no JSON: the last but one is taken. */
-function withPayload(text: string, change: (content: Buffer) => Buffer): string {
-  const bundle = JSON.parse(text) as { dsseEnvelope: { payload: string } };
-  const payload = Buffer.from(bundle.dsseEnvelope.payload, 'base64');
-  const at = payload.indexOf('"name":"') + 8;
-  const changed = Buffer.concat([payload.subarray(0, at), change(payload.subarray(at))]);
-  return JSON.stringify({ ...bundle, dsseEnvelope: { ...bundle.dsseEnvelope, payload: changed.toString('base64') } });
 }

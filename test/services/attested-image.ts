@@ -171,6 +171,15 @@ export function flipped(content: Buffer): Buffer {
   return changed;
 }
 
+/** The same bundle with its statement changed where its subject is named, and the signature as it was. */
+export function withPayload(text: string, change: (content: Buffer) => Buffer): string {
+  const bundle = JSON.parse(text) as { dsseEnvelope: { payload: string } };
+  const payload = Buffer.from(bundle.dsseEnvelope.payload, 'base64');
+  const at = payload.indexOf('"name":"') + 8;
+  const changed = Buffer.concat([payload.subarray(0, at), change(payload.subarray(at))]);
+  return JSON.stringify({ ...bundle, dsseEnvelope: { ...bundle.dsseEnvelope, payload: changed.toString('base64') } });
+}
+
 async function modelLayer(files: readonly { path: string; content: Buffer }[]): Promise<Buffer> {
   const pieces: Buffer[] = [];
   const members = files.map(({ path, content }) => ({
