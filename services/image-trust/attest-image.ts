@@ -67,7 +67,7 @@ export async function attestImage(request: AttestRequest): Promise<AttachedState
 
 async function readImage(reader: ImageReader, image: ContainerImage) {
   const stored = await reader.manifest(image.digest);
-  if (!stored) throw imageAbsent(image);
+  if (!stored) throw imageGone(image);
   const manifest = json<ImageManifest>(stored);
   const config = await reader.content(manifest.config.digest, MAX_CONFIG);
   return { stored, manifest, config: JSON.parse(config.toString('utf8')) as ImageConfig };
@@ -139,10 +139,10 @@ async function signedOnce({ signingKey, memos, progress }: AttestRequest, statem
 
 const json = <T>({ content }: StoredManifest): T => JSON.parse(content.toString('utf8')) as T;
 
-const imageAbsent = ({ registry, repository, digest }: ContainerImage) =>
+const imageGone = ({ registry, repository, digest }: ContainerImage) =>
   new ServiceError({
     class: 'host',
-    type: 'ImageAbsent',
+    type: 'ImageGone',
     cause: `The image ${registry}/${repository}@${digest} is not in the registry.`,
     nextStep: 'Start the run again: the image is pushed anew. Look who removes images from the registry.',
     retryable: false,
