@@ -1,16 +1,24 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { Evidence, ModelVersion } from '../../domain/model-version.ts';
 import { modelPath } from '../../domain/resource-names.ts';
+import { BILL_OF_MATERIALS_TYPE } from '../../domain/statement.ts';
+import { sessionReader } from '../../services/container-registry/content.ts';
 import { findManifest, putManifest } from '../../services/container-registry/manifests.ts';
+import { RegistrySession } from '../../services/container-registry/session.ts';
 import { ServiceError } from '../../services/errors.ts';
+import { readAttached } from '../../services/image-trust/attached.ts';
+import { verifyImage } from '../../services/image-trust/verify-image.ts';
 import { pushBaseImage, readBaseImage } from '../../services/oci-image/base-image.ts';
 import type { ImageManifest } from '../../services/oci-image/image.ts';
+import { generateSigningKey } from '../../services/signing.ts';
 import { until } from '../support/until.ts';
 import { refreshToken, TOKEN_USER } from './registry-token.ts';
-import { evidenceOf, modelFiles, startCloud, type TestCloud } from './cloud.ts';
+import { evidenceOf, modelFiles, receiptKey, receiptOf, startCloud, type TestCloud } from './cloud.ts';
 
 const docker = async (...args: string[]) =>
   (await promisify(execFile)('docker', args, { maxBuffer: 2 ** 24 })).stdout.trim();
@@ -64,6 +72,46 @@ describe('an image of a model version', () => {
     const elsewhere = await cloud.activities.buildImage({ ...(await version(files, 1)), repository: 'team/sums' });
     assert.equal(elsewhere.digest, first.digest);
     assert.ok(elsewhere.uploadedBytes < 20_000, `${elsewhere.uploadedBytes} bytes: layers are mounted, not sent`);
+  });
+
+  it('is signed by the key of cloud.yml, with an SBOM of what is in the base and in the lock, without reading what was sent', async () => {
+    const { evidence, version: first } = await version(await modelFiles(), 1, 'signed');
+    const image = await cloud.activities.buildImage({ evidence, version: first, repository: 'edge-train/signed' });
+    const receipt = receiptOf(evidence);
+    const request = { evidence, version: first, receipt, image };
+    assert.deepEqual(await cloud.activities.attestImage(request), { state: 'unsigned' });
+
+    const key = generateSigningKey();
+    const keyFile = join(cloud.directory, 'image.pem');
+    await writeFile(keyFile, key.privateKey, { mode: 0o600 });
+    await cloud.configure(({ registry }) => (registry!['signingKey'] = `file:${keyFile}`));
+    const reader = sessionReader(new RegistrySession(cloud.registry), 'edge-train/signed');
+    const { layers } = JSON.parse((await reader.manifest('v1'))?.content.toString() ?? '') as ImageManifest;
+    const environment = layers.at(-3)?.digest ?? '';
+    const attested = await cloud.activities.attestImage(request);
+    assert.deepEqual(await cloud.activities.attestImage(request), attested, 'asked again, nothing is new');
+    await cloud.configure(() => {});
+    const fetched = await cloud.requests(({ method, path }) => method === 'GET' && path.endsWith(environment));
+    assert.equal(fetched, 0, 'the packages were read as their layer was sent');
+
+    const verified = await verifyImage({
+      ...{ reader, name: 'edge-train/signed', reference: 'v1' },
+      ...{ keys: [key.publicKey], receiptKeys: [receiptKey.publicKey] },
+    });
+    assert.equal(verified.digest, image.digest);
+    const [bill] = (await readAttached(reader, image.digest, [key.publicKey])).statements.filter(
+      ({ type }) => type === BILL_OF_MATERIALS_TYPE,
+    );
+    const purls = (bill?.predicate as { components: { purl?: string }[] }).components.map(({ purl = '' }) => purl);
+    for (const start of [
+      'pkg:deb/debian/python3@',
+      'pkg:pypi/azureml-inference-server-http@1.5.1',
+      'pkg:pypi/pandas@2.2.3',
+    ])
+      assert.ok(
+        purls.some((purl) => purl.startsWith(start)),
+        `${start} in ${purls.length}`,
+      );
   });
 
   it('does not move a version’s tag to another image', async () => {

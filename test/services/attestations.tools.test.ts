@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { BILL_OF_MATERIALS_TYPE, PROVENANCE_TYPE, SIGNATURE_TYPE } from '../../domain/statement.ts';
 import { BUNDLE_MEDIA_TYPE, RECEIPT_MEDIA_TYPE } from '../../services/image-trust/sigstore-bundle.ts';
 import { generateSigningKey } from '../../services/signing.ts';
+import { invocations } from '../docs/blocks.ts';
 import { refreshToken, TOKEN_USER } from '../cloud/registry-token.ts';
 import {
   attachDocuments,
@@ -72,6 +73,19 @@ for (const referrers of [true, false])
           await verifyType('cyclonedx', honest, pem),
         ];
         for (const { ok, output } of said) assert.equal(ok, expected, output);
+      }
+    });
+
+    it('the page’s own commands hold', async () => {
+      const told = invocations().filter(({ words: [program = ''] }) => ['cosign', 'oras'].includes(program));
+      assert.equal(told.length, 4);
+      for (const { words } of told) {
+        const args = words.slice(1).map((word) => {
+          if (word === 'image.pub') return join(folder, word);
+          return word.endsWith('@sha256:DIGEST') ? named(honest) : word;
+        });
+        const { ok, output } = await tool(words[0] ?? '', ...args);
+        assert.ok(ok, `${words.join(' ')}: ${output}`);
       }
     });
 
