@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ServiceError } from '../errors.ts';
+import { ServiceError, toServiceError } from '../errors.ts';
 import type { RegistryRequest, RegistrySession } from './session.ts';
 
 /** A registry takes manifests up to 4 MiB. */
@@ -42,22 +42,28 @@ export function sessionReader(session: RegistrySession, repository: string): Ima
     async manifest(reference) {
       const response = await get(`manifests/${reference}`, MANIFEST_TYPES.join(', '));
       if (response.status === 404) return undefined;
-      const content = await whole(response.readableStreamBody, MAX_MANIFEST);
+      const content = await whole(response.readableStreamBody, MAX_MANIFEST, `the manifest ${reference}`);
       const mediaType = (response.headers.get('content-type') ?? '').replace(/;.*$/, '');
       return verified(reference, { digest: digestOf(content), mediaType, content });
     },
     async referrers(digest) {
       const response = await get(`referrers/${digest}`, MANIFEST_TYPES[1] ?? '');
-      return response.status === 404 ? undefined : whole(response.readableStreamBody, MAX_MANIFEST);
+      return response.status === 404
+        ? undefined
+        : whole(response.readableStreamBody, MAX_MANIFEST, `what refers to ${digest}`);
     },
     async content(digest, most) {
       const response = await get(`blobs/${digest}`, '*/*', [200]);
-      const content = await whole(response.readableStreamBody, most);
+      const content = await whole(response.readableStreamBody, most, `the blob ${digest}`);
       return verified(digest, { digest: digestOf(content), content }).content;
     },
     async *stream(digest) {
       const response = await get(`blobs/${digest}`, '*/*', [200]);
-      for await (const chunk of response.readableStreamBody ?? []) yield Buffer.from(chunk as Uint8Array);
+      try {
+        for await (const chunk of response.readableStreamBody ?? []) yield Buffer.from(chunk as Uint8Array);
+      } catch (error) {
+        throw toServiceError(error, `reading the blob ${digest}`);
+      }
     },
   };
 }
@@ -76,15 +82,19 @@ export function verified<T extends { readonly digest: string }>(reference: strin
   });
 }
 
-/** A body of at most `most` bytes. @throws ServiceError `ContentTooLarge` */
-export async function whole(body: AsyncIterable<unknown> | undefined, most: number): Promise<Buffer> {
+/** A body of at most `most` bytes. @throws ServiceError `ContentTooLarge`, or what broke the line */
+export async function whole(body: AsyncIterable<unknown> | undefined, most: number, what: string): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of body ?? []) {
-    const piece = Buffer.from(chunk as Uint8Array);
-    bytes += piece.length;
-    if (bytes > most) throw tooLarge(most);
-    pieces.push(piece);
+  try {
+    for await (const chunk of body ?? []) {
+      const piece = Buffer.from(chunk as Uint8Array);
+      bytes += piece.length;
+      if (bytes > most) throw tooLarge(most);
+      pieces.push(piece);
+    }
+  } catch (error) {
+    throw toServiceError(error, `reading ${what}`);
   }
   return Buffer.concat(pieces);
 }

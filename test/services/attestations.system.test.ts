@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { createPublicKey } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { after, before, describe, it } from 'node:test';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { after, before, describe, it, type TestContext } from 'node:test';
 import { Spec, Validation } from '@cyclonedx/cyclonedx-library';
 import { bundleFromJSON } from '@sigstore/bundle';
 import { toSignedEntity, Verifier, type TrustMaterial } from '@sigstore/verify';
 import { BILL_OF_MATERIALS_TYPE, imageStatement, PROVENANCE_TYPE, SIGNATURE_TYPE } from '../../domain/statement.ts';
 import { fallbackTag, listReferrers } from '../../services/container-registry/referrers.ts';
+import { pullReader } from '../../services/container-registry/pull-reader.ts';
+import { pullToken } from '../../services/container-registry/pull-token.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { bundleText, readBundle, RECEIPT_MEDIA_TYPE } from '../../services/image-trust/sigstore-bundle.ts';
 import { verifyImage, type VerifyRequest } from '../../services/image-trust/verify-image.ts';
@@ -22,6 +26,7 @@ import {
   documentsOf,
   flipped,
   KEYS,
+  PULL_TOKEN,
   pushServingImage,
   readerOf,
   signingKey,
@@ -55,6 +60,20 @@ for (const referrers of [true, false])
       assert.equal(verified.receipt.digest, pushed.receipt.digest);
       assert.equal(verified.provenance.buildDefinition.externalParameters.job, pushed.evidence.plan.job);
       assert.deepEqual(await verify(at, pushed, { reference: 'v1' }), verified, 'by its tag too');
+    });
+
+    it('is seen by a site, through its uplink and with a token that only pulls', async (t) => {
+      const pushed = await pushServingImage(at, { repository: 'edge-train/site' });
+      await attest(at, pushed);
+      const source = {
+        ...{ registry: at.registry.loginServer, repository: 'edge-train/site', ca: at.fixture.ca },
+        uplink: await startUplink(t),
+      };
+      const token = await pullToken(source, { username: PULL_TOKEN.name, password: PULL_TOKEN.password });
+      const reader = pullReader({ ...source, authorization: token.authorization });
+      const seen = await verify(at, pushed, { reader });
+      assert.deepEqual(seen, await verify(at, pushed));
+      await refused(verify(at, pushed, { reader, reference: 'v9' }), 'ImageAbsent', /none of this name/);
     });
 
     it('is one of each after a crash at any push, and the same ones', async () => {
@@ -382,6 +401,22 @@ describe('what an image’s statements say', () => {
     await refused(verify(at, honest, { reference: 'v99' }), 'ImageAbsent', /none of this name/);
   });
 });
+
+/** A CONNECT proxy on loopback. */
+async function startUplink(t: TestContext): Promise<string> {
+  const proxy = createServer().on('connect', ({ url = '' }, socket: Socket, head) => {
+    const { hostname, port } = new URL(`http://${url}`);
+    const onward = connect(Number(port), hostname, () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      onward.write(head);
+      onward.pipe(socket).pipe(onward);
+    });
+    for (const each of [onward, socket]) each.on('error', () => [onward, socket].forEach((it) => it.destroy()));
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  t.after(() => void proxy.close());
+  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+}
 
 function verify(at: TestRegistry, { image }: TestImage, changes: Partial<VerifyRequest> = {}) {
   const name = `${image.registry}/${image.repository}`;

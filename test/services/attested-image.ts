@@ -31,12 +31,16 @@ export interface TestRegistry extends AsyncDisposable {
   stored(digest: string): string;
 }
 
+/** A repository token of the registry. */
+export const PULL_TOKEN = { name: 'puller', password: 'a-repository-token' };
+
 export async function startRegistry({ referrers = true } = {}): Promise<TestRegistry> {
   const account = { name: 'releases', key: Buffer.alloc(64, 7).toString('base64') };
   const [upstream, azurite] = await Promise.all([startDockerRegistry(), startAzurite([account])]);
   const fixture = await startFixture(machinesDouble(), (config) => ({
     ...config,
     dockerRegistry: { url: upstream.url, referrers },
+    pullToken: PULL_TOKEN,
   }));
   trust(fixture.ca);
   const { tenant, clientId, clientSecret } = fixture.config.azure;
