@@ -11,10 +11,16 @@ import { BILL_OF_MATERIALS_TYPE, imageStatement, PROVENANCE_TYPE, SIGNATURE_TYPE
 import { fallbackTag, listReferrers } from '../../services/container-registry/referrers.ts';
 import { pullReader } from '../../services/container-registry/pull-reader.ts';
 import { pullToken } from '../../services/container-registry/pull-token.ts';
+import { RegistrySession } from '../../services/container-registry/session.ts';
 import { ServiceError } from '../../services/errors.ts';
-import { bundleText, readBundle, RECEIPT_MEDIA_TYPE } from '../../services/image-trust/sigstore-bundle.ts';
+import {
+  BUNDLE_MEDIA_TYPE,
+  bundleText,
+  readBundle,
+  RECEIPT_MEDIA_TYPE,
+} from '../../services/image-trust/sigstore-bundle.ts';
 import { verifyImage, type VerifyRequest } from '../../services/image-trust/verify-image.ts';
-import type { ImageManifest } from '../../services/oci-image/image.ts';
+import { digestOf, type ImageManifest } from '../../services/oci-image/image.ts';
 import { canonicalJson, generateSigningKey, signStatement } from '../../services/signing.ts';
 import { command, folder } from '../client/command.ts';
 import { told } from '../client/stub/told.ts';
@@ -338,6 +344,22 @@ describe('what an image’s statements say', () => {
       await attachDocuments(at, pushed.image, documents);
       await verify(at, pushed);
     });
+
+  it('is taken though somebody attached what is no document', async () => {
+    const pushed = await pushServingImage(at, { repository: 'edge-train/strange' });
+    await attest(at, pushed);
+    await attachDocuments(at, pushed.image, [{ ...documents[0]!, text: 'no JSON', artifactType: BUNDLE_MEDIA_TYPE }]);
+    const [{ digest = '' } = {}] = await listReferrers(readerOf(at, 'edge-train/strange'), pushed.image.digest);
+    const stored = await readerOf(at, 'edge-train/strange').manifest(digest);
+    const strange = JSON.parse(stored?.content.toString() ?? '') as ImageManifest;
+    const body = Buffer.from(JSON.stringify({ ...strange, layers: [strange.config, strange.config] }));
+    await new RegistrySession(at.registry).send({
+      ...{ method: 'PUT', target: `/v2/edge-train/strange/manifests/${digestOf(body)}`, body, accept: [201] },
+      headers: { 'content-type': strange.mediaType },
+    });
+    assert.equal((await listReferrers(readerOf(at, 'edge-train/strange'), pushed.image.digest)).length, 6);
+    await verify(at, pushed);
+  });
 
   it('is refused where the image holds another model than the site released', async () => {
     const pushed = await pushServingImage(at, { repository: 'edge-train/other-model', changed: true });
