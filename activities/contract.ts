@@ -4,6 +4,7 @@ import type { SealedGrant } from '../domain/grant.ts';
 import type { MetricsBatch, MetricsCursor } from '../domain/metric-stream.ts';
 import type {
   ContainerImage,
+  ImageAttestation,
   Evidence,
   ModelVersion,
   RecordedRun,
@@ -149,6 +150,13 @@ export interface CloudActivities {
   discardRelease(request: RegistrationWithdrawal): Promise<'discarded' | 'registered'>;
   /** The same content has the same digest; what the registry has is not sent again. */
   buildImage(request: { evidence: Evidence; version: ModelVersion; repository: string }): Promise<ContainerImage>;
+  /** Attaches SBOM, provenance, receipt and signature; a retry attaches the same ones. Without a key in `cloud.yml`: nothing. */
+  attestImage(request: {
+    evidence: Evidence;
+    version: ModelVersion;
+    receipt: Receipt;
+    image: ContainerImage;
+  }): Promise<ImageAttestation>;
 }
 
 export interface EdgeActivities {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Metric } from '../domain/completed-job.ts';
 import { Failure } from '../domain/failure.ts';
+import { Provenance } from '../domain/provenance.ts';
 import { Artifact } from '../domain/release.ts';
 import { JobId, Sha256 } from '../domain/resource-names.ts';
 import { RunStatus } from '../domain/run-status.ts';
@@ -135,6 +136,24 @@ export const ReceiptOutput = z.strictObject({
   compared: z.int().optional(),
 });
 export type ReceiptOutput = z.infer<typeof ReceiptOutput>;
+
+/** `image verify`: all of it held. */
+export const ImageOutput = z.strictObject({
+  ok,
+  /** HOST/REPOSITORY@DIGEST. */
+  image: z.string(),
+  /** SHA-256 of the public key that signed it. */
+  key: Sha256,
+  provenance: Provenance,
+  /** Of the receipt that is attached. */
+  receipt: Sha256,
+  artifacts: z.array(Artifact),
+  /** How many components the SBOM names. */
+  components: z.int(),
+  /** Whether the model's files in the image were compared; false with `--no-model`. */
+  modelRead: z.boolean(),
+});
+export type ImageOutput = z.infer<typeof ImageOutput>;
 
 const scheduled = {
   name: z.string(),

@@ -34,6 +34,7 @@ const OUTPUTS = {
   metrics: ['metrics', output.MetricsOutput],
   decision: ['approve, reject', output.DecisionOutput],
   receipt: ['receipt show, receipt verify', output.ReceiptOutput],
+  image: ['image verify', output.ImageOutput],
   schedule: ['schedule create, schedule describe', output.ScheduleOutput],
   'schedule-list': ['schedule list', output.ScheduleListOutput],
   doctor: ['doctor', DoctorReport],

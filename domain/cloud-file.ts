@@ -53,6 +53,9 @@ export const CloudFile = z
           .regex(/^[a-z0-9._/-]+@sha256:[0-9a-f]{64}$/, 'a base is REPOSITORY@sha256:DIGEST')
           .describe('The image that models are served on, in this registry: Debian with Python.'),
         packageIndex: HttpsUrl.describe('The simple index (PEP 503) from which the image’s Python packages come.'),
+        signingKey: SecretReference.optional().describe(
+          'P-256 private key, PKCS#8 PEM: it signs each image and what is said of it (SBOM, provenance). Whoever deploys checks with its public half. Absent: images are not signed.',
+        ),
       })
       .describe('The container registry for models’ images.'),
     sites: z

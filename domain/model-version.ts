@@ -34,6 +34,31 @@ export const ContainerImage = z.strictObject({
 });
 export type ContainerImage = z.infer<typeof ContainerImage>;
 
+/** What is attached to an image: a manifest of its own, whose subject is the image. */
+export const AttachedStatement = z.strictObject({
+  kind: z.enum(['receipt', 'sbom', 'provenance', 'signature']),
+  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+});
+export type AttachedStatement = z.infer<typeof AttachedStatement>;
+
+/** Whether and by which key an image was signed. `keyId`: SHA-256 of the public key. */
+export const ImageAttestation = z.discriminatedUnion('state', [
+  z.strictObject({ state: z.literal('signed'), keyId: Sha256, attached: z.array(AttachedStatement) }),
+  z.strictObject({ state: z.literal('unsigned') }),
+]);
+export type ImageAttestation = z.infer<typeof ImageAttestation>;
+
+const KINDS: Readonly<Record<AttachedStatement['kind'], string>> = {
+  ...{ receipt: 'receipt', sbom: 'SBOM', provenance: 'provenance', signature: 'signature' },
+};
+
+/** One line on what is attached. */
+export function attestationText(attestation: ImageAttestation): string {
+  if (attestation.state === 'unsigned') return 'not signed: cloud.yml names no registry.signingKey';
+  const kinds = attestation.attached.map(({ kind }) => KINDS[kind]).join(', ');
+  return `by the key sha256:${attestation.keyId.slice(0, 12)}: ${kinds}`;
+}
+
 /** All that was seen of a run on site; what the receipt is issued over. */
 export const Evidence = z.strictObject({
   plan: TrainingPlan,

@@ -21,6 +21,7 @@ export const STEPS = [
   'receipt',
   'register',
   'image',
+  'sign',
   'clean',
 ] as const;
 /** Of a trial: its parent releases the best one's model. */
@@ -28,7 +29,7 @@ export const TRIAL_STEPS = ['plan', 'lease', 'record', 'environment', 'stage', '
 /** Of a sweep: the trials are workflows of their own; then the best one's model is brought back to a VM. */
 export const SWEEP_STEPS = [
   ...(['plan', 'record', 'trials', 'approve', 'lease', 'environment', 'stage', 'inspect'] as const),
-  ...(['release', 'receipt', 'register', 'image', 'clean'] as const),
+  ...(['release', 'receipt', 'register', 'image', 'sign', 'clean'] as const),
 ] as const;
 export type StepName = (typeof STEPS)[number] | 'trials';
 

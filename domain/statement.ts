@@ -16,6 +16,10 @@ export const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
 export const RECEIPT_TYPE = 'https://edge-train.dev/receipt/v1';
 export const DECISION_TYPE = 'https://edge-train.dev/release-decision/v1';
+/** What is said of an image, in the words that other people's verifiers know: cosign, SLSA, CycloneDX. */
+export const SIGNATURE_TYPE = 'https://sigstore.dev/cosign/sign/v1';
+export const PROVENANCE_TYPE = 'https://slsa.dev/provenance/v1';
+export const BILL_OF_MATERIALS_TYPE = 'https://cyclonedx.org/bom';
 
 export const Envelope = z.strictObject({
   payloadType: z.literal(PAYLOAD_TYPE),
@@ -131,6 +135,20 @@ export function receiptStatement(predicate: ReceiptPredicate) {
     _type: STATEMENT_TYPE,
     subject: predicate.released.artifacts.map(({ path, sha256 }) => ({ name: path, digest: { sha256 } })),
     predicateType: RECEIPT_TYPE,
+    predicate,
+  };
+}
+
+/** An in-toto statement on an image: whoever checks it looks at the digest, and at the type. */
+export function imageStatement(
+  image: { readonly repository: string; readonly digest: string },
+  predicateType: string,
+  predicate: object,
+) {
+  return {
+    _type: STATEMENT_TYPE,
+    subject: [{ name: image.repository, digest: { sha256: image.digest.replace(/^sha256:/, '') } }],
+    predicateType,
     predicate,
   };
 }

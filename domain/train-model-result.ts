@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Metric } from './completed-job.ts';
 import { DataDigest } from './data-reference.ts';
-import { ContainerImage, ModelVersion, RecordedRun } from './model-version.ts';
+import { ContainerImage, ImageAttestation, ModelVersion, RecordedRun } from './model-version.ts';
 import { Release } from './release.ts';
 import { JobId, Sha256, SiteName } from './resource-names.ts';
 import { Objective } from './sweep.ts';
@@ -28,6 +28,8 @@ export const TrainModelResult = z.strictObject({
   run: RecordedRun,
   model: ModelVersion,
   image: ContainerImage,
+  /** What is attached to the image. Results of an older edge-train do not say. */
+  attestation: ImageAttestation.optional(),
   metrics: z.array(Metric),
   parameters: z.record(z.string(), z.string()),
   /** What stayed. */

@@ -1,13 +1,15 @@
+import { patched } from '@temporalio/workflow';
 import { bytesText } from '../domain/amount-text.ts';
 import type { CompletedJob, PreparedEnvironment, StagedInputs } from '../domain/completed-job.ts';
 import type {
   ContainerImage,
   Evidence,
+  ImageAttestation,
   ModelVersion,
   RecordedRun,
   RegistrationRequest,
 } from '../domain/model-version.ts';
-import { RegistrationAnswer } from '../domain/model-version.ts';
+import { attestationText, RegistrationAnswer } from '../domain/model-version.ts';
 import { SIGNAL } from '../domain/signals.ts';
 import type { Receipt } from '../domain/statement.ts';
 import type { TrainModelResult } from '../domain/train-model-result.ts';
@@ -27,6 +29,8 @@ interface Published {
   readonly receipt: Receipt;
   readonly version: ModelVersion;
   readonly image: ContainerImage;
+  /** Absent: the run began with an older edge-train, which attached nothing. */
+  readonly attestation?: ImageAttestation;
 }
 
 /** A run whose script has ended well. */
@@ -71,6 +75,7 @@ function summary(
     run,
     model: published.version,
     image: published.image,
+    ...(published.attestation ? { attestation: published.attestation } : {}),
     metrics: completed.metrics,
     parameters: completed.parameters,
     data: inputs.data,
@@ -104,7 +109,13 @@ async function publish(
     () => cloudSteps().buildImage({ evidence, version, repository }),
     ({ repository, tag, digest, uploadedBytes }) => `${repository}:${tag}@${digest}, ${bytesText(uploadedBytes)} sent`,
   );
-  return { receipt, version, image };
+  if (!patched('attest-image')) return { receipt, version, image };
+  const attestation = await progress.step(
+    'sign',
+    () => cloudSteps().attestImage({ evidence, version, receipt, image }),
+    attestationText,
+  );
+  return { receipt, version, image, attestation };
 }
 
 /** The model's own workflow gives versions, in order. */

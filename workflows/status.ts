@@ -140,6 +140,7 @@ const PLACES: Partial<Record<StepName, string>> = {
   receipt: 'site',
   register: 'cloud',
   image: 'cloud',
+  sign: 'cloud',
 };
 
 /** In Azure ML's words; a run that waits for approval is finalizing. */

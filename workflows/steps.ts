@@ -101,6 +101,7 @@ const cloudVerbs: Table<CloudActivities> = {
   withdrawRegistration: { attempt: '1 minute', summary: 'Ask for the model version no more' },
   discardRelease: { attempt: '1 hour', summary: 'Remove what was released for no version' },
   buildImage: { attempt: '6 hours', summary: 'Build the image and push it' },
+  attestImage: { attempt: '1 hour', summary: 'Sign the image; attach SBOM, provenance and receipt' },
   checkCloud: { attempt: '45 seconds', summary: 'Look at what the cloud worker needs' },
 };
 

@@ -33,6 +33,7 @@ export async function checkCloud(
     ...releaseChecks(cloud),
     ...registryChecks(cloud, signIn),
     receiptKeyCheck(cloud.file, request.site),
+    imageKeyCheck(cloud),
     clockCheck(cloud),
     { name: 'encryption', look: () => tryPayloadKeys(cloud.file.codec, cloud.secrets).then(({ detail }) => detail) },
     ...temporal,
@@ -146,6 +147,21 @@ function receiptKeyCheck({ sites }: CloudFile, site: string): CheckWork {
         nextStep: `Add sites.${site}.receiptPublicKey to cloud.yml: no model of ${site} is registered without it.`,
         retryable: false,
       });
+    },
+  };
+}
+
+/** Without a key all else works, so it is advice and no fault. */
+function imageKeyCheck({ file: { registry }, secrets }: Cloud): CheckWork {
+  return {
+    name: 'image signing key',
+    look: async () => {
+      if (registry.signingKey !== undefined)
+        return `SHA-256 ${signingKeyId(await secrets.resolve(registry.signingKey)).slice(0, 12)}`;
+      return {
+        detail: 'none: images are not signed',
+        advice: 'Make a key and name it as registry.signingKey in cloud.yml; docs/supply-chain.md says how.',
+      };
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { CloudActivities } from '../contract.ts';
+import { attestImage } from './attest-image.ts';
 import { buildImage } from './build-image.ts';
 import { checkCloud } from './check-cloud.ts';
 import { cloudOpener, type CloudConfiguration } from './cloud.ts';
@@ -46,5 +47,6 @@ export function createCloudActivities(dependencies: CloudDependencies): CloudAct
     registerModel: async (request) => registerModel(await open(), request),
     checkCloud: (request) => checkCloud(open, workflows, request),
     buildImage: async (request) => buildImage(await open(), request),
+    attestImage: async (request) => attestImage(await open(), request),
   };
 }

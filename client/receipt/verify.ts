@@ -1,7 +1,7 @@
 import { signingKeyId, verifyStatement } from '../../services/signing.ts';
-import { failed, refused } from '../command-error.ts';
+import { failed } from '../command-error.ts';
 import { EXIT_CODE } from '../exit-code.ts';
-import { readText } from '../files/read-text.ts';
+import { readPublicKey } from '../files/read-public-key.ts';
 import type { ReceiptOutput } from '../output.ts';
 import { printJson } from '../show/json.ts';
 import { compareArtifacts } from './compare-artifacts.ts';
@@ -20,7 +20,7 @@ export interface VerifyOptions extends WhereRunsAre {
  */
 export async function verifyReceiptFile(given: string, options: VerifyOptions): Promise<number> {
   const { key, artifacts, json } = options;
-  const publicKey = await readPublicKey(key);
+  const publicKey = await readPublicKey(key, '--key', 'Ask the site’s operator for receipt.pub.');
   const { digest, receipt } = await verified(given, options, publicKey);
   const faults = artifacts === undefined ? [] : await compareArtifacts(artifacts, receipt.released.artifacts);
   if (faults.length > 0) throw doesNotHold(`the folder is not what left the site: ${some(faults)}`);
@@ -39,18 +39,6 @@ async function verified(given: string, where: WhereRunsAre, publicKey: string): 
   } catch (error) {
     if (error instanceof NoReceipt) throw doesNotHold(error.message);
     throw error;
-  }
-}
-
-async function readPublicKey(file: string): Promise<string> {
-  const pem = await readText(file);
-  try {
-    if (!pem.includes('-----BEGIN PUBLIC KEY-----')) throw new Error('another PEM, or a private key');
-    signingKeyId(pem);
-    return pem;
-  } catch {
-    const fault = { path: '--key', rule: 'must be a file with a P-256 public key, SPKI PEM' };
-    throw refused('The key cannot be used.', [fault], 'Ask the site’s operator for receipt.pub.');
   }
 }
 

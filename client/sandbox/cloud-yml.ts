@@ -43,6 +43,8 @@ registry:
   # The image that models are served on: Debian with Python.
   base: ${text(base)}
   packageIndex: ${text(packageIndex)}
+  # Signs each image; whoever deploys checks with its public half, image.pub beside it.
+  signingKey: ${text(`file:${keys.imageFile}`)}
 
 # Whose receipts are believed: a model is registered only with one that this key has signed.
 sites:

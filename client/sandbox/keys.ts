@@ -14,6 +14,8 @@ export interface DemoKeys {
   readonly receiptPublicKey: string;
   /** PKCS#8 PEM of the P-256 key that the demo's user signs decisions with. */
   readonly approvalFile: string;
+  /** PKCS#8 PEM of the P-256 key that signs images; its public half is beside it, in `image.pub`. */
+  readonly imageFile: string;
   /** OpenSSH private key of the powerless account that Azure ML logs in to. */
   readonly attachFile: string;
   /** `ssh-ed25519 …`. */
@@ -26,8 +28,12 @@ export interface DemoKeys {
 export function ensureKeys({ keys }: StatePaths, codec = false): DemoKeys {
   mkdirSync(keys, { recursive: true, mode: 0o700 });
   const [receiptFile, approvalFile] = [join(keys, 'receipt.pem'), join(keys, 'approval.pem')];
-  for (const file of [receiptFile, approvalFile])
+  const imageFile = join(keys, 'image.pem');
+  for (const file of [receiptFile, approvalFile, imageFile])
     if (!existsSync(file)) writePrivate(file, generateSigningKey().privateKey);
+  // For whoever checks: cosign, and `edge-train image verify`.
+  for (const file of [receiptFile, imageFile])
+    writePrivate(file.replace(/pem$/, 'pub'), publicKeyOf(readFileSync(file, 'utf8')));
 
   const attachFile = join(keys, 'attach');
   if (!existsSync(attachFile) || !existsSync(`${attachFile}.pub`)) {
@@ -38,7 +44,7 @@ export function ensureKeys({ keys }: StatePaths, codec = false): DemoKeys {
   return {
     receiptFile,
     receiptPublicKey: publicKeyOf(readFileSync(receiptFile, 'utf8')),
-    approvalFile,
+    ...{ approvalFile, imageFile },
     attachFile,
     attachPublicKey: readFileSync(`${attachFile}.pub`, 'utf8').trim(),
     ...ensureCodecKeys(keys, codec),

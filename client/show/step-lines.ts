@@ -18,6 +18,7 @@ export const LABELS: Readonly<Record<StepName, string>> = {
   receipt: 'sign the receipt',
   register: 'register the model version',
   image: 'build and push the image',
+  sign: 'sign the image',
   clean: 'clean up after the job',
 };
 

@@ -1,4 +1,5 @@
 import { bytesText, count } from '../../domain/amount-text.ts';
+import { attestationText } from '../../domain/model-version.ts';
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import { durationText, printable } from './text.ts';
 
@@ -18,6 +19,7 @@ export function summary(result: TrainModelResult, links: RunLinks): string[] {
       '',
       `tag ${image.tag}, ${image.uploadedBytes === 0 ? 'all of it was there already' : `${bytesText(image.uploadedBytes)} uploaded`}`,
     ],
+    ...(result.attestation ? [['Signed', attestationText(result.attestation)] as [string, string]] : []),
     ...listed('Metrics', metricsText(result)),
     ...sweepRows(result),
     ['Training', `${durationText(result.trainingSeconds * 1000)} on ${result.virtualMachine} (${computeText(result)})`],

@@ -74,6 +74,7 @@ function listTags(registry: Registry, call: Call, repository: string): Reply {
 
 /** OCI distribution 1.1: an index, empty when nothing refers to the digest. */
 function listReferrers(registry: Registry, call: Call, repository: string, digest: string): Reply {
+  if (!registry.servesReferrers) throw new Failure(404, 'NOT_FOUND', 'the referrers API is switched off');
   checkDigest(digest);
   const type = call.query.get('artifactType');
   const referrers = manifestsOf(registry, repository).filter(

@@ -75,7 +75,7 @@ export async function putManifest(
   registry.store.commit(
     kept(registry, repository, byDigest ? undefined : reference, { digest, mediaType, size: bytes.length, manifest }),
   );
-  const subject = manifest.subject?.digest;
+  const subject = registry.servesReferrers ? manifest.subject?.digest : undefined;
   return {
     status: 201,
     headers: {

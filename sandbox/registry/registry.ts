@@ -7,6 +7,8 @@ export interface Registry {
   loginServer: string;
   /** The docker-registry that holds the bytes. */
   upstream: string;
+  /** Whether it lists what refers to an image; Azure's does. */
+  servesReferrers: boolean;
   /** A repository token. */
   pullToken?: { name: string; password: string };
   store: Store;

@@ -10,7 +10,8 @@ export interface ServerConfig {
   siteBlob: { address: string; port: number };
   /** `ca`: PEM file, where the URL is https. A SAS that asks for https is refused by an Azurite that is spoken to in http. */
   azurite: { url: string; ca?: string };
-  dockerRegistry: { url: string };
+  /** `referrers: false`: as registries that do not serve the referrers API, and say no `OCI-Subject`. */
+  dockerRegistry: { url: string; referrers?: boolean };
   /** A repository token: a name and a password that may pull, and nothing else. */
   pullToken?: { name: string; password: string };
   accounts: { site: StorageAccountKey; release: StorageAccountKey };

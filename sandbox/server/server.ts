@@ -111,6 +111,7 @@ function registryOf(config: ServerConfig, store: Store, key: TokenKey, cloud: Cl
   const audience = [managementAudience, `${managementAudience}/`, registryAudience];
   return {
     ...{ store, key, loginServer: cloud.loginServer, upstream: config.dockerRegistry.url },
+    servesReferrers: config.dockerRegistry.referrers ?? true,
     ...(config.pullToken ? { pullToken: config.pullToken } : {}),
     checkEntraToken: (token) =>
       checkBearer(entraKey, `Bearer ${token}`, { issuer: `${authority}/v2.0`, audience, authority }),

@@ -85,7 +85,7 @@ const MANIFESTS = [
 ];
 
 /** A token that ran out is granted anew. */
-function refusal(source: PullSource, status: number | undefined, what: string): ServiceError {
+export function refusal(source: PullSource, status: number | undefined, what: string): ServiceError {
   if (status === 401 && source.authorization !== undefined) {
     return new ServiceError({
       class: 'network',

@@ -10,6 +10,8 @@ export interface Registry {
   readonly loginServer: string;
   /** Absent: anonymous. */
   readonly credential?: TokenCredential;
+  /** Instead of a credential: a repository token's name and password, or what `az acr login --expose-token` gives. */
+  readonly login?: { readonly username: string; readonly password: string };
   /** The scope of the Entra token that is exchanged is `<audience>/.default`. */
   readonly audience: string;
   /** PEM of a certificate authority besides the system's. */
@@ -96,8 +98,10 @@ export class RegistrySession {
     const field = (name: string) => new RegExp(`${name}="([^"]*)"`).exec(challenge)?.[1];
     const service = field('service') ?? this.#registry.loginServer;
     const scope = field('scope') ?? '';
-    const { credential, audience } = this.#registry;
-    if (!credential) return this.#post('/oauth2/token', { grant_type: 'password', service, scope }, 'access_token');
+    const { credential, login, audience } = this.#registry;
+    const asked = { grant_type: 'password', service, scope };
+    if (login) return this.#post('/oauth2/token', { ...asked, ...login }, 'access_token');
+    if (!credential) return this.#post('/oauth2/token', asked, 'access_token');
     const entra = await credential.getToken(`${audience}/.default`);
     const refresh = await this.#post(
       '/oauth2/exchange',

@@ -3,19 +3,31 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readText } from '../blob-storage.ts';
-import { hasBlob, mountBlob, readBlob, uploadBlob, type BlobDescriptor } from '../container-registry/blobs.ts';
+import {
+  hasBlob,
+  mountBlob,
+  readBlob,
+  uploadBlob,
+  type BlobDescriptor,
+  type BlobSource,
+} from '../container-registry/blobs.ts';
 import { putManifest } from '../container-registry/manifests.ts';
 import { RegistrySession, type Registry } from '../container-registry/session.ts';
 import { once, PYTHON_LABEL, readBaseImage, type BaseImage } from '../oci-image/base-image.ts';
 import { assembleImage } from '../oci-image/image.ts';
+import { watchPackages, type LayerPackages } from '../oci-image/layer-packages.ts';
 import { writeTar, type TarFile } from '../oci-image/tar.ts';
 import type { PackageTool, PythonPlatform } from '../python-environment.ts';
 import type { Artifact } from '../../domain/release.ts';
 import { PACKAGES } from './environment-layer.ts';
+import { rememberPackages } from './image-packages.ts';
 import { ensureLayer, ensureText, type LayerPlace } from './layer-memo.ts';
 import { MODEL_FOLDER, modelFiles } from './model-layer.ts';
 import { below, findServedModel, readRequirements, type ServedModel } from './mlflow-model.ts';
 import { lockPackages, packagesKey, withPackages } from './packages.ts';
+
+/** SHA-256 of the lock of the image's Python packages, as a label on it. */
+export const LOCK_LABEL = 'dev.edge-train.packages';
 
 export interface ServingImageRequest {
   readonly registry: Registry;
@@ -96,7 +108,12 @@ async function environmentLayer(
   const lock = await ensureText(models, `images/locks/${packagesKey(request)}.txt`, () => lockPackages(tool, request));
   const digest = sha256(lock);
   const key = `environment-${sha256(JSON.stringify([1, digest, target]))}`;
-  const layer = await ensureLayer(place, key, (use) => withPackages(tool, { lock, target }, use));
+  let found: LayerPackages | undefined;
+  const watched = (source: BlobSource) => watchPackages(source, (packages) => (found = packages));
+  const layer = await ensureLayer(place, key, (use) =>
+    withPackages(tool, { lock, target }, (source) => use(watched(source))),
+  );
+  if (found) await rememberPackages(models, layer.digest, found);
   return { ...layer, lock: digest };
 }
 
@@ -139,7 +156,7 @@ function runtimeConfig({ model }: ServingImageRequest, served: ServedModel, lock
       'org.opencontainers.image.description': `POST /score on port 5001: the model ${model.name}`,
       'dev.edge-train.model': model.name,
       'dev.edge-train.release': model.release,
-      'dev.edge-train.packages': lock,
+      [LOCK_LABEL]: lock,
     },
   };
 }

@@ -1,15 +1,24 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { Evidence, ModelVersion } from '../../domain/model-version.ts';
 import { modelPath } from '../../domain/resource-names.ts';
+import { BILL_OF_MATERIALS_TYPE } from '../../domain/statement.ts';
+import { sessionReader } from '../../services/container-registry/content.ts';
 import { findManifest, putManifest } from '../../services/container-registry/manifests.ts';
+import { RegistrySession } from '../../services/container-registry/session.ts';
 import { ServiceError } from '../../services/errors.ts';
+import { readAttached } from '../../services/image-trust/attached.ts';
+import { verifyImage } from '../../services/image-trust/verify-image.ts';
 import { pushBaseImage, readBaseImage } from '../../services/oci-image/base-image.ts';
 import type { ImageManifest } from '../../services/oci-image/image.ts';
+import { generateSigningKey } from '../../services/signing.ts';
 import { until } from '../support/until.ts';
-import { evidenceOf, modelFiles, startCloud, type TestCloud } from './cloud.ts';
+import { refreshToken, TOKEN_USER } from './registry-token.ts';
+import { evidenceOf, modelFiles, receiptKey, receiptOf, startCloud, type TestCloud } from './cloud.ts';
 
 const docker = async (...args: string[]) =>
   (await promisify(execFile)('docker', args, { maxBuffer: 2 ** 24 })).stdout.trim();
@@ -63,6 +72,46 @@ describe('an image of a model version', () => {
     const elsewhere = await cloud.activities.buildImage({ ...(await version(files, 1)), repository: 'team/sums' });
     assert.equal(elsewhere.digest, first.digest);
     assert.ok(elsewhere.uploadedBytes < 20_000, `${elsewhere.uploadedBytes} bytes: layers are mounted, not sent`);
+  });
+
+  it('is signed by the key of cloud.yml, with an SBOM of what is in the base and in the lock, without reading what was sent', async () => {
+    const { evidence, version: first } = await version(await modelFiles(), 1, 'signed');
+    const image = await cloud.activities.buildImage({ evidence, version: first, repository: 'edge-train/signed' });
+    const receipt = receiptOf(evidence);
+    const request = { evidence, version: first, receipt, image };
+    assert.deepEqual(await cloud.activities.attestImage(request), { state: 'unsigned' });
+
+    const key = generateSigningKey();
+    const keyFile = join(cloud.directory, 'image.pem');
+    await writeFile(keyFile, key.privateKey, { mode: 0o600 });
+    await cloud.configure(({ registry }) => (registry!['signingKey'] = `file:${keyFile}`));
+    const reader = sessionReader(new RegistrySession(cloud.registry), 'edge-train/signed');
+    const { layers } = JSON.parse((await reader.manifest('v1'))?.content.toString() ?? '') as ImageManifest;
+    const environment = layers.at(-3)?.digest ?? '';
+    const attested = await cloud.activities.attestImage(request);
+    assert.deepEqual(await cloud.activities.attestImage(request), attested, 'asked again, nothing is new');
+    await cloud.configure(() => {});
+    const fetched = await cloud.requests(({ method, path }) => method === 'GET' && path.endsWith(environment));
+    assert.equal(fetched, 0, 'the packages were read as their layer was sent');
+
+    const verified = await verifyImage({
+      ...{ reader, name: 'edge-train/signed', reference: 'v1' },
+      ...{ keys: [key.publicKey], receiptKeys: [receiptKey.publicKey] },
+    });
+    assert.equal(verified.digest, image.digest);
+    const [bill] = (await readAttached(reader, image.digest, [key.publicKey])).statements.filter(
+      ({ type }) => type === BILL_OF_MATERIALS_TYPE,
+    );
+    const purls = (bill?.predicate as { components: { purl?: string }[] }).components.map(({ purl = '' }) => purl);
+    for (const start of [
+      'pkg:deb/debian/python3@',
+      'pkg:pypi/azureml-inference-server-http@1.5.1',
+      'pkg:pypi/pandas@2.2.3',
+    ])
+      assert.ok(
+        purls.some((purl) => purl.startsWith(start)),
+        `${start} in ${purls.length}`,
+      );
   });
 
   it('does not move a version’s tag to another image', async () => {
@@ -154,7 +203,7 @@ describe('an image of a model version', () => {
     const request = { ...(await version(await modelFiles(), 9)), repository: 'edge-train/served' };
     const { registry, repository, digest } = await cloud.activities.buildImage(request);
     const image = `${registry}/${repository}@${digest}`;
-    const token = await registryToken(cloud, repository);
+    const token = await refreshToken(cloud.registry);
     await pull(image, token);
     const container = await docker(
       'run',
@@ -275,29 +324,10 @@ describe('an image of a model version', () => {
   });
 });
 
-/** Docker asks the registry for a token with a user name; ACR's for tokens is this one. */
-async function registryToken({ registry }: TestCloud, repository: string): Promise<string> {
-  const token = await registry.credential?.getToken(`${registry.audience}/.default`);
-  const { httpsSender } = await import('../../services/https.ts');
-  const answer = await httpsSender(registry.ca)({
-    url: `https://${registry.loginServer}/oauth2/exchange`,
-    method: 'POST',
-    headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams({
-      grant_type: 'access_token',
-      service: registry.loginServer,
-      access_token: token?.token ?? '',
-    }).toString(),
-    timeout: 10_000,
-  });
-  assert.equal(answer.status, 200, `${answer.bodyAsText} for ${repository}`);
-  return (JSON.parse(answer.bodyAsText ?? '{}') as { refresh_token: string }).refresh_token;
-}
-
 /** Not `docker login`: that would write the token into the user's own configuration. */
 async function pull(image: string, refreshToken: string): Promise<void> {
   const [server = ''] = image.split('/');
-  const auth = Buffer.from(JSON.stringify({ username: ACR_TOKEN_USER, password: refreshToken, serveraddress: server }))
+  const auth = Buffer.from(JSON.stringify({ username: TOKEN_USER, password: refreshToken, serveraddress: server }))
     .toString('base64')
     .replaceAll('+', '-')
     .replaceAll('/', '_'); // URL-safe with padding, which Node's own base64url leaves out and Docker wants
@@ -325,8 +355,6 @@ async function pull(image: string, refreshToken: string): Promise<void> {
   });
   assert.doesNotMatch(answer, /"error"/, answer.slice(-500));
 }
-
-const ACR_TOKEN_USER = '00000000-0000-0000-0000-000000000000';
 
 /** The container's last words are told where it does not answer. */
 async function answering(url: string, container: string): Promise<void> {

@@ -24,6 +24,7 @@ const PLAIN = ['umask', 'chown', 'chmod', 'cd', 'cat', 'printf', 'sed', 'grep', 
 const CHECKED = [
   ...['edge-train', 'bin/edge-train', 'npm', 'node', 'docker', 'az'],
   ...['temporal', 'openssl', 'ssh-keygen'], // commands.system.test.ts
+  ...['cosign', 'oras'], // test/services/attestations.tools.test.ts
 ];
 
 test('the pages name no program that this test does not know', () => {

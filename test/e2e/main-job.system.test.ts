@@ -95,6 +95,26 @@ test('the doctor finds nothing wrong, and the VM says hello', async () => {
   );
 });
 
+test('the image is signed, and holds what the site’s receipt says, by the public keys that the sandbox made', async () => {
+  const { attestation, image } = first;
+  assert.ok(attestation?.state === 'signed');
+  assert.deepEqual(
+    attestation.attached.map(({ kind }) => kind),
+    ['receipt', 'sbom', 'provenance', 'signature'],
+  );
+  const { registry, caFile } = product.info;
+  const keys = join(product.folder, 'keys');
+  const ended = await product.edgeTrain(
+    ...['image', 'verify', `${image.registry}/${image.repository}:${image.tag}`, '--json', '--ca', caFile],
+    ...['--key', join(keys, 'image.pub'), '--receipt-key', join(keys, 'receipt.pub')],
+    ...['--username', registry.username, '--password', `file:${registry.passwordFile}`],
+  );
+  assert.equal(ended.code, 0, ended.stdout);
+  const said = JSON.parse(ended.stdout) as { key: string; receipt: string; artifacts: unknown[]; modelRead: boolean };
+  assert.deepEqual([said.key, said.receipt, said.modelRead], [attestation.keyId, first.receipt, true]);
+  assert.equal(said.artifacts.length, first.released.artifacts.length);
+});
+
 test('a container from the pulled image predicts for held-out rows what the model predicted in training', async () => {
   const { info } = product;
   const reference = `${first.image.registry}/${first.image.repository}@${first.image.digest}`;

@@ -54,7 +54,10 @@ test('the straight way: every step in its order, and a whole result', async () =
   order('prepareEnvironment', 'stageInputs', 'runTrainingJob', 'keepOutputs', 'cleanJob', 'returnVirtualMachine');
   order('grantData', 'stageInputs', 'runTrainingJob', 'finishRun', 'issueReceipt');
   order('inspectOutputs', 'grantArtifacts', 'releaseArtifacts', 'issueReceipt', 'requestRegistration', 'registerModel');
-  order('registerModel', 'buildImage');
+  order('registerModel', 'buildImage', 'attestImage');
+  const [signed] = world.values('attestImage');
+  assert.deepEqual([signed?.image, signed?.receipt.digest], [result.image, result.receipt]);
+  assert.equal(result.attestation?.state, 'signed');
   assert.equal(world.count('grantCode'), 1);
   assert.deepEqual(
     world.values('finishRun').map(({ status }) => status),
@@ -135,6 +138,7 @@ const undone: readonly [failing: Verb, undo: Verb[], finish: string[]][] = [
   ['runTrainingJob', ['keepOutputs', 'cleanJob', 'finishRun', 'returnVirtualMachine'], ['FAILED']],
   ['issueReceipt', ['finishRun', 'returnVirtualMachine'], ['FINISHED']],
   ['buildImage', ['finishRun', 'returnVirtualMachine'], ['FINISHED']],
+  ['attestImage', ['finishRun', 'returnVirtualMachine'], ['FINISHED']],
 ];
 for (const [failing, undo, finish] of undone) {
   test(`when ${failing} fails, all that was done is undone, last first`, async () => {

@@ -189,6 +189,7 @@ export class World {
         digest: `sha256:${samples.hex('0')}`,
         uploadedBytes: 7,
       }),
+      attestImage: async () => ({ state: 'signed', keyId: samples.hex('c'), attached: [] }),
     });
   }
 
