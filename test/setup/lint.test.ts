@@ -43,6 +43,7 @@ const allowedRooms: Record<string, string[]> = {
   client: ['client', 'domain'],
   'client/sandbox': ['client', 'domain', 'services'],
   'client/demo': ['client', 'domain', 'services'],
+  'client/image': ['client', 'domain', 'services'],
   sandbox: ['sandbox'],
   setup: ['setup'],
 };
