@@ -90,6 +90,18 @@ describe('an image of a model version', () => {
     const environment = layers.at(-3)?.digest ?? '';
     const attested = await cloud.activities.attestImage(request);
     assert.deepEqual(await cloud.activities.attestImage(request), attested, 'asked again, nothing is new');
+    const forged = receiptOf(evidence, { key: generateSigningKey().privateKey });
+    const other = { ...image, digest: `sha256:${'0'.repeat(64)}` };
+    for (const [change, type] of [
+      [{ receipt: forged }, 'SignatureInvalid'],
+      [{ evidence: { ...evidence, release: { ...evidence.release, output: 'other' } } }, 'ReceiptRefused'],
+      [{ image: other }, 'OtherImage'],
+    ] as const)
+      await assert.rejects(
+        cloud.activities.attestImage({ ...request, ...change }),
+        (error: unknown) => error instanceof ServiceError && error.type === type,
+        type,
+      );
     await cloud.configure(() => {});
     const fetched = await cloud.requests(({ method, path }) => method === 'GET' && path.endsWith(environment));
     assert.equal(fetched, 0, 'the packages were read as their layer was sent');
