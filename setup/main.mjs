@@ -17,22 +17,22 @@ async function main([command, ...rest]) {
   const args = rest[0] === '--' ? rest.slice(1) : rest;
   switch (command) {
     case 'setup':
-      await prepare(false);
+      await prepare();
       return 0;
     case 'start':
-      await prepare(false);
+      await prepare();
       return foreground(node, ['client/main.ts', 'demo', ...args], { cwd: root });
     case 'test':
-      await prepare(true);
+      await prepare('all');
       return foreground(node, ['setup/test/main.mjs', 'all', ...args], { cwd: root });
     case 'test:unit':
-      await prepare(false);
+      await prepare();
       return foreground(node, ['setup/test/main.mjs', 'unit', ...args], { cwd: root });
     case 'test:tools':
-      await prepare(false);
+      await prepare('long');
       return foreground(node, ['setup/test/main.mjs', 'tools', ...args], { cwd: root });
     case 'bench':
-      await prepare(false);
+      await prepare();
       return foreground(node, [`bench/${args[0]}.ts`, ...args.slice(1)], { cwd: root });
     default:
       console.error(usage);
@@ -40,8 +40,8 @@ async function main([command, ...rest]) {
   }
 }
 
-/** @param {boolean} browser */
-async function prepare(browser) {
+/** @param {import('./set-up.mjs').Tests} [tests] */
+async function prepare(tests) {
   const handlers = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']).map((signal) => {
     const handler = () => {
       console.error(`Set-up interrupted (${signal}). The next one goes on from here.`);
@@ -51,7 +51,7 @@ async function prepare(browser) {
     process.on(signal, handler);
     return () => process.off(signal, handler);
   });
-  await setUp({ browser, log: (line) => console.error(line) });
+  await setUp({ ...(tests ? { tests } : {}), log: (line) => console.error(line) });
   for (const release of handlers) release();
 }
 

@@ -12,37 +12,41 @@ import { missingRegistry, quietRegistry } from './registry.mjs';
 import { installSystemPrograms } from './system-packages.mjs';
 import { sshAudit } from './ssh-audit.mjs';
 import { temporal } from './temporal.mjs';
+import { temporalServer } from './temporal-server.mjs';
 import { uv } from './uv.mjs';
 
-/** What only tests need. */
+/** What only tests need, and what only those need that take long. */
 const forTests = [sshAudit()];
+const forLongTests = [temporalServer()];
 
 /** The parts in the order that each chain needs; the chains do not need one another. */
 const chains = [
   [node24(), npmPackages(root)],
-  [temporal(), uv(), ...forTests],
+  [temporal(), uv(), ...forTests, ...forLongTests],
   [baseImage(vmImage), baseImage(servingImage)],
 ];
 
 /**
  * Brings what is missing, and says what and why before it does. With nothing missing it says nothing and takes well
  * under a second. May be run twice, at once too, and interrupted at any moment.
- * @param {{ browser: boolean, log: (line: string) => void }} options `browser`: what only tests need, too
+ * @param {{ tests?: Tests, log: (line: string) => void }} options `tests`: what only these need, too
  */
-export async function setUp({ browser, log }) {
-  if (isComplete(await findMissing(browser))) return;
+export async function setUp({ tests, log }) {
+  if (isComplete(await findMissing(tests))) return;
   const waiting = () => log('Another set-up of this clone is at work; waiting for it.');
-  await withLock(root, async () => bring(await findMissing(browser), log), waiting);
+  await withLock(root, async () => bring(await findMissing(tests), log), waiting);
 }
 
+/** @typedef {'all' | 'long'} Tests */
 /** @typedef {{ programs: import('./system-packages.mjs').SystemProgram[], parts: import('./part.mjs').Part[] }} Missing */
 
 /**
- * @param {boolean} browser
+ * @param {Tests} [tests]
  * @returns {Promise<Missing>}
  */
-async function findMissing(browser) {
-  const wanted = chains.flat().filter((part) => browser || !forTests.includes(part));
+async function findMissing(tests) {
+  const left = [...(tests === 'all' ? [] : forTests), ...(tests === 'long' ? [] : forLongTests)];
+  const wanted = chains.flat().filter((part) => !left.includes(part));
   const there = await Promise.all(wanted.map(async (part) => ({ part, ok: await isInstalled(part, tools) })));
   const parts = there.filter(({ ok }) => !ok).map(({ part }) => part);
   /** @param {string} program */
@@ -52,7 +56,7 @@ async function findMissing(browser) {
     ...missingRegistry(),
     ...(needed('mmdebstrap') ? missingMmdebstrap() : []),
     ...(needed('python3') ? await missingPython() : []),
-    ...(browser ? missingChromium() : []),
+    ...(tests === 'all' ? missingChromium() : []),
   ];
   return { programs, parts };
 }

@@ -13,6 +13,7 @@ import { readText, replaceText } from '../../services/blob-storage.ts';
 import type { ServiceError } from '../../services/errors.ts';
 import { buildBundle, type Bundle } from '../../workers/vm/bundle.ts';
 import { installCommand } from '../../workers/vm/install-command.ts';
+import { installCredentialCommand } from '../../workers/vm/install-credential-command.ts';
 import { validInput } from '../domain/valid-input.ts';
 import { bootHost, type TestHost } from '../vm/vm.ts';
 import { startSite, type TestSite } from './site.ts';
@@ -43,7 +44,10 @@ before(
     writeFileSync(join(site.directory, 'host-password'), `${PASSWORD}\n`, { mode: 0o600 });
     activities = createSiteActivities({
       ...site.dependencies,
-      bundle: { digest: bundle.digest, path: bundle.path, install: installCommand },
+      bundle: {
+        ...{ digest: bundle.digest, path: bundle.path },
+        ...{ install: installCommand, installCredential: installCredentialCommand },
+      },
     });
   },
   { timeout: 300_000 },
