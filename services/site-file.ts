@@ -131,8 +131,13 @@ function registryFaults({ registries }: SiteFile): string[] {
   ]);
 }
 
-function temporalFaults({ temporal }: SiteFile): string[] {
-  return temporal.jwt && temporal.apiKey ? ['temporal: apiKey and jwt are two ways to one end: keep one'] : [];
+/** The namespace `temporal-system` in a permission opens all others. */
+function temporalFaults({ temporal: { apiKey, jwt, namespace } }: SiteFile): string[] {
+  if (!jwt) return [];
+  return [
+    ...(apiKey ? ['temporal: apiKey and jwt are two ways to one end: keep one'] : []),
+    ...(namespace === 'temporal-system' ? ['temporal.namespace: temporal-system is no site’s'] : []),
+  ];
 }
 
 function invalid(path: string, why: string): ServiceError {

@@ -138,7 +138,7 @@ describe('a VM’s own credential', () => {
     const failed = await edge.failureOf(await edge.begin('renewCredential', { grants: [foreign] }));
     assert.equal(failed.type, 'SealBroken');
     const kept = await edge.machine.sh('cat /var/lib/edge-train/credential/renewed.json');
-    await renew(await mint(120, { now: new Date(Date.now() - 60_000) }));
+    await renew(await mint(1200, { now: new Date(Date.now() - 600_000) }));
     assert.equal(await edge.machine.sh('cat /var/lib/edge-train/credential/renewed.json'), kept);
   });
 
