@@ -8,7 +8,7 @@ import { MachineConfig } from '../domain/machine-config.ts';
 import { createLauncher } from '../services/systemd.ts';
 import { CredentialKeeper, readCredential } from './machine-credential.ts';
 import { dataConverter } from './data-converter.ts';
-import { openTunnel } from './tunnel.ts';
+import { openTunnel } from '../services/tunnel.ts';
 
 /** Where `workers/vm/install.py` puts things; root owns all but `home`'s insides. */
 const PLACES = {
