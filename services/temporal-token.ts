@@ -1,4 +1,4 @@
-import { createPrivateKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { CLOCK_TOLERANCE_MS } from '../domain/check.ts';
 import type { TemporalCredential, TokenIssuer } from '../domain/temporal-credential.ts';
@@ -33,6 +33,16 @@ export async function mintToken(request: TokenRequest): Promise<TemporalCredenti
   return { token: await token.sign(key), issued: now.toISOString(), expires: expires.toISOString() };
 }
 
+/** The public halves as a JWK set (RFC 7517), which Temporal's key provider reads. @throws ServiceError `KeyRefused` */
+export function publicKeySet(keys: readonly { readonly id: string; readonly key: string }[]): { keys: object[] } {
+  const publicHalf = ({ id, key }: { id: string; key: string }) => {
+    const privateKey = readSigningKey(key);
+    const jwk = createPublicKey(privateKey).export({ format: 'jwk' });
+    return { ...jwk, kid: id, use: 'sig', alg: algorithmOf(privateKey) };
+  };
+  return { keys: keys.map(publicHalf) };
+}
+
 function readSigningKey(text: string): KeyObject {
   try {
     return text.trimStart().startsWith('{')
@@ -54,7 +64,7 @@ function refused(why: string): ServiceError {
   return new ServiceError({
     class: 'policy',
     type: 'KeyRefused',
-    cause: `The key that temporal.jwt.signingKey names ${why}.`,
+    cause: `The key that signs Temporal’s credentials ${why}.`,
     nextStep: 'Make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256',
     retryable: false,
   });

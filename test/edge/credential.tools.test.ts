@@ -84,9 +84,9 @@ describe('a VM’s own credential', () => {
       workflowService.getWorkflowExecutionHistory({ namespace, execution: { workflowId: 'none' } });
 
   it('lets nobody in who shows none, or one by another key, of another algorithm, or that has run out', async () => {
-    const other = await mint(60, { signingKey: signingKey('first').privateKey });
+    const other = await mint(60, { signingKey: signingKey('first').key });
     const unknown = await mint(60, { keyId: 'second' });
-    const rsa = await mint(60, { signingKey: signingKey('first', 'rsa').privateKey });
+    const rsa = await mint(60, { signingKey: signingKey('first', 'rsa').key });
     const old = await mint(60, { now: new Date(Date.now() - 61_000) });
     for (const token of [undefined, other.token, unknown.token, rsa.token, old.token, 'no JWT'])
       assert.equal(await statusOf(token, describeNamespace('hospital')), PERMISSION_DENIED, token);

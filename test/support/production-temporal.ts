@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { Connection } from '@temporalio/client';
 import { SignJWT } from 'jose';
 import { stringify } from 'yaml';
 import { SEARCH_ATTRIBUTE } from '../../domain/search-attributes.ts';
+import { publicKeySet } from '../../services/temporal-token.ts';
 import type { TemporalServer } from './temporal.ts';
 import { until } from './until.ts';
 
@@ -28,7 +29,8 @@ export interface ProductionTemporal extends TemporalServer {
 
 export interface SigningKey {
   readonly id: string;
-  readonly privateKey: string;
+  /** Its private half, PEM. */
+  readonly key: string;
 }
 
 export function signingKey(id: string, kind: 'ec' | 'rsa' = 'ec'): SigningKey {
@@ -36,7 +38,7 @@ export function signingKey(id: string, kind: 'ec' | 'rsa' = 'ec'): SigningKey {
     kind === 'ec'
       ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
       : generateKeyPairSync('rsa', { modulusLength: 2048 });
-  return { id, privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() };
+  return { id, key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() };
 }
 
 /**
@@ -53,7 +55,7 @@ export async function startProductionTemporal({
   const folder = await mkdtemp(path.join(tmpdir(), 'edge-train-production-'));
   const key = signingKey('first');
   const keySet = path.join(folder, 'keys.json');
-  const publish = (...keys: SigningKey[]) => writeFile(keySet, JSON.stringify({ keys: keys.map(publicHalf) }));
+  const publish = (...keys: SigningKey[]) => writeFile(keySet, JSON.stringify(publicKeySet(keys)));
   await publish(key);
   const ports = await freePorts(14);
   await writeFile(path.join(folder, 'server.yaml'), stringify(configuration(ports, authorizer ? keySet : undefined)));
@@ -75,7 +77,7 @@ export async function startProductionTemporal({
       .setProtectedHeader({ alg: 'ES256', kid: key.id })
       .setSubject(subject)
       .setExpirationTime(new Date(Date.now() + seconds * 1000))
-      .sign(createPrivateKey(key.privateKey));
+      .sign(createPrivateKey(key.key));
   const stop = async () => {
     if (server.exitCode === null && server.signalCode === null) {
       const exit = new Promise((resolve) => server.once('exit', resolve));
@@ -89,7 +91,7 @@ export async function startProductionTemporal({
     await prepare(address, admin, namespaces, () => {
       if (server.exitCode !== null) throw new Error(`the server ended: ${said}`);
     });
-    const signed = { signingKey: key.privateKey, keyId: key.id, admin, credential, publish };
+    const signed = { signingKey: key.key, keyId: key.id, admin, credential, publish };
     return { address, namespace: namespaces[0] ?? '', stop, ...signed };
   } catch (error) {
     await stop();
@@ -193,11 +195,6 @@ async function prepare(
   } finally {
     await connection.close();
   }
-}
-
-function publicHalf({ id, privateKey }: SigningKey) {
-  const jwk = createPublicKey(privateKey).export({ format: 'jwk' });
-  return { ...jwk, kid: id, use: 'sig', alg: jwk.kty === 'EC' ? 'ES256' : 'RS256' };
 }
 
 /** Held all at once, so that no two are one. */
