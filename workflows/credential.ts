@@ -53,8 +53,9 @@ export class CredentialRenewal {
 const left = (expires: string): number => Math.max(0, Date.parse(expires) - Date.now());
 
 function retryAfter({ credentialExpires = '' }: VirtualMachine): number {
-  const { least, most } = RENEWAL_RETRY;
-  return Math.min(most, Math.max(least, left(credentialExpires) / 2));
+  const { least, most, late } = RENEWAL_RETRY;
+  const half = left(credentialExpires) / 2;
+  return half > 0 ? Math.min(most, Math.max(least, half)) : late;
 }
 
 /** Returns until when the new one holds. A VM whose credential has run out takes no step: the Stack Hub, or SSH, brings it one. */

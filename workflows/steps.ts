@@ -39,8 +39,8 @@ export const HOLDER_WATCH = { wanted: 60_000, unwanted: 600_000 } as const;
 export const RENEWAL_PATIENCE: Duration = '3 minutes';
 /** The same for one that has run out, which the Stack Hub's agent on the VM, or SSH, must bring. */
 export const INSTALL_PATIENCE: Duration = '10 minutes';
-/** After how many milliseconds a renewal is tried again that failed. */
-export const RENEWAL_RETRY = { least: 60_000, most: 1_800_000 } as const;
+/** After how many milliseconds a renewal is tried again that failed: while the credential holds, and when it has run out. */
+export const RENEWAL_RETRY = { least: 60_000, most: 1_800_000, late: 300_000 } as const;
 /** How long a lost holder's job may take to be stopped and removed. */
 export const CLEAN_PATIENCE: Duration = '10 minutes';
 /** Best effort on a run that has failed: its outputs. */
