@@ -48,7 +48,7 @@ export function extensionBody(hub: StackHub, machine: string, script: ScriptRequ
       type: 'CustomScript',
       typeHandlerVersion: '2.1',
       autoUpgradeMinorVersion: true,
-      forceUpdateTag: credentialExpires === undefined ? config : `${config} ${credentialExpires}`,
+      forceUpdateTag: credentialExpires === undefined ? config : `${config}-${credentialExpires}`,
       settings: {},
       protectedSettings: { fileUris: script.fileUris, script: Buffer.from(script.script).toString('base64') },
     },
