@@ -74,6 +74,13 @@ export interface SiteActivities {
   deallocateVirtualMachine(machine: string): Promise<void>;
   /** Removes the VM and all that was made with it (`machineResources`), by our tag only; absent is fine. */
   deleteVirtualMachine(machine: string): Promise<void>;
+  /** The VM's next Temporal credential, sealed to the VM. Only where `temporal.jwt` of site.yml gave it one. */
+  grantCredential(request: { machine: string; machineKey: MachineKey }): Promise<SealedGrant>;
+  /**
+   * The same for a VM whose own has run out, so that it takes no step: by the extension, or over SSH. Its jobs go on. Returns
+   * until when it holds. Minutes.
+   */
+  installCredential(machine: string): Promise<{ expires: string }>;
   /** A short token that pulls the plan's image, sealed to the VM. Only where the plan has one. */
   grantImage(request: { plan: TrainingPlan; machineKey: MachineKey }): Promise<SealedGrant>;
   /** Read SAS for the plan's stores, write SAS for the site's run container; sealed to the VM. */
@@ -161,6 +168,8 @@ export interface CloudActivities {
 
 export interface EdgeActivities {
   hello(): Promise<Hello>;
+  /** Takes up the VM's next Temporal credential, on the connection that it has; an older one than it has is left. */
+  renewCredential(request: { grants: SealedGrant[] }): Promise<void>;
   /** Before any data is in reach. Content-addressed, published by rename. `grants`: where the plan has an image. */
   prepareEnvironment(request: { plan: TrainingPlan; grants?: SealedGrant[] }): Promise<PreparedEnvironment>;
   /** Code and inputs, verified by digest, read-only. Fails as `GrantExpired` where a grant has run out. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TemporalCredential } from './temporal-credential.ts';
 
 /** What a VM is granted for one run, inside the seal. Every URL carries a short SAS for just this. */
 export const SiteGrant = z.strictObject({
@@ -33,9 +34,13 @@ export const ArtifactGrant = z.strictObject({
 });
 export type ArtifactGrant = z.infer<typeof ArtifactGrant>;
 
+/** The VM's next Temporal credential. */
+export const CredentialGrant = z.strictObject({ kind: z.literal('credential'), ...TemporalCredential.shape });
+export type CredentialGrant = z.infer<typeof CredentialGrant>;
+
 /** A compact JWE (ECDH-ES, A256GCM) that only the VM can open. Safe in Temporal's history. `expires` is ISO 8601. */
 export const SealedGrant = z.strictObject({
-  kind: z.enum(['site', 'code', 'image', 'artifacts']),
+  kind: z.enum(['site', 'code', 'image', 'artifacts', 'credential']),
   jwe: z.string(),
   expires: z.iso.datetime(),
 });

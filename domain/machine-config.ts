@@ -3,6 +3,7 @@ import { PayloadKeys } from './payload-codec.ts';
 import { ReleasePolicy } from './release.ts';
 import { Sha256, SiteName, VirtualMachineName } from './resource-names.ts';
 import { HttpsUrl } from './secret.ts';
+import { TemporalCredential, TokenIssuer } from './temporal-credential.ts';
 import { MachineKey } from './virtual-machine.ts';
 
 /** The VM's own key: private halves exist in the extension's protected settings and root-readable on the VM only. */
@@ -37,8 +38,11 @@ export const MachineConfig = z.strictObject({
     address: z.string(),
     namespace: z.string(),
     tls: z.boolean(),
-    /** The VM's own credential; absent only where the server lets anonymous calls in. */
+    /** The credential of all the site's VMs, where it has one. */
     apiKey: z.string().optional(),
+    /** Where each VM has its own instead: whose it is, and the one that the worker begins with. */
+    jwt: TokenIssuer.optional(),
+    credential: TemporalCredential.optional(),
   }),
   /** The keys of payloads; absent where they are not encrypted. */
   codec: PayloadKeys.optional(),
@@ -66,6 +70,8 @@ export const InstalledWorker = z.strictObject({
   publicKey: MachineKey,
   /** SHA-256 over all else of the MachineConfig: a policy or a credential that changed is put on the VM anew. */
   config: Sha256,
+  /** Until when the credential holds that was installed last; renewals since are not in it. Absent where VMs have none of their own. */
+  credentialExpires: z.iso.datetime().optional(),
 });
 export type InstalledWorker = z.infer<typeof InstalledWorker>;
 

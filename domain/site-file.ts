@@ -8,6 +8,7 @@ import { DataReference } from './data-reference.ts';
 import { Host } from './host.ts';
 import { Registry } from './registry.ts';
 import { HttpsUrl, SecretReference } from './secret.ts';
+import { TokenSettings } from './temporal-credential.ts';
 
 const Text = z.string().min(1).max(1000);
 const FilePath = z.string().regex(/^\//, 'an absolute path');
@@ -137,7 +138,10 @@ export const SiteFile = z
           .describe('Of Temporal’s front, as the uplink resolves it.'),
         namespace: Text.default('default').describe('The site’s own.'),
         apiKey: SecretReference.optional().describe(
-          'The VMs’ credential, an API key or a JWT. Absent only where the server lets anonymous calls in.',
+          'One credential for all VMs, an API key or a JWT, which the operator renews. Where neither this nor `jwt` is there, the server must let anonymous calls in.',
+        ),
+        jwt: TokenSettings.optional().describe(
+          'Instead of `apiKey`: a JWT of its own for each VM, made here, which may write in the site’s namespace and nowhere else.',
         ),
         tls: z.boolean().default(false).describe('Whether Temporal’s front speaks TLS.'),
       })

@@ -31,6 +31,8 @@ export const InstalledMachine = z.strictObject({
   publicKey: MachineKey,
   bundle: Sha256,
   queue: z.string(),
+  /** Until when its own Temporal credential holds; absent where it has none that ends. */
+  credentialExpires: z.iso.datetime().optional(),
 });
 export type InstalledMachine = z.infer<typeof InstalledMachine>;
 

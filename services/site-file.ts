@@ -22,7 +22,12 @@ export async function readSiteFile(path: string): Promise<SiteReading> {
   const bytes = await readRegularFile(path);
   const parsed = parse(SiteFile, yamlValue(path, bytes));
   if (!parsed.ok) throw invalid(path, describeIssues(parsed.issues));
-  const faults = [...danglingReferences(parsed.value), ...hostFaults(parsed.value), ...registryFaults(parsed.value)];
+  const faults = [
+    ...danglingReferences(parsed.value),
+    ...hostFaults(parsed.value),
+    ...registryFaults(parsed.value),
+    ...temporalFaults(parsed.value),
+  ];
   if (faults.length > 0) throw invalid(path, faults.join('\n'));
   return { site: parsed.value, digest: sha256(bytes) };
 }
@@ -124,6 +129,15 @@ function registryFaults({ registries }: SiteFile): string[] {
       ? []
       : [`registries.${i}: username and password stand together, or neither does`]),
   ]);
+}
+
+/** The namespace `temporal-system` in a permission opens all others. */
+function temporalFaults({ temporal: { apiKey, jwt, namespace } }: SiteFile): string[] {
+  if (!jwt) return [];
+  return [
+    ...(apiKey ? ['temporal: apiKey and jwt are two ways to one end: keep one'] : []),
+    ...(namespace === 'temporal-system' ? ['temporal.namespace: temporal-system is no site’s'] : []),
+  ];
 }
 
 function invalid(path: string, why: string): ServiceError {

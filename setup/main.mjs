@@ -9,7 +9,7 @@ const usage = `usage: node setup/main.mjs COMMAND
   start [ARGS]   set-up, then the demo (npm start; ARGS after --)
   test [FILES]   set-up, then the checks and all tests, or only FILES (npm test)
   test:unit      set-up, then the tests that need nothing but Node
-  test:tools     set-up, then the tests that install other people’s libraries at length
+  test:tools     set-up, then the tests that install other people’s libraries, or Temporal’s production server, at length
   bench NAME     set-up, then the measurement of bench/NAME.ts`;
 
 /** @param {string[]} argv */

@@ -13,11 +13,12 @@ import { registryTools } from './registry-tools.mjs';
 import { installSystemPrograms } from './system-packages.mjs';
 import { sshAudit } from './ssh-audit.mjs';
 import { temporal } from './temporal.mjs';
+import { temporalServer } from './temporal-server.mjs';
 import { uv } from './uv.mjs';
 
 /** What only tests need, and what only those need that take long. */
 const forTests = [sshAudit()];
-const forLongTests = [registryTools()];
+const forLongTests = [registryTools(), temporalServer()];
 
 /** The parts in the order that each chain needs; the chains do not need one another. */
 const chains = [

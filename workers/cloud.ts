@@ -8,6 +8,7 @@ import { createSecrets } from '../services/secrets.ts';
 import { dataConverterOf } from './data-converter.ts';
 import { packageToolEnvironment } from './package-tool-environment.ts';
 import type { WorkerConfig } from './config.ts';
+import { frontOf, showsCredential } from './server-check.ts';
 import { commonOptions } from './worker-options.ts';
 import { bundleWorkflows } from './workflow-bundle.ts';
 
@@ -27,6 +28,7 @@ export async function createCloudWorker(config: WorkerConfig, connection: Native
       cacheDir: path.join(cache, 'uv'),
       environment: await packageToolEnvironment(environment, cache, ca),
     },
+    front: { ...frontOf(temporal), showsCredential: showsCredential(temporal) },
     workflows: new Client({ connection, namespace: temporal.namespace, ...(dataConverter ? { dataConverter } : {}) })
       .workflow,
   });

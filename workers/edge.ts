@@ -6,8 +6,9 @@ import type { EdgeDependencies } from '../activities/edge/dependencies.ts';
 import { carryVerdict } from '../activities/failure.ts';
 import { MachineConfig } from '../domain/machine-config.ts';
 import { createLauncher } from '../services/systemd.ts';
+import { CredentialKeeper, readCredential } from './machine-credential.ts';
 import { dataConverter } from './data-converter.ts';
-import { openTunnel } from './tunnel.ts';
+import { openTunnel } from '../services/tunnel.ts';
 
 /** Where `workers/vm/install.py` puts things; root owns all but `home`'s insides. */
 const PLACES = {
@@ -16,6 +17,8 @@ const PLACES = {
   current: '/opt/edge-train/current',
   bootId: '/run/edge-train/boot-id',
   home: '/var/lib/edge-train',
+  installed: '/etc/edge-train/credential.json',
+  renewed: '/var/lib/edge-train/credential/renewed.json',
 } as const;
 /** To systemd: do not start me again (RestartPreventExitStatus=). */
 const RETIRED = 75;
@@ -30,14 +33,14 @@ async function main(): Promise<void> {
   const config = MachineConfig.parse(JSON.parse(await readFile(PLACES.config, 'utf8')));
   const bundle = basename(folder);
   Runtime.install({ logger: new DefaultLogger('INFO'), shutdownSignals: ['SIGTERM', 'SIGINT'] });
-  const connection = await connect(config);
+  const { connection, credential } = await connect(config);
   const worker = await Worker.create({
     connection,
     namespace: config.temporal.namespace,
     ...encryption(folder, config),
     taskQueue: queueOf(config, bundle),
     identity: `${config.machine}/${bundle.slice(0, 12)}`,
-    activities: { ...createEdgeActivities(dependencies(folder, config)) },
+    activities: { ...createEdgeActivities(dependencies(folder, config, credential)) },
     interceptors: { activity: [carryVerdict] },
     maxConcurrentActivityTaskExecutions: 20,
     // A cancellation arrives with the answer to a heartbeat, so these must not be held back for long.
@@ -79,12 +82,13 @@ function queueOf(config: MachineConfig, bundle: string): string {
   return config.queue.endsWith(suffix) ? config.queue.slice(0, -suffix.length) + bundle.slice(0, 12) : config.queue;
 }
 
-function dependencies(folder: string, config: MachineConfig): EdgeDependencies {
+function dependencies(folder: string, config: MachineConfig, credential: CredentialKeeper): EdgeDependencies {
   return {
     launcher: createLauncher(),
     bundle: basename(folder),
     bootIdFile: PLACES.bootId,
     machineKey: config.privateKey,
+    takeCredential: (next) => credential.take(next),
     home: PLACES.home,
     uv: join(folder, 'uv'),
     trackingLock: join(folder, 'tracking.txt'),
@@ -96,13 +100,20 @@ function dependencies(folder: string, config: MachineConfig): EdgeDependencies {
   };
 }
 
+interface Connected {
+  readonly connection: NativeConnection;
+  readonly credential: CredentialKeeper;
+}
+
 /** Temporal's core reaches the server by the tunnel's own address, so TLS is told the server's name. */
-async function connect({ temporal, uplink, caBundle }: MachineConfig): Promise<NativeConnection> {
+async function connect({ temporal, uplink, caBundle }: MachineConfig): Promise<Connected> {
+  const own = temporal.jwt && (await readCredential(PLACES));
+  const apiKey = own?.token ?? temporal.apiKey;
   const { address } = await openTunnel(uplink, temporal.address);
   const serverName = temporal.address.replace(/:\d+$/, '');
-  return await NativeConnection.connect({
+  const connection = await NativeConnection.connect({
     address,
-    ...(temporal.apiKey === undefined ? {} : { apiKey: temporal.apiKey }),
+    ...(apiKey === undefined ? {} : { apiKey }),
     tls: temporal.tls
       ? {
           serverNameOverride: serverName,
@@ -110,6 +121,9 @@ async function connect({ temporal, uplink, caBundle }: MachineConfig): Promise<N
         }
       : false,
   });
+  const credential = new CredentialKeeper(PLACES, apiKey, (token) => connection.setApiKey(token));
+  if (temporal.jwt) credential.watch();
+  return { connection, credential };
 }
 
 main().catch((error: unknown) => {

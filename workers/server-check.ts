@@ -1,13 +1,12 @@
-import { Connection } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
+import { askTemporal, type TemporalFront } from '../activities/ask-temporal.ts';
 import { SEARCH_ATTRIBUTE } from '../domain/search-attributes.ts';
+import { codeOf, GRPC, isLoopback, namesCaller } from '../domain/temporal-server.ts';
 import type { WorkerConfig } from './config.ts';
 import { StartError } from './start-error.ts';
 
 type Server = WorkerConfig['temporal'];
 
-/** https://grpc.io/docs/guides/status-codes/ */
-const GRPC = { deadlineExceeded: 4, permissionDenied: 7, unimplemented: 12, unavailable: 14, unauthenticated: 16 };
 /** `temporal.api.enums.v1.IndexedValueType`. */
 const KEYWORD = 2;
 const TIMEOUT_MS = 5_000;
@@ -24,7 +23,8 @@ export async function refuseAnonymousServer(
 ): Promise<void> {
   const { address = '' } = options;
   if (!isProduction(address)) return;
-  if (await answersAnonymous(options, namespace)) {
+  // Any answer is one too many.
+  if ((await askTemporal(frontOf({ options, namespace }))) === 'answers') {
     throw new StartError(
       `The Temporal server at ${address} lets anonymous calls into the namespace ${namespace}, so this worker does not start. ` +
         'Make the server demand a credential (client certificates, or API keys or JWTs with an authorizer) and name the ' +
@@ -35,35 +35,15 @@ export async function refuseAnonymousServer(
   await connection.withDeadline(Date.now() + TIMEOUT_MS, () => connection.workflowService.getSystemInfo({}));
 }
 
-/** Over the same TLS and with the same trust, but with no key, no certificate and no header. Any answer is one too many. */
-async function answersAnonymous({ address, tls, apiKey }: Server['options'], namespace: string): Promise<boolean> {
+/** The same server over the same TLS and with the same trust, for who shows no key, no certificate and no header. */
+export function frontOf({ options: { address = '', tls, apiKey }, namespace }: Server): TemporalFront {
   const { clientCertPair: _, ...trust } = typeof tls === 'object' && tls ? tls : {};
-  const stranger = Connection.lazy({
-    ...(address === undefined ? {} : { address }),
-    tls: tls || (tls === undefined && apiKey !== undefined) ? trust : false,
-    // The way that the worker's own connection takes, and no second try.
-    channelArgs: { 'grpc.enable_http_proxy': 0 },
-    interceptors: [],
-  });
-  try {
-    await stranger.withDeadline(Date.now() + TIMEOUT_MS, () =>
-      stranger.workflowService.describeNamespace({ namespace }),
-    );
-    return true;
-  } catch (error) {
-    const { unauthenticated, permissionDenied, unavailable, deadlineExceeded } = GRPC;
-    // A server that demands a certificate ends the handshake, which gRPC calls unavailable.
-    return ![unauthenticated, permissionDenied, unavailable, deadlineExceeded].includes(codeOf(error));
-  } finally {
-    await stranger.close();
-  }
+  return { address, namespace, tls: tls || (tls === undefined && apiKey !== undefined) ? trust : false };
 }
 
-/** 127.0.0.0/8, ::1 and localhost: who reaches those is on this machine already. */
-export function isLoopback(address: string): boolean {
-  const host = address.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-  return /^127(\.\d{1,3}){3}$/.test(host) || host === '::1' || host.toLowerCase() === 'localhost';
-}
+/** Whether its profile gives the worker a credential to show. */
+export const showsCredential = ({ options: { tls, apiKey, metadata } }: Server): boolean =>
+  apiKey !== undefined || (typeof tls === 'object' && tls?.clientCertPair != null) || namesCaller(metadata);
 
 /**
  * A run writes search attributes, and one that the namespace does not know would hold up its workflow task for ever. Where the
@@ -91,9 +71,8 @@ async function listSearchAttributes(connection: NativeConnection, namespace: str
     );
     return customAttributes ?? {};
   } catch (error) {
-    if ([GRPC.permissionDenied, GRPC.unimplemented].includes(codeOf(error))) return undefined;
+    const code = codeOf(error);
+    if (code === GRPC.permissionDenied || code === GRPC.unimplemented) return undefined;
     throw error;
   }
 }
-
-const codeOf = (error: unknown): number => (error as { code?: number }).code ?? -1;

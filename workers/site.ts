@@ -8,6 +8,7 @@ import type { WorkerConfig } from './config.ts';
 import { dataConverterOf } from './data-converter.ts';
 import { buildBundle } from './vm/bundle.ts';
 import { installCommand } from './vm/install-command.ts';
+import { installCredentialCommand } from './vm/install-credential-command.ts';
 import { commonOptions } from './worker-options.ts';
 
 /** The steps that hold Stack Hub, data keys and the receipt key. It runs no workflow and no user's code. */
@@ -20,7 +21,7 @@ export async function createSiteWorker(config: WorkerConfig, connection: NativeC
   const activities = createSiteActivities({
     siteFile,
     secrets,
-    bundle: { digest, path: file, install: installCommand },
+    bundle: { digest, path: file, install: installCommand, installCredential: installCredentialCommand },
   });
   return Worker.create({
     ...commonOptions('site', connection, temporal.namespace, dataConverter),

@@ -2,6 +2,7 @@ import { condition, getExternalWorkflowHandle, isCancellation, log } from '@temp
 import { SIGNAL } from '../domain/signals.ts';
 import type { Holder, LeaseAnswer, LeaseRequest, VirtualMachine } from '../domain/virtual-machine.ts';
 import { Compensation } from './compensation.ts';
+import type { CredentialRenewal } from './credential.ts';
 import type { LeaseDesk } from './lease-desk.ts';
 import { makeReady } from './make-ready.ts';
 import { CLEAN_PATIENCE, cloudSteps, edgeSteps, HOLDER_WATCH } from './steps.ts';
@@ -37,13 +38,19 @@ export async function serve(desk: LeaseDesk, request: LeaseRequest, known: Known
 }
 
 /** While the VM is held: until it is given back, or its holder is found closed. A holder that asks again is answered. */
-export async function awaitReturn(desk: LeaseDesk, held: LeaseRequest, known: Known): Promise<Known> {
+export async function awaitReturn(
+  desk: LeaseDesk,
+  held: LeaseRequest,
+  known: Known,
+  credential: CredentialRenewal,
+): Promise<Known> {
   const { holder } = held;
   const seen = desk.arrivals;
   const changed = () => !desk.holds(holder) || desk.askedAgain || desk.arrivals > seen;
-  await condition(changed, desk.next ? HOLDER_WATCH.wanted : HOLDER_WATCH.unwanted);
+  await condition(changed, credential.within(known, desk.next ? HOLDER_WATCH.wanted : HOLDER_WATCH.unwanted));
   if (!desk.holds(holder)) return known;
   if (desk.takeAskedAgain()) return answerAgain(desk, desk.held ?? held, known);
+  if (credential.isDue(known)) return await credential.renew(desk, known);
   if ((await describe(holder)) === 'closed') {
     log.warn('the holder is closed and gave nothing back', { workflowId: holder.workflowId });
     desk.lost(holder);

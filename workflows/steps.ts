@@ -34,7 +34,13 @@ export const ASK_AGAIN: Duration = '15 minutes';
 /** How long Azure ML may try to reach a VM: while it does, its port is open. */
 export const ATTACH_PATIENCE = { try: '5 minutes', require: '30 minutes' } as const;
 /** How often a lease's holder is asked after: while another waits for the VM, and while none does. */
-export const HOLDER_WATCH = { wanted: '1 minute', unwanted: '10 minutes' } as const;
+export const HOLDER_WATCH = { wanted: 60_000, unwanted: 600_000 } as const;
+/** How long a VM, and the site worker before it, may take to renew the VM's Temporal credential. */
+export const RENEWAL_PATIENCE: Duration = '3 minutes';
+/** The same for one that has run out, which the Stack Hub's agent on the VM, or SSH, must bring. */
+export const INSTALL_PATIENCE: Duration = '10 minutes';
+/** After how many milliseconds a renewal is tried again that failed: while the credential holds, and when it has run out. */
+export const RENEWAL_RETRY = { least: 60_000, most: 1_800_000, late: 300_000 } as const;
 /** How long a lost holder's job may take to be stopped and removed. */
 export const CLEAN_PATIENCE: Duration = '10 minutes';
 /** Best effort on a run that has failed: its outputs. */
@@ -73,6 +79,8 @@ const siteVerbs: Table<SiteActivities> = {
   inspectVirtualMachine: { attempt: '2 minutes', summary: 'Ask the Stack Hub for the VM’s power state' },
   deallocateVirtualMachine: { attempt: '1 hour', summary: 'Deallocate the idle VM' },
   deleteVirtualMachine: { attempt: '1 hour', summary: 'Delete the VM and what was made with it' },
+  grantCredential: { attempt: '1 minute', summary: 'Grant the VM its next Temporal credential' },
+  installCredential: { attempt: '10 minutes', summary: 'Put a Temporal credential on the VM, whose own has run out' },
   grantImage: { attempt: '2 minutes', summary: 'Grant the VM the container image' },
   grantData: { attempt: '2 minutes', summary: 'Grant the VM its inputs and the run container' },
   writeDecision: { attempt: '1 minute', summary: 'Write down an unsigned decision' },
@@ -107,6 +115,7 @@ const cloudVerbs: Table<CloudActivities> = {
 
 const edgeVerbs: Table<Omit<EdgeActivities, 'runTrainingJob'>> = {
   hello: { attempt: '30 seconds', summary: 'Say hello' },
+  renewCredential: { attempt: '30 seconds', summary: 'Take up the next Temporal credential' },
   prepareEnvironment: { attempt: '6 hours', summary: 'Prepare the environment' },
   stageInputs: { attempt: '48 hours', summary: 'Stage code and inputs' },
   // A VM that has not come to rest since an upgrade has a worker that knows no such step.

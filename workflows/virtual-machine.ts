@@ -14,10 +14,13 @@ import { SIGNAL } from '../domain/signals.ts';
 import type { MachinePlan } from '../domain/training-plan.ts';
 import { describeIssues, parse } from '../domain/validation.ts';
 import { LeaseRequest, LeaseReturn, type VirtualMachine } from '../domain/virtual-machine.ts';
+import { CredentialRenewal } from './credential.ts';
 import { LeaseDesk, type DeskState } from './lease-desk.ts';
 import { toFailure } from './failure.ts';
 import { awaitReturn, cleanJobs, serve } from './leasing.ts';
 import { ATTACH_PATIENCE, cloudSteps, siteSteps } from './steps.ts';
+
+type Known = VirtualMachine | undefined;
 
 export interface VirtualMachineStart {
   readonly name: string;
@@ -32,6 +35,7 @@ export interface VirtualMachineStart {
  */
 export async function virtualMachine({ name, desk: carried, known: before }: VirtualMachineStart): Promise<void> {
   const desk = new LeaseDesk(carried);
+  const credential = new CredentialRenewal();
   let known = before;
   listen(name, desk);
 
@@ -42,13 +46,14 @@ export async function virtualMachine({ name, desk: carried, known: before }: Vir
     }
     setCurrentDetails(describe(desk, known));
     if (desk.held) {
-      known = await awaitReturn(desk, desk.held, known);
+      known = await awaitReturn(desk, desk.held, known, credential);
     } else if (desk.uncleaned.length > 0 && known && !desk.next) {
       known = await cleaned(desk, known);
     } else if (desk.next) {
       known = await serve(desk, desk.next, known);
     } else if (desk.then) {
-      if (await idledOut(desk)) known = await rest(desk, desk.then);
+      known = await idle(desk, desk.then, known, credential);
+      if (!desk.next) known = await rest(desk, desk.then);
     } else {
       await condition(allHandlersFinished);
       if (desk.isIdle) return;
@@ -81,11 +86,16 @@ function listen(name: string, desk: LeaseDesk): void {
   setHandler(defineQuery<DeskState>('status'), () => desk.state, { description: 'Who holds the VM, and who waits.' });
 }
 
-/** Whether nobody asked for the VM while it was kept for the next. */
-async function idledOut(desk: LeaseDesk): Promise<boolean> {
-  const { then } = desk;
-  if (then?.after !== 'keep') return true;
-  return !(await condition(() => desk.next !== undefined, then.idleSeconds * 1000));
+/** Until somebody asks for the VM, or it was kept long enough for whoever comes next. */
+async function idle(desk: LeaseDesk, plan: MachinePlan, known: Known, credential: CredentialRenewal): Promise<Known> {
+  if (plan.after !== 'keep') return known;
+  const end = Date.now() + plan.idleSeconds * 1000;
+  for (let machine = known; ;) {
+    const left = Math.max(0, end - Date.now());
+    const wait = credential.within(machine, left);
+    if ((await condition(() => desk.next !== undefined, wait)) || wait === left) return machine;
+    if (credential.isDue(machine)) machine = await credential.renew(desk, machine);
+  }
 }
 
 /** What cannot be cleaned now is cleaned before the next lease: until then nothing is known of the VM. */

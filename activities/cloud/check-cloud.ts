@@ -10,20 +10,21 @@ import { needs, once, runChecks, type CheckWork } from '../checks.ts';
 import { compareClocks } from '../compare-clocks.ts';
 import { requireContainer } from '../require-container.ts';
 import type { Cloud } from './cloud.ts';
-import { temporalChecks } from './check-temporal.ts';
+import { temporalChecks, type CheckedFront } from './check-temporal.ts';
 import type { Workflows } from './temporal.ts';
 
 /** Looks at all that the cloud worker needs; changes nothing, and never fails for what it finds. */
 export async function checkCloud(
   open: () => Promise<Cloud>,
   workflows: Workflows,
+  front: CheckedFront,
   request: CheckRequest,
 ): Promise<CloudChecks> {
   const file = {
     name: 'cloud.yml',
     look: async () => `read; knows ${Object.keys((await open()).file.sites).join(', ')}`,
   };
-  const temporal = temporalChecks(workflows, request);
+  const temporal = temporalChecks(workflows, front, request);
   const cloud = await open().catch(() => undefined);
   if (!cloud) return { checks: await runChecks('cloud', [file, ...temporal]) };
   const signIn = signingIn(cloud);

@@ -1,16 +1,23 @@
 import type { CheckRequest } from '../../domain/check.ts';
 import { SEARCH_ATTRIBUTE } from '../../domain/search-attributes.ts';
+import { mustRefuseStrangers, strangersLetIn } from '../../domain/temporal-server.ts';
 import { ServiceError } from '../../services/errors.ts';
+import { askTemporal, type TemporalFront } from '../ask-temporal.ts';
 import { NotChecked, type CheckWork } from '../checks.ts';
 import { versionText } from '../version-check.ts';
 import type { Workflows } from './temporal.ts';
+
+export interface CheckedFront extends TemporalFront {
+  readonly showsCredential: boolean;
+}
 
 /** `temporal.api.enums.v1.IndexedValueType`. */
 const KEYWORD = 2;
 
 /** What the cloud worker sees of its Temporal server. */
-export function temporalChecks(workflows: Workflows, request: CheckRequest): CheckWork[] {
+export function temporalChecks(workflows: Workflows, front: CheckedFront, request: CheckRequest): CheckWork[] {
   return [
+    { name: 'anonymous calls', look: () => anonymousCalls(front) },
     { name: 'search attributes', look: () => searchAttributes(workflows) },
     { name: 'versions', look: () => versions(workflows, request) },
   ];
@@ -31,6 +38,14 @@ async function searchAttributes({ connection, options: { namespace } }: Workflow
     nextStep: `Run: temporal operator search-attribute create --namespace ${namespace} ${missing.map((name) => `--name ${name} --type Keyword`).join(' ')}`,
     retryable: false,
   });
+}
+
+async function anonymousCalls(front: CheckedFront): Promise<string> {
+  const { address, namespace, showsCredential } = front;
+  if ((await askTemporal(front)) !== 'answers') return `${address} refuses them`;
+  if (!mustRefuseStrangers(address, showsCredential)) return `let in, at this machine’s own ${address}`;
+  const { cause, nextStep } = strangersLetIn(address, namespace);
+  throw new ServiceError({ class: 'policy', type: 'AnonymousCalls', cause, nextStep, retryable: false });
 }
 
 async function versions({ workflowService }: Workflows, request: CheckRequest): Promise<string> {

@@ -1,6 +1,7 @@
 import type { CloudActivities } from '../contract.ts';
 import { attestImage } from './attest-image.ts';
 import { buildImage } from './build-image.ts';
+import type { CheckedFront } from './check-temporal.ts';
 import { checkCloud } from './check-cloud.ts';
 import { cloudOpener, type CloudConfiguration } from './cloud.ts';
 import { attachComputeTarget, detachComputeTarget, findComputeTarget } from './compute-target.ts';
@@ -22,11 +23,13 @@ import { withdrawRegistration } from './withdraw-registration.ts';
 export interface CloudDependencies extends CloudConfiguration {
   /** `client.workflow` of the worker's own namespace. */
   readonly workflows: Workflows;
+  /** The server that it works for, and whether it shows a credential there. */
+  readonly front: CheckedFront;
 }
 
 /** What the cloud worker can do. `cloud.yml` and its secrets are read anew by each activity. */
 export function createCloudActivities(dependencies: CloudDependencies): CloudActivities {
-  const { workflows } = dependencies;
+  const { workflows, front } = dependencies;
   const open = cloudOpener(dependencies);
   return {
     leaseVirtualMachine: (request) => leaseVirtualMachine(workflows, request),
@@ -45,7 +48,7 @@ export function createCloudActivities(dependencies: CloudDependencies): CloudAct
     withdrawRegistration: (request) => withdrawRegistration(workflows, request),
     discardRelease: async (request) => discardRelease(await open(), request),
     registerModel: async (request) => registerModel(await open(), request),
-    checkCloud: (request) => checkCloud(open, workflows, request),
+    checkCloud: (request) => checkCloud(open, workflows, front, request),
     buildImage: async (request) => buildImage(await open(), request),
     attestImage: async (request) => attestImage(await open(), request),
   };

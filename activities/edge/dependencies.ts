@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { BlobConnection } from '../../services/blob-storage.ts';
+import type { TemporalCredential } from '../../domain/temporal-credential.ts';
 import type { MachinePrivateKey } from '../../domain/machine-config.ts';
 import type { Launcher } from '../../services/systemd.ts';
 
@@ -11,6 +12,8 @@ export interface EdgeDependencies {
   /** Path of the UUID that every boot writes anew. */
   readonly bootIdFile: string;
   readonly machineKey: MachinePrivateKey;
+  /** Keeps the VM's own Temporal credential, and uses it from then on. */
+  takeCredential(credential: TemporalCredential): Promise<void>;
   /** The folder that root gave to jobs, environments and caches: /var/lib/edge-train. */
   readonly home: string;
   /** Path of the `uv` that the bundle brought. */

@@ -1,10 +1,29 @@
-import { ArtifactGrant, CodeGrant, ImageGrant, SiteGrant, type SealedGrant } from '../../domain/grant.ts';
+import {
+  ArtifactGrant,
+  CodeGrant,
+  CredentialGrant,
+  ImageGrant,
+  SiteGrant,
+  type SealedGrant,
+} from '../../domain/grant.ts';
 import type { MachinePrivateKey } from '../../domain/machine-config.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { openSeal } from '../../services/signing.ts';
 
-const schemas = { site: SiteGrant, code: CodeGrant, image: ImageGrant, artifacts: ArtifactGrant } as const;
-type Opened = { site: SiteGrant; code: CodeGrant; image: ImageGrant; artifacts: ArtifactGrant };
+const schemas = {
+  site: SiteGrant,
+  code: CodeGrant,
+  image: ImageGrant,
+  artifacts: ArtifactGrant,
+  credential: CredentialGrant,
+} as const;
+type Opened = {
+  site: SiteGrant;
+  code: CodeGrant;
+  image: ImageGrant;
+  artifacts: ArtifactGrant;
+  credential: CredentialGrant;
+};
 
 /**
  * Opens the newest grant of a kind with the VM's own key.

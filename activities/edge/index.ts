@@ -8,6 +8,7 @@ import { keepOutputs } from './keep-outputs.ts';
 import { prepareEnvironment } from './prepare-environment.ts';
 import { readMetrics } from './read-metrics.ts';
 import { releaseArtifacts } from './release-artifacts.ts';
+import { renewCredential } from './renew-credential.ts';
 import { restoreOutputs } from './restore-outputs.ts';
 import { runTrainingJob } from './run-training-job.ts';
 import { stageInputs } from './stage-inputs.ts';
@@ -16,6 +17,7 @@ import { stageInputs } from './stage-inputs.ts';
 export function createEdgeActivities(edge: EdgeDependencies): EdgeActivities {
   return {
     hello: () => hello(edge),
+    renewCredential: ({ grants }) => renewCredential(edge, grants),
     prepareEnvironment: ({ plan, grants = [] }) => prepareEnvironment(edge, plan.environment, grants),
     stageInputs: (request) => stageInputs(edge, request),
     runTrainingJob: (request) => runTrainingJob(edge, request),

@@ -5,10 +5,12 @@ import { ensureContainer } from '../../services/blob-storage.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { canonicalJson, generateMachineKey, sha256 } from '../../services/signing.ts';
 import type { SiteDependencies, Step } from './dependencies.ts';
+import { installOnHost } from './credential/install.ts';
+import { freshCredential, mintCredential, withCredential } from './credential/mint.ts';
 import { findClaim, workerUnit } from './host/claim.ts';
 import { connectHost, requireHost } from './host/connect.ts';
 import { examineHost } from './host/examine.ts';
-import { installOnHost } from './host/install.ts';
+import { installBundle } from './host/install.ts';
 import { keepHostKey } from './host/key.ts';
 import type { RootShell } from './host/root-shell.ts';
 import { machineSettings } from './machine-settings.ts';
@@ -38,20 +40,26 @@ export async function adoptHost(
   const owner = { site: session.site.name, host: name };
   const { worker, active } = await findClaim(root, owner, digest);
   let publicKey: MachineKey;
+  let until: Pick<InstalledMachine, 'credentialExpires'>;
   if (worker?.bundle === digest && worker.config === config) {
     publicKey = worker.publicKey;
+    const renew = () => installOnHost(session, root, dependencies, name, worker);
+    until = await freshCredential(session, dependencies, worker.credentialExpires, renew);
     if (!active) await startWorker(root, name, digest);
   } else {
     const pair = generateMachineKey();
     publicKey = pair.publicKey;
-    const claim = { ...owner, worker: { bundle: digest, publicKey, config } };
-    await installOnHost(root, dependencies, { ...settings, privateKey: pair.privateKey }, claim);
+    const credential = await mintCredential(session, dependencies, name);
+    until = credential ? { credentialExpires: credential.expires } : {};
+    const claim = { ...owner, worker: { bundle: digest, publicKey, config, ...until } };
+    const complete = { ...withCredential(settings, credential), privateKey: pair.privateKey };
+    await installBundle(root, dependencies, complete, claim);
   }
   await ensureContainer(await runContainer(session));
   await keepHostKey(session, dependencies, name, publicKey);
   return {
     ...{ name, resourceId: `hosts/${name}`, size: plan.size, privateAddress: host.address },
-    ...{ created: false, publicKey, bundle: digest, queue },
+    ...{ created: false, publicKey, bundle: digest, queue, ...until },
   };
 }
 

@@ -8,6 +8,7 @@ import { compareClocks } from '../compare-clocks.ts';
 import { versionText } from '../version-check.ts';
 import { storageChecks } from './check/storage.ts';
 import { findRunningMachines, stackHubChecks } from './check/stack-hub.ts';
+import { temporalCheck } from './check/temporal.ts';
 import { uplinkChecks } from './check/uplink.ts';
 import type { SiteDependencies } from './dependencies.ts';
 import type { SiteSession } from './site-session.ts';
@@ -33,6 +34,7 @@ export async function checkSite(
     ...storageChecks(session, hub.signIn),
     { name: 'receipt key', look: async () => `P-256, SHA-256 of its public half ${(await keyId()).slice(0, 12)}` },
     ...uplinkChecks(session, release),
+    temporalCheck(session, dependencies),
     clockCheck(session),
     policyCheck(session),
     {

@@ -1,4 +1,5 @@
 import type { MachineConfig } from '../../domain/machine-config.ts';
+import type { TemporalCredential } from '../../domain/temporal-credential.ts';
 import type { Secrets } from '../../services/secrets.ts';
 import type { Progress } from '../../services/stack-hub/long-running.ts';
 
@@ -13,6 +14,8 @@ export interface SiteDependencies {
     readonly path: string;
     /** Lines for sh, run as root in the folder to which `<digest>.tar.gz` was downloaded. They hold the VM's private key. */
     install(config: MachineConfig): string;
+    /** Lines for sh, run as root on a VM that carries the bundle already: its worker takes the credential up, and goes on. */
+    installCredential(credential: TemporalCredential): string;
   };
   /** The step that runs now. Default: Temporal's own context. */
   readonly step?: () => Step;

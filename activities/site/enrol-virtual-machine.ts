@@ -8,13 +8,16 @@ import { machineAddress } from '../../services/stack-hub/compute.ts';
 import { extensionAddress, extensionBody, installedWorker } from '../../services/stack-hub/extension.ts';
 import { getResource, putResource, requireOurs, settledResource } from '../../services/stack-hub/resource.ts';
 import type { SiteDependencies, Step } from './dependencies.ts';
+import { freshCredential, mintCredential, withCredential } from './credential/mint.ts';
+import { installOnVirtualMachine } from './credential/install.ts';
 import { machineSettings } from './machine-settings.ts';
 import { runContainer } from './plan-file.ts';
 import type { SiteSession } from './site-session.ts';
 
 /**
  * The worker's bundle on the VM, by the CustomScript extension: the VM fetches, nothing dials in. What ARM shows to be there
- * with the same bundle and configuration is kept, key and all; so a lost answer is found again. Minutes.
+ * with the same bundle and configuration is kept, key and all; so a lost answer is found again. A VM that was away until its
+ * own Temporal credential had run out, or nearly, gets a new one and keeps the rest. Minutes.
  * @throws ServiceError `InstallFailed` (host) with the extension's last words
  */
 export async function enrolVirtualMachine(
@@ -35,20 +38,29 @@ export async function enrolVirtualMachine(
 
   const address = extensionAddress(machine.name);
   const existing = await settledResource(hub, address, step);
-  const worker = existing?.properties.provisioningState === 'Succeeded' ? installedWorker(existing) : undefined;
-  if (worker?.bundle === digest && worker.config === config)
-    return { ...machine, publicKey: worker.publicKey, bundle: digest, queue };
+  const worker = existing && installedWorker(existing);
+  if (worker?.bundle === digest && worker.config === config) {
+    const kept = { ...machine, publicKey: worker.publicKey, bundle: digest, queue };
+    const { credentialExpires: known } = worker;
+    const renew = () => installOnVirtualMachine(session, step, dependencies, machine.name, worker);
+    return { ...kept, ...(await freshCredential(session, dependencies, known, renew)) };
+  }
 
   const fileUri = await uploadBundle(session, dependencies);
   const { privateKey, publicKey } = generateMachineKey();
-  const script = `#!/bin/sh\n${dependencies.bundle.install({ ...settings, privateKey })}\n`;
+  const credential = await mintCredential(session, dependencies, machine.name);
+  const complete = { ...withCredential(settings, credential), privateKey };
+  const script = `#!/bin/sh\n${dependencies.bundle.install(complete)}\n`;
+  const until = credential ? { credentialExpires: credential.expires } : {};
   await putResource(
     hub,
     address,
-    extensionBody(hub, machine.name, { worker: { bundle: digest, publicKey, config }, fileUris: [fileUri], script }),
+    extensionBody(hub, machine.name, {
+      ...{ worker: { bundle: digest, publicKey, config, ...until }, fileUris: [fileUri], script },
+    }),
     step,
   );
-  return { ...machine, publicKey, bundle: digest, queue };
+  return { ...machine, publicKey, bundle: digest, queue, ...until };
 }
 
 /** The powerless account that Azure ML logs in to. */

@@ -4,6 +4,8 @@ import { acceptDecision } from './accept-decision.ts';
 import { checkSite } from './check-site.ts';
 import { adoptHost } from './adopt-host.ts';
 import { closeAttachRule } from './close-attach-rule.ts';
+import { grantCredential } from './credential/grant.ts';
+import { installCredential } from './credential/install.ts';
 import { currentStep } from './current-step.ts';
 import { deleteVirtualMachine } from './delete-virtual-machine.ts';
 import type { SiteDependencies, Step } from './dependencies.ts';
@@ -39,6 +41,8 @@ export function createSiteActivities(dependencies: SiteDependencies): SiteActivi
       at((session, step) => inspectVirtualMachine(session, step, dependencies, machine)),
     deallocateVirtualMachine: (machine) => at((session, step) => deallocateVirtualMachine(session, step, machine)),
     deleteVirtualMachine: (machine) => at((session, step) => deleteVirtualMachine(session, step, machine)),
+    grantCredential: (request) => at((session, step) => grantCredential(session, step, dependencies, request)),
+    installCredential: (machine) => at((session, step) => installCredential(session, step, dependencies, machine)),
     grantImage: (request) => at((session, step) => grantImage(session, step, dependencies, request)),
     grantData: (request) => at((session, step) => grantData(session, step, dependencies, request)),
     writeDecision: ({ plan, inspection: { artifacts }, said }) =>

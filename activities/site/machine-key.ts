@@ -12,7 +12,7 @@ export async function requireMachineKey(
   session: SiteSession,
   step: Step,
   dependencies: SiteDependencies,
-  { name, host }: MachinePlan,
+  { name, host }: Pick<MachinePlan, 'name' | 'host'>,
   claimed: MachineKey,
 ): Promise<MachineKey> {
   if (host) requireHost(session, name);

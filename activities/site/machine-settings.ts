@@ -1,21 +1,29 @@
 import type { MachineConfig } from '../../domain/machine-config.ts';
+import { TokenIssuer } from '../../domain/temporal-credential.ts';
 import { readPayloadKeys } from '../../services/payload-codec.ts';
 import type { SiteDependencies } from './dependencies.ts';
 import type { SiteSession } from './site-session.ts';
 
-/** All of the MachineConfig but the key and the account for Azure ML, from the site's file alone. */
+/**
+ * All of the MachineConfig but the key, the VM's own Temporal credential and the account for Azure ML, from the site's file
+ * alone: where the digest of it changes, the VM is enrolled anew.
+ */
 export async function machineSettings(
   { site, ca }: SiteSession,
   { secrets, bundle }: SiteDependencies,
   machine: string,
   queue: string,
 ): Promise<Omit<MachineConfig, 'privateKey' | 'attachAccount'>> {
-  const { apiKey, ...temporal } = site.temporal;
+  const { apiKey, jwt, ...temporal } = site.temporal;
   return {
     machine,
     bundle: bundle.digest,
     queue,
-    temporal: { ...temporal, ...(apiKey ? { apiKey: await secrets.resolve(apiKey) } : {}) },
+    temporal: {
+      ...temporal,
+      ...(apiKey ? { apiKey: await secrets.resolve(apiKey) } : {}),
+      ...(jwt ? { jwt: TokenIssuer.strip().parse(jwt) } : {}),
+    },
     ...(site.codec ? { codec: await readPayloadKeys(site.codec, secrets) } : {}),
     uplink: site.uplink,
     packageIndex: site.packageIndex,

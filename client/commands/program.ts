@@ -3,6 +3,7 @@ import { VERSION } from '../../domain/version.ts';
 import { cut, printable } from '../show/text.ts';
 import type { Done } from './options.ts';
 import { addCodecCommands } from './codec.ts';
+import { addCredentialCommands } from './credential.ts';
 import { addImageCommands } from './images.ts';
 import { addLocalCommands } from './local.ts';
 import { addReceiptCommands } from './receipts.ts';
@@ -36,6 +37,7 @@ export function program(done: Done, { quiet = false } = {}): Command {
   addImageCommands(edgeTrain, done);
   addScheduleCommands(edgeTrain, done);
   addCodecCommands(edgeTrain, done);
+  addCredentialCommands(edgeTrain, done);
   addLocalCommands(edgeTrain, done);
   return edgeTrain;
 }

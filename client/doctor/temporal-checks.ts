@@ -11,6 +11,7 @@ import { connectTemporal, type TemporalClient } from '../temporal/connect.ts';
 import { endedBadly } from '../temporal/outcome.ts';
 import { requireReadable } from '../temporal/payload-codecs.ts';
 import { serviceTrouble } from '../temporal/trouble.ts';
+import { strangersCheck } from './strangers-check.ts';
 import { check, faultOf } from './local-checks.ts';
 
 /** The workflow's own steps end before this. */
@@ -34,10 +35,11 @@ export async function temporalChecks(folder: string, site: string): Promise<Foun
     return `${temporal.address}, server ${serverVersion}; this command is edge-train ${VERSION}, Node ${process.versions.node}`;
   });
   if (!temporal) return { reached: false, checks: [reach] };
+  const strangers = await strangersCheck(temporal);
   const namespace = await namespaceCheck(temporal);
-  if (namespace.state !== 'ok') return { reached: true, checks: [reach, namespace] };
+  if (namespace.state !== 'ok') return { reached: true, checks: [reach, strangers, namespace] };
   const { reached, checks } = await askWorkers(temporal, site);
-  return { reached, checks: [reach, namespace, ...checks] };
+  return { reached, checks: [reach, strangers, namespace, ...checks] };
 }
 
 function namespaceCheck(temporal: TemporalClient): Promise<Check> {

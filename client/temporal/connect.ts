@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import { loadClientConfig, loadClientConnectConfig, type ConfigDataSource } from '@temporalio/envconfig';
+import { namesCaller } from '../../domain/temporal-server.ts';
 import { refused, unreachable } from '../command-error.ts';
 import { payloadCodecs } from './payload-codecs.ts';
 
@@ -13,6 +14,10 @@ export interface TemporalClient {
   readonly client: Client;
   readonly address: string;
   readonly namespace: string;
+  /** The profile's TLS, with the user's own certificate if it names one. */
+  readonly tls: ConnectionOptions['tls'];
+  /** Whether the profile has a credential to show. */
+  readonly showsCredential: boolean;
 }
 
 /**
@@ -27,7 +32,15 @@ export async function connectTemporal(configFolder: string, site: string | undef
   const dataConverter = { payloadCodecs: await payloadCodecs(configFolder, site, namespace) };
   try {
     const connection = await Connection.connect({ ...options, address, connectTimeout: 10_000 });
-    return { client: new Client({ connection, namespace, dataConverter }), address, namespace };
+    const { tls, apiKey, metadata } = options;
+    const certificate = typeof tls === 'object' && tls?.clientCertPair != null;
+    return {
+      ...{ client: new Client({ connection, namespace, dataConverter }), address, namespace },
+      ...{
+        tls: tls ?? apiKey !== undefined,
+        showsCredential: certificate || apiKey !== undefined || namesCaller(metadata),
+      },
+    };
   } catch (error) {
     throw unreachable(
       `Temporal at ${address} cannot be reached (${firstLine(error)}).`,
@@ -36,11 +49,17 @@ export async function connectTemporal(configFolder: string, site: string | undef
   }
 }
 
+interface Profile {
+  readonly address: string;
+  readonly namespace: string;
+  readonly options: Pick<ConnectionOptions, 'tls' | 'apiKey' | 'metadata'>;
+}
+
 /** The namespace that the site's profile names, or the default one; nothing is asked of the server. @throws CommandError exit 2 */
 export const profileNamespace = (configFolder: string, site: string | undefined): string =>
   readProfile(configFolder, site).namespace;
 
-function readProfile(configFolder: string, site: string | undefined) {
+function readProfile(configFolder: string, site: string | undefined): Profile {
   const source = configSource(configFolder);
   try {
     const where = source ? { configSource: source } : {};

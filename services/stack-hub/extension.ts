@@ -11,11 +11,15 @@ export interface ScriptRequest {
   readonly fileUris: readonly string[];
   /** A shell script. It goes as `script`, which the handler runs from a file: `commandToExecute` would stand in argv. */
   readonly script: string;
+  /** It only puts a new credential on the VM: whatever becomes of it, the worker stays as it is. */
+  readonly credentialOnly?: boolean;
 }
 
 const BUNDLE_TAG = 'edge-train-bundle';
 const KEY_TAG = 'edge-train-public-key';
 const CONFIG_TAG = 'edge-train-config';
+const CREDENTIAL_TAG = 'edge-train-credential-expires';
+const ONLY_TAG = 'edge-train-credential-only';
 
 export const extensionAddress = (machine: string): Address => ({
   path: `${machineAddress(machine).path}/extensions/${machineResources(machine).extension}`,
@@ -28,7 +32,7 @@ export const extensionAddress = (machine: string): Address => ({
  * encrypted for the VM and never shown.
  */
 export function extensionBody(hub: StackHub, machine: string, script: ScriptRequest): object {
-  const { bundle, publicKey, config } = script.worker;
+  const { bundle, publicKey, config, credentialExpires } = script.worker;
   return {
     location: hub.location,
     tags: {
@@ -36,13 +40,15 @@ export function extensionBody(hub: StackHub, machine: string, script: ScriptRequ
       [BUNDLE_TAG]: bundle,
       [KEY_TAG]: `${publicKey.x}.${publicKey.y}`,
       [CONFIG_TAG]: config,
+      ...(credentialExpires === undefined ? {} : { [CREDENTIAL_TAG]: credentialExpires }),
+      ...(script.credentialOnly ? { [ONLY_TAG]: 'yes' } : {}),
     },
     properties: {
       publisher: 'Microsoft.Azure.Extensions',
       type: 'CustomScript',
       typeHandlerVersion: '2.1',
       autoUpgradeMinorVersion: true,
-      forceUpdateTag: config,
+      forceUpdateTag: credentialExpires === undefined ? config : `${config}-${credentialExpires}`,
       settings: {},
       protectedSettings: { fileUris: script.fileUris, script: Buffer.from(script.script).toString('base64') },
     },
@@ -56,15 +62,19 @@ export async function findInstalledWorker(
   signal?: AbortSignal,
 ): Promise<InstalledWorker | undefined> {
   const extension = await getResource(hub, extensionAddress(machine), signal);
-  return extension?.properties.provisioningState === 'Succeeded' ? installedWorker(extension) : undefined;
+  return extension && installedWorker(extension);
 }
 
+/** Of one that has not succeeded, what was there before: nothing, or the worker that it brings a credential for. */
 export function installedWorker(extension: Resource): InstalledWorker | undefined {
+  const succeeded = extension.properties.provisioningState === 'Succeeded';
+  if (!succeeded && extension.tags?.[ONLY_TAG] === undefined) return undefined;
   const [x, y] = (extension.tags?.[KEY_TAG] ?? '').split('.');
   const read = InstalledWorker.safeParse({
     bundle: extension.tags?.[BUNDLE_TAG],
     config: extension.tags?.[CONFIG_TAG],
     publicKey: { kty: 'EC', crv: 'P-256', x, y },
+    ...(succeeded ? { credentialExpires: extension.tags?.[CREDENTIAL_TAG] } : {}),
   });
   return read.success ? read.data : undefined;
 }

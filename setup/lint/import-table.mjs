@@ -37,7 +37,7 @@ export const importTable = {
   client: {
     rooms: [
       ...['client', 'domain', 'services/blob-range', 'services/blob-storage', 'services/payload-codec'],
-      ...['services/secrets', 'services/signing'],
+      ...['services/secrets', 'services/signing', 'services/temporal-token'],
     ],
     typeRooms: ['workflows'],
     node: true,

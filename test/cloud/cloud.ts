@@ -93,6 +93,7 @@ export async function startCloud({ base = false } = {}): Promise<TestCloud> {
     cloudFile,
     secrets: createSecrets({ environment: {} }),
     workflows: client.workflow,
+    front: { ...info.temporal, tls: false, showsCredential: false },
     uv: {
       path: join(ROOT, '.tools', 'uv'),
       cacheDir: process.env['UV_CACHE_DIR'] ?? join(tmpdir(), 'edge-train-uv-cache'),

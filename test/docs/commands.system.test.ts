@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
+import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
 import { DECISION_TYPE, PAYLOAD_TYPE, STATEMENT_TYPE } from '../../domain/statement.ts';
 import { canonicalJson, publicKeyOf, sha256, signStatement } from '../../services/signing.ts';
 import { blocks, invocations, ROOT } from './blocks.ts';
@@ -29,7 +30,7 @@ const shell = (script: string, cwd: string) => run('sh', ['-euc', script], { cwd
 
 test('the keys that operations.md makes are keys that edge-train takes', async (t) => {
   const folder = await scratch(t);
-  await shell(block('docs/operations.md', 'openssl genpkey'), folder);
+  await shell(block('docs/operations.md', '-out receipt-key'), folder);
   const key = await readFile(path.join(folder, 'receipt-key'), 'utf8');
   assert.equal(publicKeyOf(key), await readFile(path.join(folder, 'receipt.pub'), 'utf8'));
   assert.equal((await stat(path.join(folder, 'receipt-key'))).mode & 0o077, 0);
@@ -37,9 +38,18 @@ test('the keys that operations.md makes are keys that edge-train takes', async (
   assert.match(await readFile(path.join(folder, 'attach-key.pub'), 'utf8'), /^ssh-ed25519 [A-Za-z0-9+/=]+ azureml\n$/);
 });
 
+test('the credential that operations.md issues is taken by the key set that it makes', async (t) => {
+  const folder = await scratch(t);
+  const script = block('docs/operations.md', '-out temporal-signing-key');
+  const { stdout } = await shell(script.replaceAll('bin/edge-train', path.join(ROOT, 'bin/edge-train')), folder);
+  const keys = JSON.parse(await readFile(path.join(folder, 'keys.json'), 'utf8')) as JSONWebKeySet;
+  const { payload } = await jwtVerify(stdout.trim(), createLocalJWKSet(keys));
+  assert.deepEqual([payload.sub, payload['permissions']], ['cloud', ['hospital:write']]);
+});
+
 test('security.md verifies a receipt with openssl alone, and refuses a changed one', async (t) => {
   const folder = await scratch(t);
-  await shell(block('docs/operations.md', 'openssl genpkey'), folder);
+  await shell(block('docs/operations.md', '-out receipt-key'), folder);
   const key = await readFile(path.join(folder, 'receipt-key'), 'utf8');
   const files = { MLmodel: 'flavors: {}\n', 'data/weights.onnx': 'weights\n' };
   await mkdir(path.join(folder, 'model/data'), { recursive: true });

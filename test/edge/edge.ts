@@ -8,9 +8,10 @@ import {
   type WorkflowHandleWithFirstExecutionRunId,
 } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
-import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { NativeConnection, Worker, type NativeConnectionOptions, type WorkerOptions } from '@temporalio/worker';
 import type { EdgeActivities } from '../../activities/contract.ts';
 import type { SealedGrant } from '../../domain/grant.ts';
+import type { MachineConfig } from '../../domain/machine-config.ts';
 import type { Inspection } from '../../domain/release.ts';
 import type { PayloadKeys } from '../../domain/payload-codec.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
@@ -118,19 +119,22 @@ export class Edge {
 /**
  * `allow`: what the uplink lets through besides Temporal; may be changed later. `ca`: PEM of more authorities. `codec`: the VM's keys
  * of payloads, and those of whoever asks it. `packages`: whether the VM reaches the package index that this machine's pip uses.
+ * `guarded`: a Temporal server that demands credentials, the VM's own, and that of whoever asks it.
  */
 export async function startEdge({
   allow = [],
   ca = '',
   codec,
   packages = false,
+  guarded,
 }: {
   allow?: string[];
   ca?: string;
   codec?: { machine: PayloadKeys; callers: PayloadKeys };
   packages?: boolean;
+  guarded?: { temporal: TemporalServer; machine: Partial<MachineConfig['temporal']>; callers: string };
 } = {}): Promise<Edge> {
-  const temporal = await startTemporal();
+  const temporal = guarded?.temporal ?? (await startTemporal());
   const { index } = packages ? await readPackageIndex() : {};
   let site: TestSite | undefined;
   const machine = await bootMachine(async (config, gateway) => {
@@ -138,7 +142,7 @@ export async function startEdge({
     site = await startSite(gateway, allow);
     return {
       ...config,
-      temporal: { address: temporal.address, namespace: temporal.namespace, tls: false },
+      temporal: { address: temporal.address, namespace: temporal.namespace, tls: false, ...guarded?.machine },
       ...(codec ? { codec: codec.machine } : {}),
       uplink: site.uplink,
       caBundle: `${site.ca}\n${ca}`,
@@ -153,8 +157,11 @@ export async function startEdge({
   assert.ok(site);
   await ensureContainer(site.account.container('runs'));
   const encryption = codec ? { dataConverter: dataConverter(codec.callers, temporal.namespace) } : {};
-  const client = new Client({ ...encryption, connection: await Connection.connect({ address: temporal.address }) });
-  return new Edge(temporal, site, machine, client, await startCaller(temporal.address, encryption));
+  const key = guarded ? { apiKey: guarded.callers, tls: false } : {};
+  const { address, namespace } = temporal;
+  const client = new Client({ ...encryption, namespace, connection: await Connection.connect({ address, ...key }) });
+  const caller = await startCaller({ address, ...key }, { ...encryption, namespace });
+  return new Edge(temporal, site, machine, client, caller);
 }
 
 interface Caller {
@@ -162,10 +169,10 @@ interface Caller {
 }
 
 /** A worker for `callEdge`, as the cloud's is for `trainModel`. */
-async function startCaller(address: string, encryption: Partial<WorkerOptions>): Promise<Caller> {
-  const connection = await NativeConnection.connect({ address });
+async function startCaller(to: NativeConnectionOptions, options: Partial<WorkerOptions>): Promise<Caller> {
+  const connection = await NativeConnection.connect(to);
   const worker = await Worker.create({
-    ...encryption,
+    ...options,
     connection,
     taskQueue: QUEUE,
     workflowsPath: join(import.meta.dirname, 'call-edge.ts'),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { openTunnel } from '../../workers/tunnel.ts';
+import { openTunnel } from '../../services/tunnel.ts';
 import { startProxy } from './site.ts';
 
 async function listen(onConnection: (socket: Socket) => void): Promise<{ server: Server; address: string }> {

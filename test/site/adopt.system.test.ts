@@ -5,14 +5,18 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { decodeJwt } from 'jose';
 import { createSiteActivities } from '../../activities/site/index.ts';
+import { MachineConfig } from '../../domain/machine-config.ts';
 import { TrainModelInput } from '../../domain/train-model-input.ts';
 import type { MachinePlan } from '../../domain/training-plan.ts';
 import type { InstalledMachine } from '../../domain/virtual-machine.ts';
 import { readText, replaceText } from '../../services/blob-storage.ts';
 import type { ServiceError } from '../../services/errors.ts';
+import { generateSigningKey, openSeal } from '../../services/signing.ts';
 import { buildBundle, type Bundle } from '../../workers/vm/bundle.ts';
 import { installCommand } from '../../workers/vm/install-command.ts';
+import { installCredentialCommand } from '../../workers/vm/install-credential-command.ts';
 import { validInput } from '../domain/valid-input.ts';
 import { bootHost, type TestHost } from '../vm/vm.ts';
 import { startSite, type TestSite } from './site.ts';
@@ -41,9 +45,14 @@ before(
     await host.sh(`useradd -m limited && cp -r /root/.ssh /home/limited/ && chown -R limited: /home/limited/.ssh`);
     hostKey = (await host.sh('cat /etc/ssh/ssh_host_ed25519_key.pub')).trim();
     writeFileSync(join(site.directory, 'host-password'), `${PASSWORD}\n`, { mode: 0o600 });
+    writeFileSync(join(site.directory, 'signing-key'), generateSigningKey().privateKey, { mode: 0o600 });
     activities = createSiteActivities({
       ...site.dependencies,
-      bundle: { digest: bundle.digest, path: bundle.path, install: installCommand },
+      now: () => new Date(Date.now() + later),
+      bundle: {
+        ...{ digest: bundle.digest, path: bundle.path },
+        ...{ install: installCommand, installCredential: installCredentialCommand },
+      },
     });
   },
   { timeout: 300_000 },
@@ -65,6 +74,13 @@ const plan = (name = 'lab'): MachinePlan => ({
   ...{ site: 'demo', name, host: true, size: { name: 'host', cores: 1, memoryMiB: 1024 } },
   ...{ after: 'keep', onLoss: 'fail', attach: 'never', idleSeconds: 60, computeTarget: name },
 });
+/** A policy of its own, and each machine its own Temporal credential. */
+const guarded = () => {
+  const jwt = { signingKey: `file:${join(site.directory, 'signing-key')}`, keyId: 'one' };
+  return { release: { pickle: 'allow' }, temporal: { address: 'temporal.example:7233', namespace: 'demo', jwt } };
+};
+/** How much later it is for the site worker, in ms. */
+let later = 0;
 const adopt = (): Promise<InstalledMachine> => activities.adoptHost(plan());
 
 const unit = () => `edge-train-worker@${bundle.digest.slice(0, 12)}.service`;
@@ -265,7 +281,7 @@ describe('a host that is adopted', () => {
 
   it('gets a policy that changed, and a key with it, though two attempts are at work at once', async () => {
     await stopWorker();
-    await configure({}, { release: { pickle: 'allow' } });
+    await configure({}, guarded());
     // As after a kill: the installer of an attempt that was given up still runs.
     const attempts = await Promise.allSettled([adopt(), adopt()]);
     for (const each of attempts)
@@ -284,7 +300,7 @@ describe('a host that is adopted', () => {
   it('is granted data by the key that this site signed, and by no other’s word', async () => {
     await site.put('hospital', 'breast-cancer/wdbc.csv', 'radius\n17.99\n');
     const host = { memoryMiB: 4096, address: '192.0.2.1' }; // a grant dials nobody
-    await configure(host, { release: { pickle: 'allow' } });
+    await configure(host, guarded());
     const input = TrainModelInput.parse({ ...validInput(), virtualMachine: { host: 'lab' } });
     const planned = await activities.planTraining({ input, workflowId: 'w', originalExecutionRunId: 'r' });
     assert.deepEqual(planned.virtualMachine, {
@@ -300,6 +316,37 @@ describe('a host that is adopted', () => {
     await replaceText(runs, 'hosts/lab.json', kept, 'application/json');
     await site.configure();
     assert.equal((await refusal(grant)).type, 'HostWithdrawn');
+  });
+});
+
+describe('the credential of a host', () => {
+  const tokenIn = async (file: string): Promise<string> => (await host.sh(`grep -o 'eyJ[^"]*' ${file}`)).trim();
+
+  it('is its own, is renewed by a seal to it, and is put there by root when it has run out', async () => {
+    await configure({}, guarded());
+    const found = await adopt();
+    const config = MachineConfig.parse(JSON.parse(await host.sh('cat /etc/edge-train/machine.json')));
+    assert.equal(decodeJwt(config.temporal.credential?.token ?? '').sub, 'lab');
+    assert.equal(found.credentialExpires, config.temporal.credential?.expires);
+    const request = { machine: 'lab', machineKey: found.publicKey };
+    const { jwe } = await activities.grantCredential(request);
+    assert.equal(decodeJwt(((await openSeal(jwe, config.privateKey)) as { token: string }).token).sub, 'lab');
+
+    later = 20 * 3_600_000;
+    const again = await adopt();
+    assert.deepEqual({ ...again, credentialExpires: '' }, { ...found, credentialExpires: '' });
+    const exp = decodeJwt(await tokenIn('/etc/edge-train/credential.json')).exp ?? 0;
+    assert.equal(exp, Math.floor(Date.parse(again.credentialExpires ?? '') / 1000));
+    assert.equal((await host.sh('stat -c "%U %a" /etc/edge-train/credential.json')).trim(), 'edge-train 600');
+
+    later = 60 * 3_600_000;
+    const { expires } = await activities.installCredential('lab');
+    assert.ok(Date.parse(expires) > Date.parse(again.credentialExpires ?? ''));
+    assert.deepEqual(await adopt(), { ...again, credentialExpires: expires });
+    later = 0;
+    await site.configure();
+    assert.equal((await refusal(() => activities.grantCredential(request))).type, 'KeyMismatch');
+    assert.equal((await refusal(() => activities.installCredential('lab'))).type, 'MachineGone');
   });
 });
 

@@ -8,6 +8,7 @@ import { openAccount, STACK_HUB_VERSION, type BlobAccount } from '../../services
 import { createSecrets } from '../../services/secrets.ts';
 import { generateSigningKey, sha256 } from '../../services/signing.ts';
 import { installCommand } from '../../workers/vm/install-command.ts';
+import { installCredentialCommand } from '../../workers/vm/install-credential-command.ts';
 import type { ServerConfig } from '../../sandbox/server/config.ts';
 import { secret, startFixture, type Fixture } from '../sandbox/fixture.ts';
 import { startAzurite } from '../sandbox/upstream.ts';
@@ -106,6 +107,7 @@ export async function startSite(
     path: join(directory, 'bundle', 'bundle.tar.gz'),
     digest: sha256('a bundle'),
     install: installCommand,
+    installCredential: installCredentialCommand,
   };
   await writeFile(bundle.path, 'a bundle');
 

@@ -11,8 +11,9 @@ import { createServer } from 'node:tls';
 import * as x509 from '@peculiar/x509';
 import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
 import { SEARCH_ATTRIBUTE } from '../../domain/search-attributes.ts';
+import { isLoopback } from '../../domain/temporal-server.ts';
 import { serverCertificate } from '../../sandbox/server/certificate-authority.ts';
-import { isLoopback, refuseAnonymousServer, requireSearchAttributes } from '../../workers/server-check.ts';
+import { refuseAnonymousServer, requireSearchAttributes } from '../../workers/server-check.ts';
 import { startTemporal, type TemporalServer } from '../support/temporal.ts';
 
 let server: TemporalServer;

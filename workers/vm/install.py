@@ -91,6 +91,8 @@ def make_folders():
     folder(HOME + "/used", "root", "root", 0o700)
     folder(HOME + "/trash", "root", "root", 0o700)
     folder(HOME + "/cache", "edge-train", "edge-train", 0o700)
+    # Root never writes here: what the worker's Temporal credential is renewed to.
+    folder(HOME + "/credential", "edge-train", "edge-train", 0o700)
 
 
 def unpack(archive, digest):

@@ -17,7 +17,7 @@ const OVERTAKEN = 75;
  * Sends the bundle and runs the extension's own installer, which gets its configuration by standard input. One at a time:
  * an attempt whose line was cut may still be at work there. @throws ServiceError `InstallFailed` (host)
  */
-export async function installOnHost(
+export async function installBundle(
   root: RootShell,
   { bundle }: SiteDependencies,
   config: MachineConfig,

@@ -101,4 +101,21 @@ await keep('train-model-sweep', sweep);
 for (const [name, number] of Object.entries({ 'trial-failed': 1, 'trial-straight': 2 }))
   await keep(name, client.workflow.getHandle(trialWorkflowId(sweep.workflowId, number)));
 
+world.reset();
+world.idleSeconds = 5;
+const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString();
+world.instead('enrolVirtualMachine', (given) => ({
+  ...{ ...given, ...world.installed, queue: world.queue },
+  credentialExpires: inSeconds(4),
+}));
+world.instead('grantCredential', () => ({ kind: 'credential', jwe: 'sealed', expires: inSeconds(4) }));
+world.instead('runTrainingJob', async () => {
+  await until('it is renewed', () => world.count('renewCredential') > 1);
+  return undefined;
+});
+await (await train(request('vm-credential', 'credential'))).result();
+const guarded = client.workflow.getHandle(virtualMachineWorkflowId('vm-credential'));
+await guarded.result();
+await keep('virtual-machine-credential', guarded);
+
 await harness.stop();
