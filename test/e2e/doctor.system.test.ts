@@ -142,6 +142,13 @@ const PLANTED: readonly Planted[] = [
     edit: ['temporal.toml', 'namespace = "default"', 'namespace = "nowhere"'],
   },
   {
+    fault: 'the server lets in who shows no credential, and the user shows one',
+    check: 'client anonymous calls',
+    detail: /lets anonymous calls into the namespace default/,
+    fix: /an authorizer and a claim mapper, both/,
+    edit: ['temporal.toml', /$/, 'api_key = "a-key"\n[profile.default.tls]\ndisabled = true\n'],
+  },
+  {
     fault: 'Temporal is not there',
     check: 'client Temporal',
     detail: /Temporal at 127\.0\.0\.1:9 cannot be reached/,
