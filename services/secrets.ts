@@ -5,7 +5,8 @@ import { ServiceError, toServiceError } from './errors.ts';
 
 /** Turns a reference into the secret. Nothing is kept: a secret that was rotated is the new one at the next attempt. */
 export interface Secrets {
-  resolve(reference: SecretReference): Promise<string>;
+  /** `keyVault`: who asks Key Vault, where that is not who asks for all of them. */
+  resolve(reference: SecretReference, keyVault?: TokenCredential): Promise<string>;
 }
 
 export interface SecretSources {
@@ -20,7 +21,7 @@ const MAX_BYTES = 64 * 1024;
 
 export function createSecrets(sources: SecretSources): Secrets {
   return {
-    async resolve(reference) {
+    async resolve(reference, keyVault = sources.keyVaultCredential) {
       if (!SecretReference.safeParse(reference).success) {
         throw unavailable('a reference', 'is none of env:NAME, file:/PATH, keyvault:https://VAULT/secrets/NAME');
       }
@@ -30,7 +31,7 @@ export function createSecrets(sources: SecretSources): Secrets {
           ? fromEnvironment(sources, name)
           : kind === 'file'
             ? await fromFile(name)
-            : await fromKeyVault(sources, name);
+            : await fromKeyVault({ ...sources, ...(keyVault ? { keyVaultCredential: keyVault } : {}) }, name);
       if (secret === '') throw unavailable(reference, 'is empty');
       return secret;
     },

@@ -27,7 +27,7 @@ export async function attestImage(cloud: Cloud, request: AttestRequest): Promise
   const { job, workflowId } = evidence.plan;
   verifyReceipt(sites, { evidence, receipt, holder: { workflowId, runId: '', job } });
   await requireOwnImage(cloud, request);
-  const signingKey = await cloud.secrets.resolve(settings.signingKey);
+  const signingKey = await cloud.secrets.resolve(settings.signingKey, await cloud.credential());
   const attached = await attest({
     ...request,
     signingKey,

@@ -153,12 +153,15 @@ function receiptKeyCheck({ sites }: CloudFile, site: string): CheckWork {
 }
 
 /** Without a key all else works, so it is advice and no fault. */
-function imageKeyCheck({ file: { registry }, secrets }: Cloud): CheckWork {
+function imageKeyCheck(cloud: Cloud): CheckWork {
+  const { signingKey } = cloud.file.registry;
   return {
     name: 'image signing key',
     look: async () => {
-      if (registry.signingKey !== undefined)
-        return `SHA-256 ${signingKeyId(await secrets.resolve(registry.signingKey)).slice(0, 12)}`;
+      if (signingKey !== undefined) {
+        const key = await cloud.secrets.resolve(signingKey, await cloud.credential());
+        return `SHA-256 ${signingKeyId(key).slice(0, 12)}`;
+      }
       return {
         detail: 'none: images are not signed',
         advice: 'Make a key and name it as registry.signingKey in cloud.yml; docs/supply-chain.md says how.',

@@ -65,6 +65,10 @@ export async function putManifest(
       'MANIFEST_INVALID',
       `the Content-Type ${mediaType} is not the manifest's mediaType ${manifest.mediaType}`,
     );
+  // OCI image specification 1.1: a subject is a descriptor.
+  const of = manifest.subject?.digest;
+  if (manifest.subject !== undefined && (typeof of !== 'string' || !/^sha256:[0-9a-f]{64}$/.test(of)))
+    throw new Failure(400, 'MANIFEST_INVALID', 'the manifest’s subject is no descriptor with a SHA-256 digest');
   const upstream = `/v2/${repository}/manifests/${digest}`;
   const reply = await forward({ ...call, stream: Readable.from([bytes]) }, registry.upstream, upstream, {
     'content-type': mediaType,

@@ -46,7 +46,11 @@ export const importTable = {
   // `sandbox start` sets up what an operator would: containers, keys, the base image.
   'client/sandbox': { rooms: ['client', 'domain', 'services'], node: true, packages: ['*'] },
   // Reads a registry, which is no part of Azure's own.
-  'client/image': { rooms: ['client', 'domain', 'services'], node: true, packages: ['*'] },
+  'client/image': {
+    rooms: ['client', 'domain', 'services'],
+    node: true,
+    packages: ['*', '!@azure/*', '!@temporalio/*'],
+  },
   'client/demo': { rooms: ['client', 'domain', 'services'], node: true, packages: ['*'] },
   sandbox: { rooms: ['sandbox'], node: true, packages: ['*'] },
   setup: { rooms: ['setup'], node: true, packages: [] },

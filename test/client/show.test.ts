@@ -145,6 +145,19 @@ test('the summary tells what was made, where the data stayed and what left', () 
     /^Run +train-demo-heart-x\n +http:\/\/ui\/x$/m,
   ])
     assert.match(text, part);
+  assert.doesNotMatch(text, /Signed/, 'a result of an older edge-train says nothing of it');
+});
+
+test('the summary says by which key the image is signed and what is attached, or that it is not', () => {
+  const links = { workflowId: 'train-demo-heart-x' };
+  const attached = (['receipt', 'sbom', 'provenance', 'signature'] as const).map((kind) => ({
+    ...{ kind, digest: `sha256:${'1'.repeat(64)}` },
+  }));
+  const signed = { ...result, attestation: { state: 'signed', keyId: 'b'.repeat(64), attached } as const };
+  const line = /^Signed +by the key sha256:b{12}: receipt, SBOM, provenance, signature$/m;
+  assert.match(summary(signed, links).join('\n'), line);
+  const unsigned = { ...result, attestation: { state: 'unsigned' } as const };
+  assert.match(summary(unsigned, links).join('\n'), /^Signed +not signed: cloud\.yml names no registry\.signingKey$/m);
 });
 
 const trial = (number: number, change: Partial<TrialStatus> = {}): TrialStatus => ({

@@ -102,6 +102,17 @@ describe('the container registry by the official clients', () => {
       headers: { authorization: bearer },
     });
     assert.deepEqual((none.body as { manifests: unknown[] }).manifests, []);
+    const of = (what: string) => `${endpoint}/v2/edge/signed/referrers/${what}`;
+    const ask = async (url: string, authorization: string) =>
+      (await send(sandbox.ca, 'GET', url, { headers: { authorization } })).status;
+    assert.equal(await ask(of('sha256:0'), bearer), 400);
+    assert.equal(await ask(of(digest), await accessToken('repository:edge/other:pull')), 401, 'another repository’s');
+    const wrong = JSON.stringify({ ...statement, subject: { ...statement.subject, digest: 'latest' } });
+    const refused = await send(sandbox.ca, 'PUT', `${endpoint}/v2/edge/signed/manifests/${sha(wrong)}`, {
+      headers: { authorization: bearer, 'content-type': statement.mediaType },
+      body: wrong,
+    });
+    assert.equal(refused.status, 400);
   });
 
   it('checks scopes by repository, and tokens by kind', async () => {

@@ -83,6 +83,20 @@ describe('Key Vault', () => {
     assert.equal(asked[0]?.authorization, 'Bearer the-token');
   });
 
+  it('is asked by whom the caller names, where the worker itself has no credential', async () => {
+    const authorizations: (string | null)[] = [];
+    const plain = createSecrets({
+      environment: {},
+      fetch: async (_, init) => {
+        authorizations.push(new Headers(init?.headers).get('authorization'));
+        return Response.json({ value: 'kept' });
+      },
+    });
+    const callers = { getToken: async () => ({ token: 'the-callers', expiresOnTimestamp: 0 }) };
+    assert.equal(await plain.resolve('keyvault:https://demo.vault.azure.net/secrets/key', callers), 'kept');
+    assert.deepEqual(authorizations, ['Bearer the-callers']);
+  });
+
   it('says what was refused', async () => {
     const reference = 'keyvault:https://demo.vault.azure.net/secrets/key';
     await assert.rejects(secrets(() => new Response('', { status: 403 })).resolve(reference), {

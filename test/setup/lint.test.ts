@@ -41,6 +41,7 @@ const allowedRooms: Record<string, string[]> = {
   workflows: ['workflows', 'domain'],
   workers: ['workers', 'domain', 'services', 'activities', 'workflows', 'setup'],
   client: ['client', 'domain'],
+  'client/image': ['client', 'domain', 'services'],
   'client/sandbox': ['client', 'domain', 'services'],
   'client/demo': ['client', 'domain', 'services'],
   'client/image': ['client', 'domain', 'services'],
