@@ -108,7 +108,7 @@ async function follow(
 ): Promise<JobStatus> {
   const { log, checkpoints, metrics } = copies;
   for (let status = standing; ;) {
-    await stopIfCancelled(edge, job, log);
+    await stopIfCancelled(edge, job, copies, status);
     if (status.state === 'created' || status.state === 'interrupted') await checkpoints.restore();
     if (status.state === 'interrupted') await metrics.interrupted(status.starts);
     const begun = await edge.launcher.start(job);
@@ -123,17 +123,14 @@ async function follow(
 }
 
 /** While it runs: heartbeats, copies the log and the checkpoints, guards the disk. Returns what systemd says when it runs no more. */
-async function watch(
-  edge: EdgeDependencies,
-  job: string,
-  { log, checkpoints, metrics }: Copies,
-  { starts }: JobStatus,
-): Promise<JobStatus> {
+async function watch(edge: EdgeDependencies, job: string, copies: Copies, begun: JobStatus): Promise<JobStatus> {
+  const { log, checkpoints, metrics } = copies;
+  const { starts } = begun;
   const result = join(jobFolder(edge.home, job), 'state', 'result.json');
   const signal = Context.current().cancellationSignal;
   for (let polls = 1; ; polls++) {
     Context.current().heartbeat({ job, starts, logBytes: log.bytes });
-    await stopIfCancelled(edge, job, log);
+    await stopIfCancelled(edge, job, copies, begun);
     await copyLog(log);
     checkpoints.look();
     await metrics.look(starts);
@@ -161,12 +158,18 @@ async function guardDisk(edge: EdgeDependencies, job: string): Promise<void> {
   if (bavail * bsize < LEAST_FREE_BYTES) await edge.launcher.stop(job, 'disk-full');
 }
 
-async function stopIfCancelled(edge: EdgeDependencies, job: string, log: JobLog): Promise<void> {
+async function stopIfCancelled(
+  edge: EdgeDependencies,
+  job: string,
+  { log, metrics }: Copies,
+  { starts }: JobStatus,
+): Promise<void> {
   const { cancellationSignal, cancellationDetails } = Context.current();
   if (!cancellationSignal.aborted) return;
   if (cancellationDetails?.cancelRequested) {
     await edge.launcher.stop(job, 'cancelled');
     await log.copyAll().catch(() => {});
+    await metrics.end(starts).catch(() => {}); // where only its sweep has stopped it, they go on to Azure ML
     throw new CancelledFailure('The run was cancelled; the script was stopped.');
   }
   // The worker shuts down, or this attempt is no longer the server's: the job runs on, and the next attempt finds it.
