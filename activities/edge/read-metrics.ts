@@ -69,7 +69,8 @@ async function take(
   const tally = await readTally(edge, job);
   if (!head) return { batch: { points: [], after, withheld: 0, ended }, tally, since: Date.now(), full: false };
   const { size, over } = await journalTail(file);
-  let cursor = head.journal === after.journal ? after : { ...after, journal: head.journal, offset: 0 };
+  // On another VM the job's run has the same name, and its script has begun again.
+  let cursor = head.journal === after.journal ? after : { ...after, journal: head.journal, offset: 0, source: '' };
   const { lines, offset, torn } = await readJournal(file, cursor.offset);
   const out = new Outlet(policy, tally, { since: head.at, over: over || ended });
   let at = lines.length === 0 ? offset : cursor.offset;

@@ -25,7 +25,7 @@ import { readTrackedRun } from './mlflow-store.ts';
 import { jobFolder } from './output-files.ts';
 import { readPolicy } from './policy.ts';
 import { trackingServerOf } from './tracking-server.ts';
-import { trackingStore } from './tracking-store.ts';
+import { prepareTracking, trackingStore } from './tracking-store.ts';
 import { recordRecipe } from './trained-recipe.ts';
 
 const MAX_STARTS = 3;
@@ -49,7 +49,7 @@ export async function runTrainingJob(
   const tracking = await trackingServerOf(edge, plan);
   const { path, ...standing } = await edge.launcher.create({ job: plan.job, ...jobPlace(plan), limits, tracking });
   if (standing.state === 'created') {
-    await writeJobSpec(path, await jobSpec(edge, plan, tracking !== undefined));
+    await writeJobSpec(path, await jobSpec(edge, plan, await prepareTracking(edge, request, tracking !== undefined)));
     await recordRecipe(edge, plan.job, recipeDigest(plan));
   }
   const log = await openLog(path, runs, jobLogPath(plan), standing);
@@ -79,7 +79,7 @@ export async function runTrainingJob(
 
 /** What the script logged with MLflow, as far as both the VM's policy and the plan's let it leave. */
 async function tracked(edge: EdgeDependencies, { job, release }: TrainingPlan, ended: Date): Promise<TrackedRelease> {
-  const logged = await readTrackedRun((await trackingStore(edge.home, job)).runs);
+  const logged = await readTrackedRun((await trackingStore(edge.home, job)).runs, job);
   const policy = await readPolicy(edge);
   return releaseTracked(logged, [policy.release, release].map(trackingPolicy), ended.getTime());
 }
