@@ -49,7 +49,7 @@ export async function runTrainingJob(
   const tracking = await trackingServerOf(edge, plan);
   const { path, ...standing } = await edge.launcher.create({ job: plan.job, ...jobPlace(plan), limits, tracking });
   if (standing.state === 'created') {
-    await writeJobSpec(path, await jobSpec(edge, plan, await prepareTracking(edge, request, tracking !== undefined)));
+    await writeJobSpec(path, await jobSpec(edge, plan, await prepareTracking(edge, plan, tracking !== undefined)));
     await recordRecipe(edge, plan.job, recipeDigest(plan));
   }
   const log = await openLog(path, runs, jobLogPath(plan), standing);

@@ -1,11 +1,10 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PreparedEnvironment } from '../../domain/completed-job.ts';
 import { CAGE, type TrainingPlan } from '../../domain/training-plan.ts';
 import type { EdgeDependencies } from './dependencies.ts';
 import { makeJobRun } from './job-run.ts';
 import { jobFolder } from './output-files.ts';
-import { hasMlflow } from './tracking-server.ts';
+import { canLog } from './tracking-server.ts';
 
 /** Where what a script logs with MLflow lies on the VM, for whoever reads it. */
 export interface TrackingStore {
@@ -36,14 +35,10 @@ export interface Tracking {
   readonly run?: string;
 }
 
-/** Before a job's first start: its MLflow run, where its environment is known to have MLflow. */
-export async function prepareTracking(
-  edge: EdgeDependencies,
-  { plan, environment }: { plan: TrainingPlan; environment: PreparedEnvironment },
-  served: boolean,
-): Promise<Tracking> {
+/** Before a job's first start: its MLflow run, where it is known to have MLflow. */
+export async function prepareTracking(edge: EdgeDependencies, plan: TrainingPlan, served: boolean): Promise<Tracking> {
   const uri = served ? CAGE.tracking : `file://${CAGE.outputs}/mlruns`;
-  if (!served && !hasMlflow(environment)) return { uri };
+  if (!served && !(await canLog(edge, plan))) return { uri };
   const { runs } = await trackingStore(edge.home, plan.job);
   await makeJobRun(runs, served ? 'mlflow-artifacts:/' : `${uri}/`, plan);
   return { uri, run: plan.job };
