@@ -60,7 +60,7 @@ export function watched(state: WatchedMetric, { policy, objective }: MetricWatch
 export function due(state: WatchedMetric, { most, policy }: MetricWatch, ended: boolean): Interval[] {
   const { waiting, logged, best, sum, told, toldAt } = state;
   const last = { logged, best, mean: sum / logged };
-  if (ended) return logged === 0 || waiting.at(-1)?.logged === logged ? waiting : [...waiting, last];
+  if (ended) return (waiting.at(-1)?.logged ?? toldAt) === logged ? waiting : [...waiting, last];
   const gap = (policy.evaluation_interval || 1) * 2 ** Math.floor((told * 16) / most);
   return (waiting.at(-1)?.logged ?? 0) - toldAt >= gap ? waiting : [];
 }

@@ -155,6 +155,7 @@ test('a trial is told of where its policy looks, and rarely where it logs withou
   );
   assert.deepEqual(due(watch(fifth, [1, 2]), watchOf(fifth), false), []);
   assert.deepEqual(due(NOTHING_WATCHED, watchOf(fifth), true), []);
+  assert.deepEqual(due(heard(watch(fifth, [1, 2, 3, 4, 5])), watchOf(fifth), true), [], 'nothing is told twice');
   const later = [1, 2, 3].reduce(
     (sum, value) => watched(sum, watchOf(fifth), value),
     heard(watch(fifth, [1, 2, 3, 4, 5, 6, 7])),
