@@ -321,8 +321,12 @@ test('a sweep that is terminated takes its trials with it, and the next of its n
   assert.equal(world.count('discardRun'), 1);
 });
 
-/** What each trial logs while it trains, one value after the other, and how its script ends: as `script` says. */
-function logs(values: number[][], script: (trial: number) => Promise<number>): void {
+/** What each trial logs while it trains, one value after the other as soon as it `may`, and how its script ends: as `script` says. */
+function logs(
+  values: number[][],
+  script: (trial: number) => Promise<number>,
+  may: (trial: number, logged: number) => boolean = () => true,
+): void {
   const { world } = harness;
   const over = new Set<string>();
   const trials = new Map<string, number>();
@@ -337,8 +341,10 @@ function logs(values: number[][], script: (trial: number) => Promise<number>): v
   });
   world.instead('readMetrics', async ({ plan: { job }, after }) => {
     await until('its script runs', () => trials.has(job));
-    const logged = values[(trials.get(job) ?? 0) - 1] ?? [];
-    await until('it logs, or ends', () => after.offset < logged.length || over.has(job), 60);
+    const trial = trials.get(job) ?? 0;
+    const logged = values[trial - 1] ?? [];
+    const isLogging = () => after.offset < logged.length && may(trial, after.offset);
+    await until('it logs, or ends', () => isLogging() || over.has(job), 60);
     const points = logged.slice(after.offset, after.offset + 1).flatMap((value) => [
       { name: 'accuracy', value, step: after.offset, timestamp: 1 },
       { name: 'loss', value: -99, step: after.offset, timestamp: 1 },
@@ -403,11 +409,13 @@ test('a trial that does badly is stopped: it is no failure, its numbers stay, an
 test('two at once: the worse is stopped, the better goes on; one whose script has ended is not stopped any more', async () => {
   const { world } = harness;
   const isKilled = () => world.values('finishRun').some(({ status }) => status === 'KILLED');
-  logs([[0.2, 0.3, 0.4], [0.6, 0.7, 0.8], []], async (trial) => {
+  const script = async (trial: number) => {
     if (trial === 1) return Context.current().cancelled;
     if (trial === 2) await until('the other is stopped', isKilled);
     return 0.5;
-  });
+  };
+  // It is looked at when it logs: it still does when the other has.
+  logs([[0.2, 0.3, 0.4], [0.6, 0.7, 0.8], []], script, (trial, logged) => trial === 2 || logged < 2 || sent() === 5);
   world.instead('inspectOutputs', async ({ plan }) => {
     if (numberOf({ plan }) !== 3) return;
     await harness.client.workflow.getHandle(`${run.workflowId}-trial-3`).signal(SIGNAL.stopTrial, 'too late');
