@@ -4,7 +4,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import type { CompletedJob, PreparedEnvironment } from '../../domain/completed-job.ts';
 import type { SealedGrant } from '../../domain/grant.ts';
-import { trackingPolicy } from '../../domain/release.ts';
 import { releaseTracked, type TrackedRelease } from '../../domain/tracking-policy.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { openContainer, STACK_HUB_VERSION, type BlobContainer } from '../../services/blob-storage.ts';
@@ -19,11 +18,11 @@ import { openLog, type JobLog } from './job-log.ts';
 import { interrupted, jobLogPath, outcome } from './job-outcome.ts';
 import { jobPlace } from './job-place.ts';
 import { jobSpec, writeJobSpec } from './job-spec.ts';
+import { keepLearnedMetrics, trackingPolicies } from './learned-metrics.ts';
 import { adoptLoggedModel } from './logged-model.ts';
 import { MetricsOnSite } from './metrics-on-site.ts';
 import { readTrackedRun } from './mlflow-store.ts';
 import { jobFolder } from './output-files.ts';
-import { readPolicy } from './policy.ts';
 import { trackingServerOf } from './tracking-server.ts';
 import { prepareTracking, trackingStore } from './tracking-store.ts';
 import { recordRecipe } from './trained-recipe.ts';
@@ -50,6 +49,7 @@ export async function runTrainingJob(
   const { path, ...standing } = await edge.launcher.create({ job: plan.job, ...jobPlace(plan), limits, tracking });
   if (standing.state === 'created') {
     await writeJobSpec(path, await jobSpec(edge, plan, await prepareTracking(edge, plan, tracking !== undefined)));
+    await keepLearnedMetrics(edge, plan, runs);
     await recordRecipe(edge, plan.job, recipeDigest(plan));
   }
   const log = await openLog(path, runs, jobLogPath(plan), standing);
@@ -78,10 +78,9 @@ export async function runTrainingJob(
 }
 
 /** What the script logged with MLflow, as far as both the VM's policy and the plan's let it leave. */
-async function tracked(edge: EdgeDependencies, { job, release }: TrainingPlan, ended: Date): Promise<TrackedRelease> {
-  const logged = await readTrackedRun((await trackingStore(edge.home, job)).runs, job);
-  const policy = await readPolicy(edge);
-  return releaseTracked(logged, [policy.release, release].map(trackingPolicy), ended.getTime());
+async function tracked(edge: EdgeDependencies, plan: TrainingPlan, ended: Date): Promise<TrackedRelease> {
+  const logged = await readTrackedRun((await trackingStore(edge.home, plan.job)).runs, plan.job);
+  return releaseTracked(logged, await trackingPolicies(edge, plan), ended.getTime());
 }
 
 async function openRuns(

@@ -159,6 +159,23 @@ test('both policies hold: names, digits, how many metrics, no number that is non
   assert.equal(batch.withheld, 4);
 });
 
+test('where names are learned, those of the recipe leave by whichever policy says so, and a torn list lets none out', async () => {
+  await logs('r', 'loss', '1 0.5 0\n');
+  await logs('r', 'patient 842517', '2 1 0\n');
+  await journal().look(1);
+  await policy({ names: 'learned' });
+  const learned = (text: string) => writeFile(join(home, 'jobs', JOB, 'spec', 'learned-metrics.json'), text);
+  assert.equal((await read()).points.length, 2, 'nothing is learned yet');
+  await learned(JSON.stringify({ job: 'first', names: ['acc', 'loss'] }));
+  const batch = await read();
+  assert.deepEqual([said(batch), batch.withheld], [['loss 0 0.5'], 1]);
+  await policy({});
+  loose = ReleasePolicy.parse({ tracking: { metrics: { names: 'learned' } } });
+  assert.deepEqual(said(await read()), ['loss 0 0.5']);
+  await learned('{"job":"first","na');
+  assert.equal((await read()).points.length, 0);
+});
+
 test('above the rate points wait while the script runs, and stay when it has ended; a forged cursor changes neither', async () => {
   await policy({ perMinute: 3 });
   await logs('r', 'loss', [0, 1, 2, 3, 4].map((step) => `${step + 1} ${step} ${step}\n`).join(''));
