@@ -1,5 +1,5 @@
 import { defineSignal, log, setHandler } from '@temporalio/workflow';
-import { applies, reasonToStop, type EarlyTermination, type TrialRecord } from '../domain/early-termination.ts';
+import { reasonToStop, type EarlyTermination, type TrialRecord } from '../domain/early-termination.ts';
 import { SIGNAL } from '../domain/signals.ts';
 import type { Objective, Sweep } from '../domain/sweep.ts';
 import { TrialIntervals } from '../domain/trial-intervals.ts';
@@ -48,7 +48,6 @@ export class EarlyTerminations {
     if (!stop || ended) return;
     const others = [...this.#records].flatMap(([number, each]) => (number === trial ? [] : [each]));
     for (const interval of intervals) {
-      if (!applies(this.#policy, interval.logged)) continue;
       const reason = reasonToStop(this.#policy, this.#objective, interval, others);
       if (reason === undefined) continue;
       this.#running.delete(trial);
