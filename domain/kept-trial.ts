@@ -11,6 +11,10 @@ import { VirtualMachine } from './virtual-machine.ts';
 export const TrialRequest = z.strictObject({ input: TrainModelInput, trial: Trial });
 export type TrialRequest = z.infer<typeof TrialRequest>;
 
+/** A trial that its sweep has stopped early, and why. What it had logged until then counts; a model it has none. */
+export const StoppedTrial = z.strictObject({ stopped: z.string() });
+export type StoppedTrial = z.infer<typeof StoppedTrial>;
+
 /** A trial whose script ended well. Its outputs are kept on site, and nothing of it has left but numbers. */
 export const KeptTrial = z.strictObject({
   plan: TrainingPlan,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Metric } from './completed-job.ts';
 import type { LoggedPoint } from './metric-journal.ts';
+import { WatchedMetric } from './trial-intervals.ts';
 import type { TrackingPolicy } from './tracking-policy.ts';
 import { isNamed, rounded } from './tracking-policy.ts';
 
@@ -43,6 +44,8 @@ export const PublishedMetrics = z.strictObject({
   complete: z.boolean(),
   /** From where it goes on, should the script start once more on another VM. */
   after: MetricsCursor.optional(),
+  /** Of a trial that its sweep watches: how its primary metric stood. */
+  watched: WatchedMetric.optional(),
 });
 export type PublishedMetrics = z.infer<typeof PublishedMetrics>;
 

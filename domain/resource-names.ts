@@ -120,6 +120,8 @@ export const imageTag = (version: number): string => `v${version}`;
 export const siteRunPath = (job: JobId, ...rest: string[]): string => ['runs', job, ...rest].join('/');
 /** Every number that a script has logged, a line each, as it was. */
 export const metricsPath = (job: JobId): string => siteRunPath(job, 'metrics.jsonl');
+/** Which metrics' names a recipe's first release carried, on site. */
+export const learnedMetricsPath = (recipe: string): string => `learned/${recipe}.json`;
 export const bundlePath = (digest: string): string => `bundles/${digest}.tar.gz`;
 /** Where the edge may write released artifacts, and where the cloud worker moves them, out of the SAS's reach. */
 export const stagingPath = (job: JobId, ...rest: string[]): string => ['staging', job, ...rest].join('/');

@@ -6,7 +6,7 @@
 /** Workflow types. `virtualMachine` starts with `[{ name: VM's name }]`, `model` with `[{ name: model's name }]`. */
 export const WORKFLOW_TYPE = {
   trainModel: 'trainModel',
-  /** A child of a sweep's `trainModel`, with a TrialRequest; its result is a KeptTrial. */
+  /** A child of a sweep's `trainModel`, with a TrialRequest; its result is a KeptTrial or a StoppedTrial. */
   trial: 'trial',
   virtualMachine: 'virtualMachine',
   model: 'model',
@@ -33,6 +33,10 @@ export const SIGNAL = {
   metricsMachine: 'metricsMachine',
   /** To `publishMetrics`: `drain`, publish what there is and end; `stop`, end with what has been published. */
   metricsEnd: 'metricsEnd',
+  /** To a sweep's `trainModel`, from its trials' `publishMetrics`, with TrialIntervals. */
+  trialLogged: 'trialLogged',
+  /** To `trial`, with a line that says why: it ends, unless its script has ended. */
+  stopTrial: 'stopTrial',
 } as const;
 
 /** Updates of `trainModel`. */

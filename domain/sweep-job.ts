@@ -41,8 +41,8 @@ export type SweepJob = z.infer<typeof SweepJob>;
 
 /** The command job of each trial, and what makes a sweep of it: two parts of `trainModel`'s input. */
 export function splitSweep(file: SweepJob): { job: CommandJob; sweep: Sweep } {
-  const { trial, type: _, search_space, sampling_algorithm, objective, early_termination: __, limits, ...rest } = file;
-  const { type: ___, resources = file.resources, ...command } = trial;
+  const { trial, type: _, search_space, sampling_algorithm, objective, early_termination, limits, ...rest } = file;
+  const { type: __, resources = file.resources, ...command } = trial;
   const { trial_timeout: timeout, ...sweepLimits } = limits;
   const job = {
     ...withoutUndefined(rest),
@@ -50,7 +50,8 @@ export function splitSweep(file: SweepJob): { job: CommandJob; sweep: Sweep } {
     ...(resources === undefined ? {} : { resources }),
     ...(timeout === undefined ? {} : { limits: { timeout } }),
   };
-  return { job, sweep: { search_space, sampling_algorithm, objective, limits: sweepLimits } };
+  const sweep = { search_space, sampling_algorithm, objective, limits: sweepLimits };
+  return { job, sweep: early_termination ? { ...sweep, early_termination } : sweep };
 }
 
 const withoutUndefined = <T extends object>(value: T): T =>

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EarlyTermination } from './early-termination.ts';
 import { oneOf, refused } from './refusal.ts';
 import { Identifier, JobId, SiteName } from './resource-names.ts';
 import { SearchSpace } from './search-space.ts';
@@ -53,7 +54,8 @@ export const Sweep = z
     sampling_algorithm: SamplingAlgorithm,
     objective: Objective,
     limits: SweepLimits,
-    early_termination: refused('no trial is judged before its script has ended; leave it out'),
+    /** Absent: each trial trains to its end. */
+    early_termination: EarlyTermination.optional(),
   })
   .superRefine(({ search_space, sampling_algorithm }, context) => {
     const { type, rule, seed } = samplingOf(sampling_algorithm);

@@ -13,7 +13,12 @@ const Names = z
 export const TrackingPolicy = z.strictObject({
   metrics: z
     .strictObject({
-      names: Names.optional().describe('Metrics that may leave, such as `val_loss` or `training_*`. Absent: any.'),
+      names: z
+        .union([Names, z.literal('learned')])
+        .optional()
+        .describe(
+          'Metrics that may leave, such as `val_loss` or `training_*`. `learned`: those that the first release of the same code, command, environment and data carried; until there is one, any. Absent: any.',
+        ),
       digits: z.int().min(1).max(17).default(6).describe('Significant digits that a value keeps; 17 are all of them.'),
       max: z.int().min(0).max(1000).default(100).describe('How many may leave; 0 is none.'),
       points: z
@@ -89,9 +94,19 @@ function tightened(logged: Tracked, { metrics, parameters }: TrackingPolicy): Tr
 
 const size = ({ metrics, parameters }: Tracked): number => metrics.length + Object.keys(parameters).length;
 
-/** Whether one of the names is this one, or the beginning of it; where none are given, any is. */
-export function isNamed(names: readonly string[] | undefined, name: string): boolean {
-  if (!names) return true;
+/** With what was learned of a recipe, if anything was: names, and no beginnings of names. */
+export function withLearned(policy: TrackingPolicy, learned: readonly string[] | undefined): TrackingPolicy {
+  const { names, ...metrics } = policy.metrics;
+  if (names !== 'learned') return policy;
+  return {
+    ...policy,
+    metrics: { ...metrics, ...(learned ? { names: learned.filter((name) => !name.endsWith('*')) } : {}) },
+  };
+}
+
+/** Whether one of the names is this one, or the beginning of it; where none are given, or none are learned yet, any is. */
+export function isNamed(names: readonly string[] | 'learned' | undefined, name: string): boolean {
+  if (!names || names === 'learned') return true;
   return names.some((wanted) => (wanted.endsWith('*') ? name.startsWith(wanted.slice(0, -1)) : name === wanted));
 }
 

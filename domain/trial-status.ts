@@ -5,7 +5,8 @@ import { TrialParameters } from './sweep.ts';
 export const TrialStatus = z.strictObject({
   number: z.int().min(1),
   workflowId: z.string(),
-  state: z.enum(['running', 'done', 'failed', 'cancelled']),
+  /** `stopped`: by the sweep's `early_termination`. */
+  state: z.enum(['running', 'done', 'failed', 'cancelled', 'stopped']),
   parameters: TrialParameters,
   /** The primary metric. */
   value: z.number().optional(),

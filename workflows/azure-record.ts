@@ -2,6 +2,7 @@ import { isCancellation } from '@temporalio/workflow';
 import type { CloudActivities } from '../activities/contract.ts';
 import type { RecordedRun } from '../domain/model-version.ts';
 import { cloudSteps, UNDO_PATIENCE } from './steps.ts';
+import { StoppedEarly } from './stopped-early.ts';
 
 /** How a run ends in Azure ML. */
 export type Ending = Omit<Parameters<CloudActivities['finishRun']>[0], 'run'>;
@@ -24,7 +25,7 @@ export abstract class AzureRecord {
   }
 
   async undo(reason: unknown): Promise<void> {
-    const killed = isCancellation(reason) && !this.#registered;
+    const killed = (isCancellation(reason) || reason instanceof StoppedEarly) && !this.#registered;
     if (this.#finished && !killed) return;
     const run = await this.find();
     if (run) await cloudSteps(UNDO_PATIENCE).finishRun({ run, ...this.ending(killed) });

@@ -1,4 +1,5 @@
 import {
+  CancellationScope,
   condition,
   isCancellation,
   log,
@@ -16,6 +17,7 @@ import { trackingPolicy } from '../domain/release.ts';
 import { CLOUD_QUEUE, metricsWorkflowId } from '../domain/resource-names.ts';
 import { SIGNAL, WORKFLOW_TYPE } from '../domain/signals.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
+import type { MetricWatch } from '../domain/trial-intervals.ts';
 import { toFailure } from './failure.ts';
 import type { MetricsState } from './publish-metrics.ts';
 import type { Progress } from './status.ts';
@@ -25,14 +27,17 @@ import { METRICS_GRACE, METRICS_STARTS, OFFLINE_TOLERANCE, TRIAL_NAME_WAIT, UNDO
 export class MetricsPublisher {
   readonly #plan: TrainingPlan;
   readonly #progress: Progress;
+  readonly #watch: MetricWatch | undefined;
   #child: ChildWorkflowHandle<Workflow> | undefined;
   #begun = false;
   #over = false;
   #published: PublishedMetrics | undefined;
 
-  constructor(plan: TrainingPlan, progress: Progress) {
+  /** `watch`: of a trial that its sweep may stop. */
+  constructor(plan: TrainingPlan, progress: Progress, watch?: MetricWatch) {
     this.#plan = plan;
     this.#progress = progress;
+    this.#watch = watch;
   }
 
   /** The script is about to run on the VM that listens on `queue`: the first, or another after one was lost. */
@@ -43,7 +48,9 @@ export class MetricsPublisher {
     this.#begun = true;
     this.#over = false;
     try {
-      this.#child = await this.#start(run, queue, state);
+      const start = () => this.#start(run, queue, state);
+      // Of a trial that is stopped, what it has logged goes on its way.
+      this.#child = await (this.#watch ? CancellationScope.nonCancellable(start) : start());
       void this.#hear(this.#child);
     } catch (error) {
       if (isCancellation(error)) throw error;
@@ -79,18 +86,19 @@ export class MetricsPublisher {
 
   /** All of one VM's numbers had left when its script ended, which starts once more on another. */
   #goesOn(): MetricsState | undefined {
-    const { after, points, withheld } = this.#published ?? {};
-    return after && { after, points: points ?? 0, withheld: withheld ?? 0 };
+    const { after, points, withheld, watched } = this.#published ?? {};
+    return after && { after, points: points ?? 0, withheld: withheld ?? 0, ...(watched ? { watched } : {}) };
   }
 
   async #start(run: RecordedRun, queue: string, state?: MetricsState): Promise<ChildWorkflowHandle<Workflow>> {
     const { job, release, model, site } = this.#plan;
+    const watch = this.#watch ? { watch: this.#watch } : {};
     for (let tries = 1; ; tries++) {
       try {
         return await startChild(WORKFLOW_TYPE.publishMetrics, {
           workflowId: metricsWorkflowId(job),
           taskQueue: CLOUD_QUEUE,
-          args: [{ plan: { job, release }, run, queue, ...(state ? { state } : {}) }],
+          args: [{ plan: { job, release }, run, queue, ...watch, ...(state ? { state } : {}) }],
           parentClosePolicy: 'TERMINATE',
           staticSummary: `Numbers of ${model.name} at ${site}, to Azure ML`,
         });

@@ -20,14 +20,18 @@ import {
 import type { RecordedRun } from '../domain/model-version.ts';
 import { SIGNAL } from '../domain/signals.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
+import type { MetricWatch, WatchedMetric } from '../domain/trial-intervals.ts';
 import { isSilence, toFailure } from './failure.ts';
 import { cloudSteps, edgeSteps } from './steps.ts';
+import { tellSweep } from './tell-sweep.ts';
 
 export interface MetricsStart {
   readonly plan: Pick<TrainingPlan, 'job' | 'release'>;
   readonly run: RecordedRun;
   /** Of the VM that trains. */
   readonly queue: string;
+  /** Of a trial whose sweep stops what does badly. */
+  readonly watch?: MetricWatch;
   /** Carried over by continue-as-new. */
   readonly state?: MetricsState;
 }
@@ -39,6 +43,7 @@ export interface MetricsState {
   readonly withheld: number;
   /** What the run has said: the script has ended, and what of the rest it waits for. */
   readonly end?: 'drain' | 'stop';
+  readonly watched?: WatchedMetric;
 }
 
 /**
@@ -50,6 +55,7 @@ export async function publishMetrics(start: MetricsStart): Promise<PublishedMetr
   const publishing = new Publishing(start);
   for (;;) {
     const batch = await publishing.read();
+    if (batch) await publishing.tell(batch);
     if (batch) await publishing.log(batch);
     if (publishing.ended) return publishing.result;
     if (workflowInfo().continueAsNewSuggested) return continueAsNew<typeof publishMetrics>(publishing.next);
@@ -90,7 +96,8 @@ class Publishing {
   }
 
   get result(): PublishedMetrics {
-    return { ...this.summary, after: this.#state.after };
+    const { after, watched } = this.#state;
+    return { ...this.summary, after, ...(watched ? { watched } : {}) };
   }
 
   get next(): MetricsStart {
@@ -113,6 +120,12 @@ class Publishing {
       this.#giveUp(error);
       return undefined;
     }
+  }
+
+  /** Azure ML may be away for long: a trial's sweep need not wait for it. */
+  async tell(batch: MetricsBatch): Promise<void> {
+    const { watch } = this.#start;
+    if (watch) this.#state = { ...this.#state, watched: await tellSweep(watch, this.#state.watched, batch) };
   }
 
   /** Counted before it is known to be there: it has left the site. */

@@ -56,6 +56,8 @@ export const TRIAL_NAME_WAIT: Duration = '5 seconds';
 
 /** A sweep whose history is as long begins no further trial: Temporal ends a workflow at 50 MiB or 51,200 events. */
 export const SWEEP_HISTORY = { bytes: 30 * 2 ** 20, events: 40_000 } as const;
+/** How often a sweep is told, by all of its trials together, how they do: each time is four events of its history. */
+export const SWEEP_NEWS = 6000;
 
 interface Verb {
   /** The limit of one attempt. */

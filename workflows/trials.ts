@@ -10,12 +10,13 @@ import {
 } from '@temporalio/workflow';
 import { count } from '../domain/amount-text.ts';
 import { CLOUD_QUEUE, trialWorkflowId } from '../domain/resource-names.ts';
-import type { KeptTrial } from '../domain/kept-trial.ts';
-import { WORKFLOW_TYPE } from '../domain/signals.ts';
+import type { KeptTrial, StoppedTrial } from '../domain/kept-trial.ts';
+import { SIGNAL, WORKFLOW_TYPE } from '../domain/signals.ts';
 import type { PlannedTrial, Sweep, SweepPlan } from '../domain/sweep.ts';
 import type { TrainModelInput } from '../domain/train-model-input.ts';
 import type { TrialStatus } from '../domain/trial-status.ts';
 import { metricOf, type EndedTrial } from './best-trial.ts';
+import { EarlyTerminations } from './early-terminations.ts';
 import { toFailure } from './failure.ts';
 import type { Progress } from './status.ts';
 import { SWEEP_HISTORY, TRIAL_NAME_WAIT } from './steps.ts';
@@ -33,6 +34,7 @@ interface Request {
 /** The trials of a sweep: children, so many at once, each slot with a VM of its own. One that fails ends no other. */
 export class Trials {
   readonly #request: Request;
+  readonly #early: EarlyTerminations | undefined;
   readonly #waiting: PlannedTrial[];
   readonly #statuses = new Map<number, TrialStatus>();
   readonly #ended: EndedTrial[] = [];
@@ -40,6 +42,7 @@ export class Trials {
 
   constructor(request: Request) {
     this.#request = request;
+    this.#early = EarlyTerminations.of(request.sweep);
     this.#waiting = [...request.plan.trials];
   }
 
@@ -56,7 +59,7 @@ export class Trials {
   tally(): string {
     const of = (state: TrialStatus['state']) => this.statuses.filter((trial) => trial.state === state).length;
     const { trials } = this.#request.plan;
-    const parts = (['done', 'running', 'failed', 'cancelled'] as const).flatMap((state) =>
+    const parts = (['done', 'running', 'stopped', 'failed', 'cancelled'] as const).flatMap((state) =>
       of(state) > 0 ? [`${of(state)} ${state}`] : [],
     );
     const never = this.#waiting.length > 0 && of('running') === 0 ? [`${this.#waiting.length} never begun`] : [];
@@ -100,6 +103,7 @@ export class Trials {
     this.#show(status);
     try {
       const kept = await this.#child(trial, slot, workflowId);
+      if ('stopped' in kept) return this.#stopped(status, kept);
       const value = metricOf(sweep.objective, kept);
       if (typeof value !== 'number')
         return { status: this.#show({ ...status, ...failed(value.cause) }), failure: value };
@@ -115,7 +119,20 @@ export class Trials {
     }
   }
 
-  async #child(trial: PlannedTrial, slot: number, workflowId: string): Promise<KeptTrial> {
+  #stopped(begun: TrialStatus, { stopped: detail }: StoppedTrial): EndedTrial {
+    const status = this.#show({ ...begun, state: 'stopped', endedAt: now(), detail });
+    return {
+      status,
+      failure: {
+        class: 'script',
+        type: 'StoppedEarly',
+        cause: detail,
+        nextStep: 'Nothing, or raise delay_evaluation.',
+      },
+    };
+  }
+
+  async #child(trial: PlannedTrial, slot: number, workflowId: string): Promise<KeptTrial | StoppedTrial> {
     const { input, parentRun } = this.#request;
     const child = await startWhenFree({
       workflowId,
@@ -126,7 +143,12 @@ export class Trials {
       staticSummary: `Trial ${trial.number} of ${input.model.name} at ${input.site}`,
     });
     this.#begun.push({ workflowId, originalExecutionRunId: child.firstExecutionRunId });
-    return (await child.result()) as KeptTrial;
+    this.#early?.begun(trial.number, (reason) => void child.signal(SIGNAL.stopTrial, reason).catch(hasEnded));
+    try {
+      return (await child.result()) as KeptTrial | StoppedTrial;
+    } finally {
+      this.#early?.ended(trial.number);
+    }
   }
 
   #show(status: TrialStatus): TrialStatus {
@@ -155,5 +177,6 @@ async function startWhenFree(
   }
 }
 
+const hasEnded = (): void => {}; // it is told nothing any more
 const now = (): string => new Date().toISOString();
 const failed = (cause: string) => ({ state: 'failed', endedAt: now(), detail: cause.split('\n', 1)[0] ?? '' }) as const;

@@ -6,7 +6,7 @@ import type { EdgeDependencies } from './dependencies.ts';
 
 /** What records an environment or an image on the VM: the bytes whose SHA-256 is the receipt's `lock`. */
 export const LOCK = 'environment.lock';
-/** Of an image: its variables. */
+/** Of an image: its variables, and whether it has MLflow. */
 export const IMAGE_FILE = 'image.json';
 
 /** Where the job runs: in an environment on the VM's own programs, or in an image. */
@@ -27,10 +27,23 @@ export async function imageVariables(
   edge: EdgeDependencies,
   plan: TrainingPlan,
 ): Promise<Record<string, string> | undefined> {
-  if (!plan.environment.image) return undefined;
-  const text = await readFile(join(placeFolder(edge, plan), IMAGE_FILE), 'utf8');
-  return (JSON.parse(text) as { variables: Record<string, string> }).variables;
+  return plan.environment.image && (await readImageFile(edge, plan)).variables;
 }
 
-const placeFolder = ({ home }: EdgeDependencies, { environment: { digest, image } }: TrainingPlan): string =>
-  join(home, image ? 'images' : 'environments', digest);
+/** Whether a script can log with MLflow in the image of the job, as far as is known: one that an older edge-train pulled does not say. */
+export async function imageHasMlflow(edge: EdgeDependencies, of: Pick<TrainingPlan, 'environment'>): Promise<boolean> {
+  return (await readImageFile(edge, of)).mlflow === true;
+}
+
+async function readImageFile(
+  edge: EdgeDependencies,
+  of: Pick<TrainingPlan, 'environment'>,
+): Promise<{ variables: Record<string, string>; mlflow?: boolean }> {
+  const text = await readFile(join(placeFolder(edge, of), IMAGE_FILE), 'utf8');
+  return JSON.parse(text) as { variables: Record<string, string>; mlflow?: boolean };
+}
+
+const placeFolder = (
+  { home }: EdgeDependencies,
+  { environment: { digest, image } }: Pick<TrainingPlan, 'environment'>,
+): string => join(home, image ? 'images' : 'environments', digest);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { CAGE, CHECKPOINTS, DEFAULT_OUTPUT, type TrainingPlan } from '../../domain/training-plan.ts';
 import type { EdgeDependencies } from './dependencies.ts';
 import { imageVariables } from './job-place.ts';
+import type { Tracking } from './tracking-store.ts';
 import { writeWhole } from './write-whole.ts';
 
 /** What the in-cage helper reads: the command, its variables, and the folders to make for outputs. */
@@ -13,13 +14,14 @@ export interface JobSpec {
   readonly imageEnvironment?: Readonly<Record<string, string>>;
 }
 
-/** `tracking`: whether the job has a tracking server (`workers/vm/cage/relay.py` listens for it). */
-export async function jobSpec(edge: EdgeDependencies, plan: TrainingPlan, tracking: boolean): Promise<JobSpec> {
+/** `tracking`: where it logs with MLflow, and to which run. */
+export async function jobSpec(edge: EdgeDependencies, plan: TrainingPlan, tracking: Tracking): Promise<JobSpec> {
   const ours = {
     AZUREML_RUN_ID: plan.job,
     AZUREML_EXPERIMENT_NAME: plan.run.experiment,
     AZUREML_CHECKPOINT_DIR: `${CAGE.outputs}/${CHECKPOINTS}`,
-    MLFLOW_TRACKING_URI: tracking ? CAGE.tracking : `file://${CAGE.outputs}/mlruns`,
+    MLFLOW_TRACKING_URI: tracking.uri,
+    ...(tracking.run === undefined ? {} : { MLFLOW_RUN_ID: tracking.run }),
     // For a script that names a folder itself: MLflow 3.13 and later want to be told that this is meant.
     MLFLOW_ALLOW_FILE_STORE: 'true',
     MLFLOW_EXPERIMENT_NAME: plan.run.experiment,

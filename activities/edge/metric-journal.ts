@@ -29,12 +29,14 @@ interface Known {
 export class MetricJournal {
   readonly #file: string;
   readonly #store: string;
+  readonly #own: string | undefined;
   #known: Known | undefined;
 
-  /** `store` is the script's tracking store. */
-  constructor(file: string, store: string) {
+  /** `store` is the script's tracking store, `own` the run in it that the script was told of. */
+  constructor(file: string, store: string, own?: string) {
     this.#file = file;
     this.#store = store;
+    this.#own = own;
   }
 
   /**
@@ -45,7 +47,8 @@ export class MetricJournal {
     for (;;) {
       const known = (this.#known ??= await this.#read());
       if (known.ended || known.bytes > MAX_BYTES) return false;
-      const { run, points } = await readNewPoints(this.#store, (id, name) => known.ends.get(`${id} ${name}`) ?? 0);
+      const ends = (id: string, name: string) => known.ends.get(`${id} ${name}`) ?? 0;
+      const { run, points } = await readNewPoints(this.#store, ends, this.#own);
       if (points.length === 0 && known.head) return false;
       const head = known.head ? [] : [{ journal: randomUUID(), at: Date.now() }];
       const written = this.#append([...head, ...points.map((point) => ({ ...point, source: `${run}/${start}` }))]);

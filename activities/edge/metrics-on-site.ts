@@ -29,7 +29,7 @@ export class MetricsOnSite {
     const file = journalFile(edge.home, job.id);
     const marker = join(job.folder, 'spec', 'metrics.json');
     const copy = await openLog(job.folder, runs, metricsPath(job.id), job.standing, { file, marker });
-    return new MetricsOnSite(new MetricJournal(file, job.store), copy);
+    return new MetricsOnSite(new MetricJournal(file, job.store, job.id), copy);
   }
 
   /** Of this start of the script; a store of many files is looked through more rarely. What the site does not take now, it takes later. */

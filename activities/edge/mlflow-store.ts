@@ -18,14 +18,15 @@ const MAX_METRICS = 1000;
 const NAME = /^[\w. :/-]{1,250}$/;
 
 /**
- * The parent run of a folder tracking store (`mlruns/EXPERIMENT/RUN/{meta.yaml,params,metrics,tags}`, MLflow's
- * FileStore): its parameters, and each metric's value at its last step. The newest of several; nested runs are not it.
- * A job that never touched MLflow has an empty one. Whatever is malformed is left out: the script's files are not trusted.
+ * The job's run of a folder tracking store (`mlruns/EXPERIMENT/RUN/{meta.yaml,params,metrics,tags}`, MLflow's
+ * FileStore): its parameters, and each metric's value at its last step. The one that the script was told of, `own`; where
+ * that says nothing, the newest of the others; nested runs are not it. A job that never touched MLflow has an empty one.
+ * Whatever is malformed is left out: the script's files are not trusted.
  */
-export async function readTrackedRun(store: string): Promise<TrackedRun> {
-  const newest = await newestRun(store);
-  if (!newest) return { parameters: {}, metrics: [] };
-  return { parameters: await readParameters(newest.folder), metrics: await readMetrics(newest.folder) };
+export async function readTrackedRun(store: string, own?: string): Promise<TrackedRun> {
+  const run = await jobsRun(store, own);
+  if (!run) return { parameters: {}, metrics: [] };
+  return { parameters: await readParameters(run.folder), metrics: await readMetrics(run.folder) };
 }
 
 /** A point of a metric's history, and where its line ends in the metric's file. */
@@ -38,23 +39,34 @@ export type NewPoint = Metric & { readonly end: number };
 export async function readNewPoints(
   store: string,
   ends: (run: string, name: string) => number,
+  own?: string,
 ): Promise<{ run: string; points: NewPoint[] }> {
-  const newest = await newestRun(store);
-  if (!newest) return { run: '', points: [] };
-  const { files } = await walk(join(newest.folder, 'metrics'));
+  const run = await jobsRun(store, own);
+  if (!run) return { run: '', points: [] };
+  const { files } = await walk(join(run.folder, 'metrics'));
   const found: { point: NewPoint; time: number }[] = [];
   for (const { path, absolute, bytes } of files.slice(0, MAX_METRICS)) {
-    const from = ends(newest.id, path);
+    const from = ends(run.id, path);
     if (bytes <= from || !NAME.test(path)) continue;
     let time = 0;
     for (const point of await pointsFrom(absolute, path, from))
       found.push({ point, time: (time = Math.max(time, point.timestamp)) });
   }
-  return { run: newest.id, points: found.sort((a, b) => a.time - b.time).map(({ point }) => point) };
+  return { run: run.id, points: found.sort((a, b) => a.time - b.time).map(({ point }) => point) };
 }
 
-async function newestRun(store: string): Promise<ParentRun | undefined> {
-  return (await parentRuns(store)).sort((a, b) => b.startTime - a.startTime)[0];
+async function jobsRun(store: string, own?: string): Promise<ParentRun | undefined> {
+  const runs = (await parentRuns(store)).sort((a, b) => b.startTime - a.startTime);
+  const told = runs.find(({ id }) => own !== undefined && id.endsWith(`/${own}`));
+  return told && (await saysSomething(told)) ? told : runs.find((run) => run !== told);
+}
+
+async function saysSomething({ folder }: ParentRun): Promise<boolean> {
+  for (const kind of ['metrics', 'params']) {
+    const entries = await readdir(join(folder, kind)).catch(() => []);
+    if (entries.length > 0) return true;
+  }
+  return false;
 }
 
 interface ParentRun {

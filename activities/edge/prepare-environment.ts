@@ -5,6 +5,7 @@ import type { SealedGrant } from '../../domain/grant.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { buildEnvironment, type Build, readyEnvironment } from './build-environment.ts';
 import type { EdgeDependencies } from './dependencies.ts';
+import { imageHasMlflow } from './job-place.ts';
 import { readPolicy } from './policy.ts';
 import { pullImage } from './pull-image.ts';
 import { hasMlflow, trackingServerBuild } from './tracking-server.ts';
@@ -13,7 +14,7 @@ const preparing = new Map<string, Promise<PreparedEnvironment>>();
 
 /**
  * What a job runs in: a Python environment that is named by what it is made of, or the tree of a container image, each made
- * once a VM, before any data is in reach, and whole when it is there. Where an environment has MLflow, that of the tracking
+ * once a VM, before any data is in reach, and whole when it is there. Where it has MLflow, that of the tracking
  * server which its jobs will have is made too. Minutes; heartbeats.
  * @throws ServiceError `EnvironmentUnsolvable`, `PythonNotOffered`, `ImageUnusable` (input), `ImageDiffers`, `UplinkDenied`
  * (policy), `PackageIndexUnreachable`, `GrantExpired` …
@@ -26,13 +27,19 @@ export async function prepareEnvironment(
   if (plan.image) {
     const { image } = plan;
     const place = await edge.launcher.image(image.digest);
-    if (place.sealed) return { digest: image.digest, lock: image.digest, packages: [], cached: true };
-    return await once(place.path, () => pullImage(edge, image, place.path, grants));
+    const made = place.sealed
+      ? { digest: image.digest, lock: image.digest, packages: [], cached: true }
+      : await once(place.path, () => pullImage(edge, image, place.path, grants));
+    if (await wantsServer(edge, await imageHasMlflow(edge, { environment: plan }))) await prepareTrackingServer(edge);
+    return made;
   }
   const prepared = await prepare(edge, plan);
-  if (hasMlflow(prepared) && (await readPolicy(edge)).trackingServer) await prepareTrackingServer(edge);
+  if (await wantsServer(edge, hasMlflow(prepared))) await prepareTrackingServer(edge);
   return prepared;
 }
+
+const wantsServer = async (edge: EdgeDependencies, mlflow: boolean): Promise<boolean> =>
+  mlflow && (await readPolicy(edge)).trackingServer;
 
 /** A VM whose Python is too old for any server has none, and its scripts log to a folder: their MLflow is as old. */
 async function prepareTrackingServer(edge: EdgeDependencies): Promise<void> {

@@ -18,6 +18,7 @@ import { ImageTree } from '../../services/oci-image/image-tree.ts';
 import { unpackLayer } from '../../services/oci-image/unpack-layer.ts';
 import type { EdgeDependencies } from './dependencies.ts';
 import { holds } from './fetch-file.ts';
+import { hasMlflowWithin } from './image-mlflow.ts';
 import { openGrant } from './grants.ts';
 import { IMAGE_FILE, LOCK } from './job-place.ts';
 import { readPolicy } from './policy.ts';
@@ -44,7 +45,8 @@ export async function pullImage(
     const config = readConfig(await pullContent(source, read.image.config, MAX_CONFIG), read.image);
     await pullLayers(source, read.image, folder);
     await unpack(edge, folder, read.image, config.rootfs.diff_ids);
-    await writeWhole(join(folder, IMAGE_FILE), JSON.stringify({ variables: variablesOf(config) }));
+    const mlflow = await hasMlflowWithin(join(folder, 'tree'));
+    await writeWhole(join(folder, IMAGE_FILE), JSON.stringify({ variables: variablesOf(config), mlflow }));
     await writeWhole(join(folder, LOCK), manifest.content);
   } catch (error) {
     throw error instanceof ImageRefused ? unusable(image, error.message) : error;

@@ -7,12 +7,11 @@ import {
   type MetricsCursor,
   type StreamPolicy,
 } from '../../domain/metric-stream.ts';
-import { trackingPolicy } from '../../domain/release.ts';
 import type { EdgeActivities } from '../contract.ts';
 import type { EdgeDependencies } from './dependencies.ts';
+import { trackingPolicies } from './learned-metrics.ts';
 import { journalFile, journalHead, journalTail, readJournal } from './metric-journal.ts';
 import { keepTally, Outlet, readTally } from './metric-outlet.ts';
-import { readPolicy } from './policy.ts';
 
 type Request = Parameters<EdgeActivities['readMetrics']>[0];
 
@@ -32,7 +31,7 @@ export async function readMetrics(
   { plan, after, ended }: Request,
   signal: AbortSignal,
 ): Promise<MetricsBatch> {
-  const policy = tightest([(await readPolicy(edge)).release, plan.release].map(trackingPolicy));
+  const policy = tightest(await trackingPolicies(edge, plan));
   const asked = Date.now();
   let first: number | undefined;
   for (;;) {
@@ -69,7 +68,8 @@ async function take(
   const tally = await readTally(edge, job);
   if (!head) return { batch: { points: [], after, withheld: 0, ended }, tally, since: Date.now(), full: false };
   const { size, over } = await journalTail(file);
-  let cursor = head.journal === after.journal ? after : { ...after, journal: head.journal, offset: 0 };
+  // On another VM the job's run has the same name, and its script has begun again.
+  let cursor = head.journal === after.journal ? after : { ...after, journal: head.journal, offset: 0, source: '' };
   const { lines, offset, torn } = await readJournal(file, cursor.offset);
   const out = new Outlet(policy, tally, { since: head.at, over: over || ended });
   let at = lines.length === 0 ? offset : cursor.offset;

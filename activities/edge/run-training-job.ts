@@ -4,7 +4,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import type { CompletedJob, PreparedEnvironment } from '../../domain/completed-job.ts';
 import type { SealedGrant } from '../../domain/grant.ts';
-import { trackingPolicy } from '../../domain/release.ts';
 import { releaseTracked, type TrackedRelease } from '../../domain/tracking-policy.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { openContainer, STACK_HUB_VERSION, type BlobContainer } from '../../services/blob-storage.ts';
@@ -19,13 +18,13 @@ import { openLog, type JobLog } from './job-log.ts';
 import { interrupted, jobLogPath, outcome } from './job-outcome.ts';
 import { jobPlace } from './job-place.ts';
 import { jobSpec, writeJobSpec } from './job-spec.ts';
+import { keepLearnedMetrics, trackingPolicies } from './learned-metrics.ts';
 import { adoptLoggedModel } from './logged-model.ts';
 import { MetricsOnSite } from './metrics-on-site.ts';
 import { readTrackedRun } from './mlflow-store.ts';
 import { jobFolder } from './output-files.ts';
-import { readPolicy } from './policy.ts';
 import { trackingServerOf } from './tracking-server.ts';
-import { trackingStore } from './tracking-store.ts';
+import { prepareTracking, trackingStore } from './tracking-store.ts';
 import { recordRecipe } from './trained-recipe.ts';
 
 const MAX_STARTS = 3;
@@ -49,7 +48,8 @@ export async function runTrainingJob(
   const tracking = await trackingServerOf(edge, plan);
   const { path, ...standing } = await edge.launcher.create({ job: plan.job, ...jobPlace(plan), limits, tracking });
   if (standing.state === 'created') {
-    await writeJobSpec(path, await jobSpec(edge, plan, tracking !== undefined));
+    await writeJobSpec(path, await jobSpec(edge, plan, await prepareTracking(edge, plan, tracking !== undefined)));
+    await keepLearnedMetrics(edge, plan, runs);
     await recordRecipe(edge, plan.job, recipeDigest(plan));
   }
   const log = await openLog(path, runs, jobLogPath(plan), standing);
@@ -78,10 +78,9 @@ export async function runTrainingJob(
 }
 
 /** What the script logged with MLflow, as far as both the VM's policy and the plan's let it leave. */
-async function tracked(edge: EdgeDependencies, { job, release }: TrainingPlan, ended: Date): Promise<TrackedRelease> {
-  const logged = await readTrackedRun((await trackingStore(edge.home, job)).runs);
-  const policy = await readPolicy(edge);
-  return releaseTracked(logged, [policy.release, release].map(trackingPolicy), ended.getTime());
+async function tracked(edge: EdgeDependencies, plan: TrainingPlan, ended: Date): Promise<TrackedRelease> {
+  const logged = await readTrackedRun((await trackingStore(edge.home, plan.job)).runs, plan.job);
+  return releaseTracked(logged, await trackingPolicies(edge, plan), ended.getTime());
 }
 
 async function openRuns(
@@ -108,7 +107,7 @@ async function follow(
 ): Promise<JobStatus> {
   const { log, checkpoints, metrics } = copies;
   for (let status = standing; ;) {
-    await stopIfCancelled(edge, job, log);
+    await stopIfCancelled(edge, job, copies, status);
     if (status.state === 'created' || status.state === 'interrupted') await checkpoints.restore();
     if (status.state === 'interrupted') await metrics.interrupted(status.starts);
     const begun = await edge.launcher.start(job);
@@ -123,17 +122,14 @@ async function follow(
 }
 
 /** While it runs: heartbeats, copies the log and the checkpoints, guards the disk. Returns what systemd says when it runs no more. */
-async function watch(
-  edge: EdgeDependencies,
-  job: string,
-  { log, checkpoints, metrics }: Copies,
-  { starts }: JobStatus,
-): Promise<JobStatus> {
+async function watch(edge: EdgeDependencies, job: string, copies: Copies, begun: JobStatus): Promise<JobStatus> {
+  const { log, checkpoints, metrics } = copies;
+  const { starts } = begun;
   const result = join(jobFolder(edge.home, job), 'state', 'result.json');
   const signal = Context.current().cancellationSignal;
   for (let polls = 1; ; polls++) {
     Context.current().heartbeat({ job, starts, logBytes: log.bytes });
-    await stopIfCancelled(edge, job, log);
+    await stopIfCancelled(edge, job, copies, begun);
     await copyLog(log);
     checkpoints.look();
     await metrics.look(starts);
@@ -161,12 +157,18 @@ async function guardDisk(edge: EdgeDependencies, job: string): Promise<void> {
   if (bavail * bsize < LEAST_FREE_BYTES) await edge.launcher.stop(job, 'disk-full');
 }
 
-async function stopIfCancelled(edge: EdgeDependencies, job: string, log: JobLog): Promise<void> {
+async function stopIfCancelled(
+  edge: EdgeDependencies,
+  job: string,
+  { log, metrics }: Copies,
+  { starts }: JobStatus,
+): Promise<void> {
   const { cancellationSignal, cancellationDetails } = Context.current();
   if (!cancellationSignal.aborted) return;
   if (cancellationDetails?.cancelRequested) {
     await edge.launcher.stop(job, 'cancelled');
     await log.copyAll().catch(() => {});
+    await metrics.end(starts).catch(() => {}); // where only its sweep has stopped it, they go on to Azure ML
     throw new CancelledFailure('The run was cancelled; the script was stopped.');
   }
   // The worker shuts down, or this attempt is no longer the server's: the job runs on, and the next attempt finds it.

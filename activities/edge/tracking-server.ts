@@ -5,6 +5,7 @@ import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { sha256 } from '../../services/signing.ts';
 import { readyEnvironment, type Build } from './build-environment.ts';
 import type { EdgeDependencies } from './dependencies.ts';
+import { imageHasMlflow } from './job-place.ts';
 import { readPolicy } from './policy.ts';
 
 /** MLflow 3.13 and later run on no older one. */
@@ -26,15 +27,20 @@ export async function trackingServerBuild(edge: EdgeDependencies): Promise<Build
   };
 }
 
-/** For the launcher: the digest of the environment of the job's server; undefined where it has none, as in an image. */
+/** For the launcher: the digest of the environment of the job's server; undefined where it has none. */
 export async function trackingServerOf(
   edge: EdgeDependencies,
-  { environment }: TrainingPlan,
+  plan: Pick<TrainingPlan, 'environment'>,
 ): Promise<string | undefined> {
-  if (environment.image || !(await readPolicy(edge)).trackingServer) return undefined;
+  if (!(await readPolicy(edge)).trackingServer || !(await canLog(edge, plan))) return undefined;
   const folder = join(edge.home, 'environments');
-  const ready = await readyEnvironment(join(folder, environment.digest));
-  if (!ready || !hasMlflow(ready)) return undefined;
   const { digest } = await trackingServerBuild(edge);
   return (await readyEnvironment(join(folder, digest))) ? digest : undefined;
+}
+
+/** Whether a script can log with MLflow where the job runs, as far as is known. */
+export async function canLog(edge: EdgeDependencies, plan: Pick<TrainingPlan, 'environment'>): Promise<boolean> {
+  if (plan.environment.image) return await imageHasMlflow(edge, plan);
+  const ready = await readyEnvironment(join(edge.home, 'environments', plan.environment.digest));
+  return ready !== undefined && hasMlflow(ready);
 }

@@ -10,6 +10,7 @@ import { decisionDigest, recipeDigest, requireApproval } from '../../services/re
 import { canonicalJson, publicKeyOf, sha256, signStatement, verifyStatement } from '../../services/signing.ts';
 import type { SiteDependencies } from './dependencies.ts';
 import { requirePlanFile, runContainer } from './plan-file.ts';
+import { learnMetrics } from './learn-metrics.ts';
 import type { SiteSession } from './site-session.ts';
 import { uplinkAccount } from './uplink-account.ts';
 
@@ -39,6 +40,7 @@ export async function issueReceipt(
   // The uplink's log is this worker's own witness, and has gone on since a receipt that is there was signed.
   if (!envelope || canonicalJson(said) !== canonicalJson(statementWith(said?.predicate?.uplink)))
     throw otherReceipt(path);
+  await learnMetrics(session, runs, evidence);
   return { digest: sha256(stored), envelope, path };
 
   async function issued(): Promise<string> {

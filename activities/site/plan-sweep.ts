@@ -1,6 +1,8 @@
 import { jobId } from '../../domain/resource-names.ts';
 import { gridSize, samplePoints } from '../../domain/sampling.ts';
+import { trackingPolicy } from '../../domain/release.ts';
 import { samplingOf, type Sweep, type SweepPlan } from '../../domain/sweep.ts';
+import { isNamed, type TrackingPolicy } from '../../domain/tracking-policy.ts';
 import type { TrainModelInput } from '../../domain/train-model-input.ts';
 import { invalidInput } from '../../services/errors.ts';
 import { sha256 } from '../../services/signing.ts';
@@ -24,6 +26,7 @@ export async function planSweep(
   const input = checkedInput(session, request.input);
   const { sweep } = input;
   if (!sweep) throw invalidInput([{ path: 'sweep', rule: 'is required: this is no sweep' }]);
+  requireNews(sweep, trackingPolicy(session.site.release));
   const { workflowId, originalExecutionRunId } = request;
   const job = jobId(sha256, workflowId, originalExecutionRunId);
   const { machine } = await choose(session, step, input);
@@ -41,4 +44,12 @@ function untried({ sampling_algorithm, search_space }: Sweep, tried: number): Pi
   if (samplingOf(sampling_algorithm).type !== 'grid') return {};
   const points = gridSize(search_space);
   return points > tried ? { points } : {};
+}
+
+/** A policy that hears nothing would stop nothing, without a word. */
+function requireNews({ early_termination, objective }: Sweep, { metrics }: TrackingPolicy): void {
+  const { primary_metric: name } = objective;
+  if (!early_termination || (metrics.points > 0 && metrics.max > 0 && isNamed(metrics.names, name))) return;
+  const rule = `cannot be: the site lets no value of ${name} out while a script trains (release.tracking.metrics in site.yml)`;
+  throw invalidInput([{ path: 'sweep.early_termination', rule }]);
 }

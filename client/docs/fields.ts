@@ -71,6 +71,7 @@ function valueOf(schema: z.ZodType): string {
     return `a map${key ? `; ${key}` : ''}${value ? `; to: ${value}` : ''}`;
   }
   if (inner instanceof z.ZodArray) return `a list of: ${valueOf(inner.element as z.ZodType)}`;
+  if (inner instanceof z.ZodUnion) return (inner.options as z.ZodType[]).map(valueOf).join('; or ');
   if (inner instanceof z.ZodEnum || inner instanceof z.ZodLiteral) return schemaValues(inner).map(code).join(', ');
   if (inner instanceof z.ZodBoolean) return '`true`, `false`';
   if (inner instanceof z.ZodNumber) return 'a number';

@@ -22,6 +22,8 @@ export function curvesOf(text: string): Curves {
   let at: MetricsCursor = NOTHING_PUBLISHED;
   for (const line of text.split('\n')) {
     const logged = lineOf(line);
+    // Another VM's: the job's run has the same name there, and its script has begun again.
+    if (logged && 'journal' in logged) at = { ...at, source: '' };
     if (!logged || !('name' in logged)) continue;
     const { name, value, step, timestamp } = logged;
     const next = follow(at, logged);

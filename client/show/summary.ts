@@ -51,14 +51,18 @@ function sweepRows({ sweep, parameters }: TrainModelResult): [string, string][] 
   const { best, objective, trials } = sweep;
   const { value = NaN, parameters: point = parameters } = trials.find(({ number }) => number === best) ?? {};
   const others = trials.filter(({ state }) => state === 'done').length - 1;
-  const failed = trials.length - 1 - others;
+  const stopped = trials.filter(({ state }) => state === 'stopped').length;
+  const failed = trials.length - 1 - others - stopped;
   return [
     ['Sweep', `trial ${best} is the best: ${objective.primary_metric} ${shortNumber(value)} (${objective.goal})`],
     ...listed(
       '',
       Object.entries(point).map(([name, text]) => `${name} ${text}`),
     ),
-    ['', `${count(others, 'other trial')} ended well, and stayed${failed > 0 ? `; ${failed} did not` : ''}`],
+    [
+      '',
+      `${count(others, 'other trial')} ended well, and stayed${stopped > 0 ? `; ${count(stopped, 'trial')} stopped early` : ''}${failed > 0 ? `; ${failed} did not` : ''}`,
+    ],
   ];
 }
 

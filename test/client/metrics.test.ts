@@ -37,6 +37,17 @@ test('what a script that started again says twice is once in a curve, and a torn
   );
 });
 
+test('so is what its own run says a second time on another VM', () => {
+  const on = (journal: string, ...lines: string[]) => [JSON.stringify({ journal, at: 1 }), ...lines];
+  const first = on('one', line('loss', 0, 0.9), line('loss', 1, 0.8));
+  const second = on('two', line('loss', 1, 0.8), line('loss', 2, 0.7));
+  const { curves } = curvesOf([...first, ...second].join('\n'));
+  assert.deepEqual(
+    curves[0]?.points.map(({ step }) => step),
+    [0, 1, 2],
+  );
+});
+
 test('a curve is as wide as the terminal and no wider, and says its numbers; a name repaints nothing', () => {
   const points = Array.from({ length: 300 }, (_, step) => ({ step, value: 300 - step, timestamp: step }));
   for (const columns of [40, 80, 200]) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bitBudget, metricNames } from '../../domain/bit-budget.ts';
-import { releaseTracked, TrackingPolicy, type Tracked } from '../../domain/tracking-policy.ts';
+import { isNamed, releaseTracked, TrackingPolicy, withLearned, type Tracked } from '../../domain/tracking-policy.ts';
 
 const END = 1_700_000_000_000;
 const metric = (name: string, value: number | null, step = 0) => ({ name, value, step, timestamp: 5 });
@@ -96,4 +96,20 @@ test('fewer digits are fewer bits in the budget', () => {
       TrackingPolicy.parse({ metrics: { digits } }),
     ).metrics;
   assert.deepEqual([1, 6, 17].map(bits), [12 + 4 + 64 + 16, 12 + 20 + 64 + 16, 64 + 64 + 16]);
+});
+
+test('learned names are those of the recipe, each as it is; until there are some, any leaves', () => {
+  const learning = TrackingPolicy.parse({ metrics: { names: 'learned', digits: 3 } });
+  const logged = { metrics: [metric('loss', 0.5), metric('patient 842517', 1), metric('losses', 2)], parameters: {} };
+  const leave = (learned: string[] | undefined) =>
+    releaseTracked(logged, [withLearned(learning, learned)], END).metrics.map(({ name }) => name);
+  assert.deepEqual(leave(['loss', 'acc']), ['loss']);
+  assert.deepEqual(leave(['loss*', '*']), []);
+  assert.deepEqual(leave([]), []);
+  assert.equal(leave(undefined).length, 3);
+  assert.equal(withLearned(learning, ['loss']).metrics.digits, 3);
+  const declared = TrackingPolicy.parse({ metrics: { names: ['auc'] } });
+  assert.deepEqual(withLearned(declared, ['loss']), declared, 'the operator’s word stands');
+  assert.ok(isNamed('learned', 'anything'));
+  assert.ok(!TrackingPolicy.safeParse({ metrics: { names: 'all' } }).success);
 });

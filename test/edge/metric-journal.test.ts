@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import type { EdgeDependencies } from '../../activities/edge/dependencies.ts';
 import { journalFile, MetricJournal } from '../../activities/edge/metric-journal.ts';
+import { readTrackedRun } from '../../activities/edge/mlflow-store.ts';
 import { readMetrics } from '../../activities/edge/read-metrics.ts';
 import { NOTHING_PUBLISHED, type MetricsBatch, type MetricsCursor } from '../../domain/metric-stream.ts';
 import { ReleasePolicy } from '../../domain/release.ts';
@@ -47,7 +48,7 @@ async function logs(run: string, name: string, lines: string, { start = 1, neste
   await appendFile(join(folder, 'metrics', name), lines);
 }
 
-const journal = () => new MetricJournal(journalFile(home, JOB), store);
+const journal = (own?: string) => new MetricJournal(journalFile(home, JOB), store, own);
 const read = (cursor: MetricsCursor = NOTHING_PUBLISHED, ended = true): Promise<MetricsBatch> => {
   const edge = { home, policyFile: join(home, 'policy.json') } as EdgeDependencies;
   const request = { plan: { job: JOB, release: loose }, after: cursor, ended };
@@ -115,6 +116,30 @@ test('another VM has another record, and the cursor goes on in it', async () => 
   assert.deepEqual(said(await read(cursor)), ['loss 2 0.7', 'loss 3 0.6', 'acc 0 0.1']);
 });
 
+test('the job’s own run on another VM says again what it said on the first: that does not leave twice', async () => {
+  await logs(JOB, 'loss', '1 0.9 0\n2 0.8 1\n');
+  await journal(JOB).look(1);
+  const { after: cursor } = await read();
+  for (const gone of [join(home, 'jobs', JOB, 'spec'), store]) await rm(gone, { recursive: true });
+  await mkdir(join(home, 'jobs', JOB, 'spec'));
+  await logs(JOB, 'loss', '5 0.9 0\n6 0.8 1\n7 0.7 2\n');
+  await journal(JOB).look(1);
+  assert.deepEqual(said(await read(cursor)), ['loss 2 0.7']);
+});
+
+test('the run that the script was told of comes before one that it made itself', async () => {
+  await logs('newer', 'loss', '1 0.5 0\n', { start: 9 });
+  await logs(JOB, 'loss', '');
+  await rm(join(store, '0', JOB, 'metrics', 'loss'));
+  assert.deepEqual(await readTrackedRun(store, JOB), await readTrackedRun(store, 'none'), 'it says nothing yet');
+  await journal(JOB).look(1);
+  assert.deepEqual(said(await read()), ['loss 0 0.5']);
+  await logs(JOB, 'loss', '2 0.4 1\n');
+  assert.equal((await readTrackedRun(store, JOB)).metrics[0]?.value, 0.4);
+  await journal(JOB).look(1);
+  assert.deepEqual(said(await read()), ['loss 0 0.5', 'loss 1 0.4']);
+});
+
 test('a point without a step of its own leaves each time that it is logged', async () => {
   await logs('r', 'loss', '1 0.9 0\n2 0.9 0\n3 0.7 0\n');
   await journal().look(1);
@@ -132,6 +157,23 @@ test('both policies hold: names, digits, how many metrics, no number that is non
   const batch = await read();
   assert.deepEqual(said(batch), ['acc 0 0.123', 'auc 0 0.5']);
   assert.equal(batch.withheld, 4);
+});
+
+test('where names are learned, those of the recipe leave by whichever policy says so, and a torn list lets none out', async () => {
+  await logs('r', 'loss', '1 0.5 0\n');
+  await logs('r', 'patient 842517', '2 1 0\n');
+  await journal().look(1);
+  await policy({ names: 'learned' });
+  const learned = (text: string) => writeFile(join(home, 'jobs', JOB, 'spec', 'learned-metrics.json'), text);
+  assert.equal((await read()).points.length, 2, 'nothing is learned yet');
+  await learned(JSON.stringify({ job: 'first', names: ['acc', 'loss'] }));
+  const batch = await read();
+  assert.deepEqual([said(batch), batch.withheld], [['loss 0 0.5'], 1]);
+  await policy({});
+  loose = ReleasePolicy.parse({ tracking: { metrics: { names: 'learned' } } });
+  assert.deepEqual(said(await read()), ['loss 0 0.5']);
+  await learned('{"job":"first","na');
+  assert.equal((await read()).points.length, 0);
 });
 
 test('above the rate points wait while the script runs, and stay when it has ended; a forged cursor changes neither', async () => {

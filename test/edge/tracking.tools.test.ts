@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { curvesOf } from '../../client/metrics/curves.ts';
 import type { CompletedJob, PreparedEnvironment } from '../../domain/completed-job.ts';
 import { canonicalEnvironment, type EnvironmentPlan } from '../../domain/environment.ts';
 import type { Inspection } from '../../domain/release.ts';
@@ -64,7 +65,7 @@ describe('a job’s MLflow tracking server', () => {
         const paths = [...kept.keys()];
         assert.equal(kept.get(paths.find((path) => path.endsWith('/artifacts/big.bin')) ?? ''), 50 * 2 ** 20);
         assert.ok(paths.some((path) => path.endsWith('/MLmodel')));
-        assert.ok(paths.some((path) => /^\d+\/[0-9a-f]{32}\/metrics\/last$/.test(path)));
+        assert.ok(paths.includes(`1/${plan.job}/metrics/last`), 'to the job’s own run');
         await assertCleaned(plan.job);
       },
     );
@@ -108,15 +109,23 @@ describe('a job’s MLflow tracking server', () => {
     await logs(2);
     await edge.machine.stop();
     await edge.machine.start();
-    // The script begins anew, and logs to another run of the same store.
+    // The script begins anew, and logs to the same run.
     await logs(2, 2);
     await logs(3);
     await edge.machine.sh(`touch ${work}/end`);
     const completed = (await call.result()) as CompletedJob;
     assert.deepEqual([completed.starts, completed.metrics.map(({ value }) => value)], [2, [3]]);
     const store = `${JOBS}/${plan.job}/tracking/runs`;
-    const counted = await edge.machine.sh(`cat ${store}/[0-9]*/*/metrics/steps | cut -d' ' -f3 | sort | tr '\\n' ' '`);
-    assert.equal(counted, '1 1 2 2 3 ', 'of both runs, and of both servers');
+    const counted = await edge.machine.sh(`cut -d' ' -f3 ${store}/1/${plan.job}/metrics/steps | tr '\\n' ' '`);
+    assert.equal(counted, '1 2 1 2 3 ', 'of both starts, and of both servers');
+    assert.equal(await edge.machine.sh(`ls -d ${store}/*/*/metrics | wc -l`), '1\n', 'one run');
+    const site = edge.site.account.container('runs').getBlobClient(`runs/${plan.job}/metrics.jsonl`);
+    const { curves } = curvesOf((await site.downloadToBuffer()).toString());
+    assert.deepEqual(
+      curves.map(({ points }) => points.map(({ step }) => step)),
+      [[1, 2, 3]],
+      'none twice in what is published',
+    );
     await assertCleaned(plan.job);
   });
 

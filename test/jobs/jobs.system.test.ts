@@ -152,8 +152,10 @@ test('of a sweep the best trial’s model alone has left, and each trial is a ch
       [1, 'done', '1e-05', 1e-5],
       [2, 'done', '1.0', 1],
       [3, 'failed', '4', undefined],
+      [4, 'stopped', '2', undefined],
     ],
   );
+  assert.match(sweep.trials[3]?.detail ?? '', /^score 0\.1 at interval 1: the best is 1, and 0\.5 would have done/);
   assert.equal(sweep.best, 2);
   assert.equal(model.version, 1);
   assert.deepEqual(
@@ -164,13 +166,17 @@ test('of a sweep the best trial’s model alone has left, and each trial is a ch
     ...{ id: info.run_id, status: info.status },
     tags: Object.fromEntries((data.tags ?? []).map(({ key, value }) => [key, value])),
     rate: data.params?.find(({ key }) => key === 'rate')?.value,
+    scores: (data.metrics ?? []).filter(({ key }) => key === 'score').map(({ value }) => value),
   }));
   const children = recorded.filter(({ tags }) => tags['mlflow.parentRunId'] === sweep.run.runId);
   assert.deepEqual(children.map(({ tags, status, rate }) => [tags['edge-train.trial'], status, rate]).sort(), [
     ['1', 'FINISHED', '1e-05'],
     ['2', 'FINISHED', '1.0'],
     ['3', 'FAILED', '4'],
+    ['4', 'KILLED', '2'],
   ]);
+  const stopped = children.find(({ tags }) => tags['edge-train.trial'] === '4');
+  assert.deepEqual(stopped?.scores, [0.1], 'what it had logged stays');
   const parent = recorded.find(({ id }) => id === sweep.run.runId);
   assert.deepEqual([parent?.status, parent?.rate], ['FINISHED', '1.0']);
 
@@ -178,4 +184,8 @@ test('of a sweep the best trial’s model alone has left, and each trial is a ch
   const runs = audit.siteAccount().container('edge-train-runs');
   assert.notEqual(first, job);
   assert.ok(await runs.getBlobClient(`runs/${first}/outputs/model/score.py`).exists(), 'it stayed on site');
+  assert.ok(
+    await runs.getBlobClient(`runs/${stopped.tags['job']}/metrics.jsonl`).exists(),
+    'and what a stopped one logged',
+  );
 });

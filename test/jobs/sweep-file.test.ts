@@ -44,6 +44,9 @@ test('a sweep file is the command job of each trial, and what is tried', () => {
     objective: { goal: 'maximize', primary_metric: 'accuracy' },
     limits: { max_total_trials: 4, max_concurrent_trials: 2, timeout: 7200 },
   });
+  const early_termination = { type: 'bandit', slack_factor: 0.1, evaluation_interval: 2, delay_evaluation: 5 };
+  const early = splitSweep(SweepJob.parse({ ...(parseYaml(FILE) as object), early_termination }));
+  assert.deepEqual(early.sweep, { ...sweep, early_termination });
   const input = parse(TrainModelInput, { site: 'demo', job, sweep, model: { name: 'm' }, code: CODE });
   assert.ok(input.ok);
   assert.deepEqual(
@@ -63,7 +66,8 @@ test('paths of the trial’s command job lead back into the sweep’s file', () 
 
 /** A change of the file, the path of its only fault, and the reason. */
 const REFUSED: readonly (readonly [change: object, path: string, reason: RegExp])[] = [
-  [{ early_termination: { type: 'bandit' } }, 'early_termination', /no trial is judged before/],
+  [{ early_termination: { type: 'bandit' } }, 'early_termination.slack_factor', /slack_amount is required/],
+  [{ early_termination: { type: 'none' } }, 'early_termination.type', /leave early_termination out/],
   [{ sampling_algorithm: 'bayesian' }, 'sampling_algorithm', /Azure ML’s own service/],
   [{ sampling_algorithm: { type: 'bayesian' } }, 'sampling_algorithm.type', /Azure ML’s own service/],
   [{ sampling_algorithm: 'sobol' }, 'sampling_algorithm', /\{type: random, rule: sobol\}/],

@@ -44,7 +44,6 @@ const allowedRooms: Record<string, string[]> = {
   'client/image': ['client', 'domain', 'services'],
   'client/sandbox': ['client', 'domain', 'services'],
   'client/demo': ['client', 'domain', 'services'],
-  'client/image': ['client', 'domain', 'services'],
   sandbox: ['sandbox'],
   setup: ['setup'],
 };

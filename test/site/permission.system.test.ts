@@ -11,6 +11,7 @@ import { TrainModelInput } from '../../domain/train-model-input.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import type { InstalledMachine } from '../../domain/virtual-machine.ts';
 import { openContainer, putIfAbsent, readText, replaceText, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
+import { recipeDigest } from '../../services/release-decision.ts';
 import { generateMachineKey, openSeal, sha256, verifyStatement } from '../../services/signing.ts';
 import { validInput } from '../domain/valid-input.ts';
 import { verdictOf } from '../../domain/verdict.ts';
@@ -115,6 +116,30 @@ describe('a receipt', () => {
     assert.deepEqual(statement.predicate['data'], { rootDigest: 'b'.repeat(64), files: 1, bytes: 13 });
     assert.deepEqual(statement.predicate['uplink'], { state: 'not configured' });
     assert.deepEqual(statement.predicate['cage'], evidence().completed.cage);
+  });
+
+  it('has a site that learns names learn those of a recipe’s first release, and no later one’s', async () => {
+    const receiptOf = async (run: string, ...names: string[]) => {
+      const other = await newPlan(run);
+      const metrics = names.map((name) => ({ name, value: 1, step: 0, timestamp: 0 }));
+      const completed = {
+        ...evidence().completed,
+        job: other.job,
+        metrics,
+        published: { points: 3, names: ['epoch'] },
+      };
+      await site.activities.issueReceipt({ ...evidence(), plan: other, completed });
+      return other;
+    };
+    const path = `learned/${recipeDigest(plan)}.json`;
+    const learned = () => readText(site.blobs.container('runs'), path);
+    await receiptOf('run-unlearned', 'other');
+    assert.equal(await learned(), undefined);
+    await site.configure({ release: { tracking: { metrics: { names: 'learned' } } } });
+    const { job } = await receiptOf('run-learned', 'loss', 'acc');
+    assert.deepEqual(JSON.parse((await learned())!), { job, names: ['acc', 'epoch', 'loss'] });
+    await receiptOf('run-learned-later', 'patient 842517');
+    assert.doesNotMatch((await learned())!, /patient/);
   });
 
   it('says what the uplink’s own log says of the VM, and stays the same when the log goes on', async () => {

@@ -416,6 +416,18 @@ describe('a sweep', () => {
     );
   });
 
+  it('is refused where its policy could hear nothing of its trials', async () => {
+    const early: Change = ({ sweep }) => (sweep!.early_termination = { type: 'median_stopping' });
+    assert.equal((await planSweep(early, 'early')).trials.length, 3);
+    await site.configure({ release: { tracking: { metrics: { names: ['loss'] } } } });
+    await assert.rejects(
+      planSweep(early, 'early'),
+      /sweep\.early_termination: cannot be: the site lets no value of accuracy/,
+    );
+    await planSweep(undefined, 'early');
+    await site.configure();
+  });
+
   it('has trials with their parameters, names and VMs of their own', async () => {
     const parameters = { rate: '0.25' };
     const trial = { number: 2, slot: 2, parentRun: 'p', parameters };

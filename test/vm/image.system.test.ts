@@ -63,7 +63,7 @@ describe('the tree of an image as the cage’s root', () => {
       log,
       [
         ...['image', 'image hello /job/scratch/home /opt/tools:/usr/bin:/bin', '/job/code', '(3, 11) /usr'],
-        ...['code', 'image', 'inputs', 'outputs', 'scratch', 'source', 'spec', 'state', 'read-only', ''],
+        ...['code', 'image', 'inputs', 'outputs', 'relay', 'scratch', 'source', 'spec', 'state', 'read-only', ''],
       ].join('\n'),
     );
     assert.equal(await machine.sh(`cat ${path}/outputs/model/m`, { user: 'edge-train' }), 'm\n');
@@ -73,6 +73,31 @@ describe('the tree of an image as the cage’s root', () => {
     assert.ok((large.status.result?.oomKills ?? 0) > 0 || large.status.result?.serviceResult === 'oom-kill');
     const flood = await runJob(machine, 'yes | head -c 3000000', { image });
     assert.ok(flood.log.length < LIMITS.logBytes + 200);
+  });
+
+  it('has the tracking server of its job, which runs on the VM’s own programs, and nothing else of it', async () => {
+    // One that answers as a server would: what counts is the way there, from the image's root.
+    const server = [
+      'import socket',
+      'listener = socket.socket(fileno=3)',
+      'while True:',
+      '    asked = listener.accept()[0]',
+      '    asked.recv(65536)',
+      '    asked.sendall(b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\n\\r\\nserved\\n")',
+      '    asked.close()',
+    ].join('\n');
+    const tracking = '7'.repeat(64);
+    const { path: home } = await call<{ path: string }>(machine, { verb: 'environment', digest: tracking });
+    const input = `#!/usr/bin/python3\n${server}\n`;
+    const python = `mkdir ${home}/bin && cat >${home}/bin/python && chmod 755 ${home}/bin/python`;
+    await machine.exec(['sh', '-c', python], { input, user: 'edge-train' });
+    await machine.sh(`rmdir ${IMAGES}/${DIGEST}/tree/job/relay`); // as in one that was sealed before
+    const ask = `exec 3<>/dev/tcp/127.0.0.1/5000 && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && tail -n 1 <&3`;
+    const command = `${ask}; ls -A /job/relay; (echo x >/job/relay/x) 2>&1 | grep -o Read-only; ls -d /env /store 2>/dev/null`;
+    const { status, log } = await runJob(machine, command, { image, tracking });
+    assert.equal(status.result?.cage.refused, undefined, JSON.stringify(status));
+    assert.equal(log, 'served\nmlflow.sock\nRead-only\n');
+    assert.equal(await machine.sh(`find ${IMAGES}/${DIGEST}/tree/job ! -user root`), '');
   });
 
   it('lets a script do nothing that the cage does not', async () => {

@@ -40,6 +40,8 @@ export async function call<T = JobStatus>(machine: TestMachine, request: object 
 /** Limits, and where the job runs: in no environment on the VM's own programs, or in an image. */
 type Terms = Partial<JobLimits> & {
   readonly image?: { readonly digest: string; readonly environment: Readonly<Record<string, string>> };
+  /** Digest of the environment of the job's tracking server. */
+  readonly tracking?: string;
 };
 
 let count = 0;
@@ -83,11 +85,11 @@ export async function runJob(
   return { job, path: jobPath(job), status: given[3] as JobStatus, log: given[4] as string };
 }
 
-function creation(job: string, command: string, { image, ...limits }: Terms): Step[] {
+function creation(job: string, command: string, { image, tracking, ...limits }: Terms): Step[] {
   const place = image === undefined ? { environment: NO_ENVIRONMENT } : { image: image.digest };
   const ofImage = image === undefined ? {} : { imageEnvironment: image.environment };
   return [
-    ['call', { verb: 'create', job, ...place, limits: { ...LIMITS, ...limits } }],
+    ['call', { verb: 'create', job, ...place, limits: { ...LIMITS, ...limits }, ...(tracking ? { tracking } : {}) }],
     ['spec', job, { command, environmentVariables: { GREETING: 'hello' }, outputs: { model: 'folder' }, ...ofImage }],
   ];
 }

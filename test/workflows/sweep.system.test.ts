@@ -6,7 +6,7 @@ import { Failure } from '../../domain/failure.ts';
 import { CLOUD_QUEUE } from '../../domain/resource-names.ts';
 import { SWEEP_STEPS } from '../../domain/run-status.ts';
 import { SEARCH_ATTRIBUTE } from '../../domain/search-attributes.ts';
-import { UPDATE, WORKFLOW_TYPE } from '../../domain/signals.ts';
+import { SIGNAL, UPDATE, WORKFLOW_TYPE } from '../../domain/signals.ts';
 import { TrainModelResult } from '../../domain/train-model-result.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import { ServiceError } from '../../services/errors.ts';
@@ -319,6 +319,114 @@ test('a sweep that is terminated takes its trials with it, and the next of its n
   assert.equal(result.sweep?.best, 1);
   assert.equal(world.count('runTrainingJob'), 2);
   assert.equal(world.count('discardRun'), 1);
+});
+
+/** What each trial logs while it trains, one value after the other as soon as it `may`, and how its script ends: as `script` says. */
+function logs(
+  values: number[][],
+  script: (trial: number) => Promise<number>,
+  may: (trial: number, logged: number) => boolean = () => true,
+): void {
+  const { world } = harness;
+  const over = new Set<string>();
+  const trials = new Map<string, number>();
+  world.instead('runTrainingJob', async ({ plan }) => {
+    trials.set(plan.job, numberOf({ plan }));
+    try {
+      const value = await script(numberOf({ plan }));
+      return { ...completed(plan.job), metrics: [{ name: 'accuracy', value, step: 1, timestamp: 1 }] };
+    } finally {
+      over.add(plan.job);
+    }
+  });
+  world.instead('readMetrics', async ({ plan: { job }, after }) => {
+    await until('its script runs', () => trials.has(job));
+    const trial = trials.get(job) ?? 0;
+    const logged = values[trial - 1] ?? [];
+    const isLogging = () => after.offset < logged.length && may(trial, after.offset);
+    await until('it logs, or ends', () => isLogging() || over.has(job), 60);
+    const points = logged.slice(after.offset, after.offset + 1).flatMap((value) => [
+      { name: 'accuracy', value, step: after.offset, timestamp: 1 },
+      { name: 'loss', value: -99, step: after.offset, timestamp: 1 },
+    ]);
+    const next = { ...after, offset: after.offset + points.length / 2, steps: { accuracy: after.offset } };
+    return { points, after: next, withheld: 0, ended: points.length === 0 };
+  });
+}
+
+/** So many values of the trials' primary metric are in Azure ML. */
+const sent = () =>
+  harness.world.values('logMetrics').flatMap(({ points }) => points.filter(({ name }) => name === 'accuracy')).length;
+
+test('a trial that does badly is stopped: it is no failure, its numbers stay, and its VM is the next one’s', async () => {
+  const { world } = harness;
+  logs(
+    [
+      [0.5, 0.8],
+      [0.7, 0.6, 0.9],
+      [0.75, 0.85],
+    ],
+    async (trial) => {
+      if (trial === 2) return Context.current().cancelled;
+      await until('its numbers have gone', () => sent() === (trial === 1 ? 2 : 7));
+      return trial === 1 ? 0.8 : 0.85;
+    },
+  );
+  const early_termination = { type: 'bandit', slack_amount: 0.05, evaluation_interval: 2 } as const;
+  const run = await harness.train(sweepRequest(fresh(), { early_termination }));
+  const result = TrainModelResult.parse(await run.result());
+
+  assert.equal(result.sweep?.best, 3);
+  assert.deepEqual(
+    result.sweep?.trials.map(({ state, value, detail }) => [state, value, detail]),
+    [
+      ['done', 0.8, undefined],
+      ['stopped', undefined, 'accuracy 0.7 at interval 2: the best is 0.8, and 0.75 would have done (bandit)'],
+      ['done', 0.85, undefined],
+    ],
+  );
+  const trial = harness.client.workflow.getHandle(`${run.workflowId}-trial-2`);
+  assert.equal((await trial.describe()).status.name, 'COMPLETED');
+  assert.equal((await status(trial)).state, 'cancelled');
+  assert.deepEqual(
+    world
+      .values('finishRun')
+      .map(({ run, status, completed }) => [run.runId[0], status, completed?.parameters['rate']]),
+    [
+      ['7', 'FINISHED', '0.1'],
+      ['7', 'KILLED', '0.2'],
+      ['7', 'FINISHED', '0.3'],
+      ['8', 'FINISHED', '0.3'],
+    ],
+  );
+  assert.equal(sent(), 7, 'the rest of what it had logged went too');
+  assert.deepEqual([world.count('discardRun'), world.count('keepOutputs')], [0, 3]);
+  assert.deepEqual([...new Set(world.values('returnVirtualMachine').map(({ after }) => after))], ['keep']);
+  assert.equal(world.count('provisionVirtualMachine'), 1);
+  assert.match((await status(run)).steps.find(({ name }) => name === 'trials')?.detail ?? '', /2 done, 1 stopped;/);
+});
+
+test('two at once: the worse is stopped, the better goes on; one whose script has ended is not stopped any more', async () => {
+  const { world } = harness;
+  const isKilled = () => world.values('finishRun').some(({ status }) => status === 'KILLED');
+  const script = async (trial: number) => {
+    if (trial === 1) return Context.current().cancelled;
+    if (trial === 2) await until('the other is stopped', isKilled);
+    return 0.5;
+  };
+  // It is looked at when it logs: it still does when the other has.
+  logs([[0.2, 0.3, 0.4], [0.6, 0.7, 0.8], []], script, (trial, logged) => trial === 2 || logged < 2 || sent() === 5);
+  world.instead('inspectOutputs', async ({ plan }) => {
+    if (numberOf({ plan }) !== 3) return;
+    await harness.client.workflow.getHandle(`${run.workflowId}-trial-3`).signal(SIGNAL.stopTrial, 'too late');
+  });
+  const request = sweepRequest(fresh(), {
+    early_termination: { type: 'median_stopping' },
+    limits: { max_total_trials: 3, max_concurrent_trials: 2 },
+  });
+  const run = await harness.train(request);
+  await run.result();
+  assert.deepEqual(await states(run), ['stopped', 'done', 'done']);
 });
 
 test('a sweep is found as a run, and its trials are no runs', async () => {

@@ -118,4 +118,31 @@ const guarded = client.workflow.getHandle(virtualMachineWorkflowId('vm-credentia
 await guarded.result();
 await keep('virtual-machine-credential', guarded);
 
+world.reset();
+const over = new Set<string>();
+world.instead('runTrainingJob', async ({ plan: { job, trial } }) => {
+  try {
+    if (trial?.number === 2) await Context.current().cancelled;
+  } finally {
+    over.add(job);
+  }
+  return undefined;
+});
+world.instead('readMetrics', async ({ plan: { job }, after }) => {
+  const isFirst = after.offset === 0;
+  if (!isFirst) await until('its script has ended', () => over.has(job), 60);
+  const value = world.values('recordRun').length === 1 ? 0.97 : 0.1;
+  const points = isFirst ? [{ name: 'accuracy', value, step: 0, timestamp: 1 }] : [];
+  return { points, after: { ...after, offset: 1, steps: { accuracy: 0 } }, withheld: 0, ended: !isFirst };
+});
+const early_termination = { type: 'bandit', slack_amount: 0.1 } as const;
+const stopping = await train(sweepRequest('vm-stopping', { early_termination, limits: { max_total_trials: 2 } }));
+await stopping.result();
+await keep('train-model-sweep-stopping', stopping);
+const stopped = client.workflow.getHandle(trialWorkflowId(stopping.workflowId, 2));
+await keep('trial-stopped', stopped);
+const { job: stoppedJob } = await status(stopped);
+if (stoppedJob === undefined) throw new Error('the trial has no job');
+await keep('publish-metrics-watched', client.workflow.getHandle(metricsWorkflowId(stoppedJob)));
+
 await harness.stop();

@@ -23,7 +23,7 @@ OF_THE_VM = ["BindReadOnlyPaths=/usr", "BindReadOnlyPaths=-/etc/ld.so.cache -/et
 FOLDERS = ("etc", "var")
 # What the cage mounts on, or what is the machine's and not an image's.
 EMPTY = ("proc", "sys", "dev", "run", "tmp", "var/tmp", "edge-train", "job")
-JOB = ("spec", "source", "inputs", "code", "outputs", "scratch", "state")
+JOB = ("spec", "source", "inputs", "code", "outputs", "scratch", "state", "relay")
 
 
 class NotSealed(Exception):
@@ -129,6 +129,8 @@ def view(terms):
 
 def view_of_image(digest):
     """The tree as root, the VM's programs beside it, and the unit's own commands run by them."""
+    for name in JOB:  # one that was sealed before there was such a place
+        os.makedirs("%s/job/%s" % (tree_of(digest), name), 0o755, exist_ok=True)
     interpreter = " ".join(interpreter_command())
     with open(UNIT) as unit:
         commands = [line.rstrip() for line in unit if line.startswith("Exec")]
