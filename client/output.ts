@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Metric } from '../domain/completed-job.ts';
+import { DeploymentRecord, DeployModelResult } from '../domain/deployment.ts';
 import { Failure } from '../domain/failure.ts';
 import { Artifact } from '../domain/release.ts';
 import { JobId, Sha256 } from '../domain/resource-names.ts';
@@ -135,6 +136,12 @@ export const ReceiptOutput = z.strictObject({
   compared: z.int().optional(),
 });
 export type ReceiptOutput = z.infer<typeof ReceiptOutput>;
+
+/** `deploy`, `rollback`, `undeploy`. */
+export const DeployOutput = z.strictObject({ ok, ...run, result: DeployModelResult });
+export type DeployOutput = z.infer<typeof DeployOutput>;
+export const DeploymentsOutput = z.strictObject({ ok, deployments: z.array(DeploymentRecord) });
+export type DeploymentsOutput = z.infer<typeof DeploymentsOutput>;
 
 const scheduled = {
   name: z.string(),

@@ -33,6 +33,11 @@ const OUTPUTS = {
   logs: ['logs', output.LogsOutput],
   metrics: ['metrics', output.MetricsOutput],
   decision: ['approve, reject', output.DecisionOutput],
+  deploy: [
+    'deploy, rollback, undeploy',
+    z.union([output.DeployOutput, output.StartedOutput, output.InterruptedOutput]),
+  ],
+  deployments: ['deployments list', output.DeploymentsOutput],
   receipt: ['receipt show, receipt verify', output.ReceiptOutput],
   schedule: ['schedule create, schedule describe', output.ScheduleOutput],
   'schedule-list': ['schedule list', output.ScheduleListOutput],

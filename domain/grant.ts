@@ -26,6 +26,10 @@ export const ImageGrant = z.strictObject({
 });
 export type ImageGrant = z.infer<typeof ImageGrant>;
 
+/** Reads the one blob that holds a model's recorded rows. */
+export const SmokeTestGrant = z.strictObject({ kind: z.literal('smoke-test'), url: z.string() });
+export type SmokeTestGrant = z.infer<typeof SmokeTestGrant>;
+
 /** One write-only URL an artifact, valid for an hour. */
 export const ArtifactGrant = z.strictObject({
   kind: z.literal('artifacts'),
@@ -35,7 +39,7 @@ export type ArtifactGrant = z.infer<typeof ArtifactGrant>;
 
 /** A compact JWE (ECDH-ES, A256GCM) that only the VM can open. Safe in Temporal's history. `expires` is ISO 8601. */
 export const SealedGrant = z.strictObject({
-  kind: z.enum(['site', 'code', 'image', 'artifacts']),
+  kind: z.enum(['site', 'code', 'image', 'artifacts', 'smoke-test']),
   jwe: z.string(),
   expires: z.iso.datetime(),
 });

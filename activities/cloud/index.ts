@@ -5,9 +5,11 @@ import { cloudOpener, type CloudConfiguration } from './cloud.ts';
 import { attachComputeTarget, detachComputeTarget, findComputeTarget } from './compute-target.ts';
 import { describeHolder } from './describe-holder.ts';
 import { discardRelease } from './discard-release.ts';
+import { findServingImage } from './find-serving-image.ts';
 import { finishRun } from './finish-run.ts';
 import { grantArtifacts } from './grant-artifacts.ts';
 import { grantCode } from './grant-code.ts';
+import { grantServingImage } from './grant-serving-image.ts';
 import { leaseVirtualMachine } from './lease-virtual-machine.ts';
 import { logMetrics } from './log-metrics.ts';
 import { recordRun } from './record-run.ts';
@@ -45,6 +47,8 @@ export function createCloudActivities(dependencies: CloudDependencies): CloudAct
     discardRelease: async (request) => discardRelease(await open(), request),
     registerModel: async (request) => registerModel(await open(), request),
     checkCloud: (request) => checkCloud(open, workflows, request),
+    findServingImage: async (plan) => findServingImage(await open(), plan),
+    grantServingImage: async (request) => grantServingImage(await open(), request),
     buildImage: async (request) => buildImage(await open(), request),
   };
 }

@@ -1,10 +1,20 @@
-import { ArtifactGrant, CodeGrant, ImageGrant, SiteGrant, type SealedGrant } from '../../domain/grant.ts';
+import {
+  ArtifactGrant,
+  CodeGrant,
+  ImageGrant,
+  SiteGrant,
+  SmokeTestGrant,
+  type SealedGrant,
+} from '../../domain/grant.ts';
 import type { MachinePrivateKey } from '../../domain/machine-config.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { openSeal } from '../../services/signing.ts';
 
-const schemas = { site: SiteGrant, code: CodeGrant, image: ImageGrant, artifacts: ArtifactGrant } as const;
-type Opened = { site: SiteGrant; code: CodeGrant; image: ImageGrant; artifacts: ArtifactGrant };
+const schemas = {
+  ...{ site: SiteGrant, code: CodeGrant, image: ImageGrant, artifacts: ArtifactGrant },
+  'smoke-test': SmokeTestGrant,
+} as const;
+type Opened = { [K in keyof typeof schemas]: ReturnType<(typeof schemas)[K]['parse']> };
 
 /**
  * Opens the newest grant of a kind with the VM's own key.

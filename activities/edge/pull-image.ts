@@ -10,6 +10,7 @@ import {
   MAX_CONFIG,
   readConfig,
   readManifest,
+  serverOf,
   variablesOf,
   type PulledImage,
 } from '../../services/oci-image/image-manifest.ts';
@@ -44,7 +45,7 @@ export async function pullImage(
     const config = readConfig(await pullContent(source, read.image.config, MAX_CONFIG), read.image);
     await pullLayers(source, read.image, folder);
     await unpack(edge, folder, read.image, config.rootfs.diff_ids);
-    await writeWhole(join(folder, IMAGE_FILE), JSON.stringify({ variables: variablesOf(config) }));
+    await writeWhole(join(folder, IMAGE_FILE), JSON.stringify({ variables: variablesOf(config), ...serverOf(config) }));
     await writeWhole(join(folder, LOCK), manifest.content);
   } catch (error) {
     throw error instanceof ImageRefused ? unusable(image, error.message) : error;

@@ -3,6 +3,7 @@ import { VERSION } from '../../domain/version.ts';
 import { cut, printable } from '../show/text.ts';
 import type { Done } from './options.ts';
 import { addCodecCommands } from './codec.ts';
+import { addDeploymentCommands } from './deployments.ts';
 import { addLocalCommands } from './local.ts';
 import { addReceiptCommands } from './receipts.ts';
 import { addRunCommands } from './runs.ts';
@@ -31,6 +32,7 @@ export function program(done: Done, { quiet = false } = {}): Command {
     .addHelpText('after', EXIT_CODES);
   // A further group of commands is a file beside this one and a line here.
   addRunCommands(edgeTrain, done);
+  addDeploymentCommands(edgeTrain, done);
   addReceiptCommands(edgeTrain, done);
   addScheduleCommands(edgeTrain, done);
   addCodecCommands(edgeTrain, done);

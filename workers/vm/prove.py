@@ -56,7 +56,13 @@ WANTED = {
 }
 # What serves a job's tracking is told things by its script, so it is caged as well.
 OF_TRACKING = {"User": "ett-" + PROOF, "RootDirectory": HOME + "/tracking-root", "WorkingDirectory": "/"}
-UNITS = {"edge-train-job@%s.service": WANTED, "edge-train-tracking@%s.service": dict(WANTED, **OF_TRACKING)}
+# A model that serves is asked by whoever may, and starts again.
+OF_SERVICE = {"User": "ets-" + PROOF, "WorkingDirectory": "/", "Restart": "on-failure", "KillMode": "mixed"}
+UNITS = {
+    "edge-train-job@%s.service": WANTED,
+    "edge-train-tracking@%s.service": dict(WANTED, **OF_TRACKING),
+    "edge-train-serve@%s.service": dict(WANTED, **OF_SERVICE),
+}
 
 # By SystemCallFilter= and nothing else; systemd shows every call that is let through.
 FILTERED = set(

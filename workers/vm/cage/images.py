@@ -127,10 +127,10 @@ def view(terms):
     return OF_THE_VM + ["BindReadOnlyPaths=%s/environments/%s:/job/env" % (HOME, terms["environment"])]
 
 
-def view_of_image(digest):
+def view_of_image(digest, unit_file=UNIT):
     """The tree as root, the VM's programs beside it, and the unit's own commands run by them."""
     interpreter = " ".join(interpreter_command())
-    with open(UNIT) as unit:
+    with open(unit_file) as unit:
         commands = [line.rstrip() for line in unit if line.startswith("Exec")]
     names = sorted({line.split("=", 1)[0] for line in commands})
     return [
