@@ -1,20 +1,17 @@
-import { DeployModelInput, DeployModelResult } from '../domain/deployment.ts';
+import { DeployModelInput } from '../domain/deployment.ts';
 import { parse, shown } from '../domain/validation.ts';
 import { chooseSite } from './choose-site.ts';
-import { CommandError, refused } from './command-error.ts';
+import { refused } from './command-error.ts';
 import { readClientFile } from './config/client-file.ts';
 import { findConfig } from './config/find-config.ts';
+import { watchDeployment } from './deploy/watch-deployment.ts';
 import { EXIT_CODE } from './exit-code.ts';
-import type { DeployOutput, InterruptedOutput, StartedOutput } from './output.ts';
-import { untilInterrupted } from './run/until-interrupted.ts';
-import { exitCodeOf } from './run/watch-to-end.ts';
+import type { StartedOutput } from './output.ts';
 import { printJson } from './show/json.ts';
 import { openProgress, silentProgress } from './show/progress.ts';
 import { connectTemporal } from './temporal/connect.ts';
-import { succeededWith } from './temporal/outcome.ts';
 import { startDeployment } from './temporal/start-deployment.ts';
 import { uiLink } from './temporal/ui-link.ts';
-import { watchWith } from './temporal/watch.ts';
 
 export interface DeployOptions {
   readonly site?: string;
@@ -47,19 +44,7 @@ export async function deploy(action: Action, given: string, options: DeployOptio
     progress.end();
     return EXIT_CODE.done;
   }
-  const read = (result: unknown) => succeededWith(DeployModelResult, result);
-  const outcome = await untilInterrupted((signal) => watchWith(read, temporal, started, progress, signal)).finally(() =>
-    progress.end(),
-  );
-  if (outcome === 'interrupted') {
-    if (options.json) printJson<InterruptedOutput>({ ok: false, exitCode: 130, workflowId, runId, running: true });
-    else process.stderr.write(`\nInterrupted. The deployment goes on: ${workflowId}\n`);
-    return EXIT_CODE.interrupted;
-  }
-  if (outcome.state !== 'succeeded') throw new CommandError(exitCodeOf(outcome), outcome.failure);
-  if (options.json) printJson<DeployOutput>({ ok: true, runId, ...links, result: outcome.result });
-  else for (const line of told(outcome.result)) progress.say(line);
-  return EXIT_CODE.done;
+  return watchDeployment({ temporal, started, links, progress, json: options.json ?? false });
 }
 
 /** `MODEL`, or `MODEL:VERSION`. */
@@ -107,15 +92,3 @@ const notCloud = () =>
       value: 'cloud',
     },
   ]);
-
-function told({ model, version, virtualMachine, address, test, replaced }: DeployModelResult): string[] {
-  const before = replaced === undefined ? '' : ` (before: version ${replaced})`;
-  if (version === undefined) return ['', `No version of ${model} serves any more${before}.`];
-  const rows = test?.rows;
-  return [
-    '',
-    `Serves    ${model} version ${version}${before}`,
-    `Where     ${virtualMachine}, POST ${address}/score`,
-    `Tested    ${rows == null ? 'that it is well; the model recorded no rows to compare' : `${rows} predictions are as recorded`}`,
-  ];
-}

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { DeployOutput, DeploymentsOutput, ErrorOutput } from '../../client/output.ts';
+import type { DeployOutput, DeploymentsOutput, ErrorOutput, StatusOutput } from '../../client/output.ts';
 import { until } from '../support/until.ts';
 import { docker, ROOT, startProduct, vmContainer, type Ended, type Product } from './product.ts';
 
@@ -92,11 +92,23 @@ test('one that predicts otherwise than was recorded is refused: the version befo
   assert.match(failure.cause, /3 of 3 predictions/);
   assert.deepEqual(await score([1, 2, 3]), [2, 4, 6]);
   assert.deepEqual(await units(), ['front', 'serve']);
+  const { state, steps = [] } = output<StatusOutput>(
+    await product.edgeTrain('status', 'deploy-demo-times', '--json'),
+    1,
+  );
+  assert.equal(state, 'failed');
+  assert.deepEqual(
+    steps.map((step) => step.state),
+    ['done', 'done', 'done', 'done', 'done', 'failed', 'skipped', 'skipped', 'skipped'],
+  );
 });
 
 test('after a reboot of the VM the same version answers at the same port', async () => {
+  const bootId = () => onMachine('cat', '/run/edge-train/boot-id');
+  const before = await bootId();
   await docker(product.info, 'restart', '--time', '20', container);
   await until('it answers again', async () => ((await score([5]).catch(() => [])) as number[])[0] === 10, 90);
+  assert.notEqual(await bootId(), before);
 });
 
 test('undeployed, nothing answers and nothing is left', async () => {
