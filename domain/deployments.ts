@@ -16,7 +16,7 @@ export const Deployments = z
       .default('127.0.0.1')
       .describe('Where models are asked: loopback of their VM, and no other place yet.'),
     ports: z
-      .strictObject({ from: Port, to: Port })
+      .strictObject({ from: Port.describe('The first.'), to: Port.describe('The last.') })
       .refine(({ from, to }) => from <= to, 'from must not be above to')
       .prefault({ from: 8100, to: 8199 })
       .describe('A model gets the lowest that is free, and keeps it.'),
