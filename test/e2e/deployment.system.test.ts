@@ -74,10 +74,15 @@ const units = async () =>
     .map((name) => name.replace('edge-train-', ''))
     .sort();
 
-test('a version is pulled, tested on the rows that its training recorded, and answers at its port', async () => {
-  const { result } = output<DeployOutput>(await product.edgeTrain('deploy', 'times:1', '--to', 'demo', '--json'));
+test('a version is pulled, tested on the rows that its training recorded, and answers at its port, though the VM’s worker is killed', async () => {
+  const deploying = product.edgeTrain('deploy', 'times:1', '--to', 'demo', '--json');
+  // The VM's worker is killed under the switch of the traffic, or beside it.
+  await until('the new version runs', async () => (await units()).includes('serve'), 180);
+  await onMachine('sh', '-c', "systemctl kill --signal KILL 'edge-train-worker@*'");
+  const { result } = output<DeployOutput>(await deploying);
   assert.deepEqual([result.version, result.address, result.test?.rows], [1, 'http://127.0.0.1:8100', 3]);
   assert.deepEqual(await score([1, 2, 3]), [2, 4, 6]);
+  assert.deepEqual(await units(), ['front', 'serve']);
   const list = output<DeploymentsOutput>(await product.edgeTrain('deployments', 'list', '--json'));
   assert.deepEqual(
     list.deployments.map(({ model, current, port }) => [model, current.version, port]),
