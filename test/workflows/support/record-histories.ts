@@ -4,6 +4,7 @@ import { Context } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import {
+  CLOUD_QUEUE,
   metricsWorkflowId,
   modelWorkflowId,
   trialWorkflowId,
@@ -100,5 +101,29 @@ await sweep.result();
 await keep('train-model-sweep', sweep);
 for (const [name, number] of Object.entries({ 'trial-failed': 1, 'trial-straight': 2 }))
   await keep(name, client.workflow.getHandle(trialWorkflowId(sweep.workflowId, number)));
+
+const deployment = (name: string, model: string, input: object = {}): Promise<WorkflowHandle> =>
+  client.workflow.start('deployModel', {
+    workflowId: name,
+    taskQueue: CLOUD_QUEUE,
+    args: [{ site: 'demo', model, ...input }],
+  });
+world.reset();
+for (const [name, input] of Object.entries({
+  straight: {},
+  rollback: { action: 'rollback' },
+  undeploy: { action: 'undeploy' },
+})) {
+  if (name === 'rollback') await (await deployment('deploy-model-second', 'kept', { version: 2 })).result();
+  const run = await deployment(`deploy-model-${name}`, 'kept', input);
+  await run.result();
+  await keep(`deploy-model-${name}`, run);
+}
+world.instead('watchService', () => {
+  throw failure;
+});
+const unwatched = await deployment('deploy-model-failed', 'failed', { version: 2 });
+await unwatched.result().catch(() => {});
+await keep('deploy-model-failed', unwatched);
 
 await harness.stop();
