@@ -97,6 +97,8 @@ describe('a deployment', () => {
     assert.notEqual(second.job, first.job);
     await record(second, 2);
     await record(second, 2);
+    const again = await asked({ version: 2 }, 'd-again');
+    assert.equal((await record(again, 2)).previous?.version, 1, 'the version before is another version');
     const back = await asked({ action: 'rollback' }, 'd-3');
     assert.deepEqual([back.version, back.digest, back.replaces?.version], [1, image('1').digest, 2]);
     await assert.rejects(asked({ virtualMachine: 'another' }), { type: 'InvalidInput', message: /serves on/ });

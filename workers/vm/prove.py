@@ -64,6 +64,8 @@ UNITS = {
     "edge-train-serve@%s.service": dict(WANTED, **OF_SERVICE),
 }
 
+FRONT = "edge-train-front@%s.service"
+
 # By SystemCallFilter= and nothing else; systemd shows every call that is let through.
 FILTERED = set(
     "add_key bpf init_module io_uring_enter io_uring_register io_uring_setup kcmp kexec_load keyctl mount name_to_handle_at"
@@ -105,6 +107,9 @@ def prove_cage(version):
             differences = unit_differences(name, wanted, version) + filter_differences(name) + unknown_directives(name)
             if differences:
                 stop("this systemd did not understand the cage's unit %s: %s" % (unit % "", "; ".join(differences)))
+        unknown = unknown_directives(FRONT % PROOF)
+        if unknown:
+            stop("this systemd did not understand the unit %s: %s" % (FRONT % "", "; ".join(unknown)))
         call("start", job=PROOF)
         run_to_end(path)
     finally:

@@ -52,14 +52,20 @@ export async function servedOn(session: SiteSession, machine: string): Promise<s
   return deployments.filter(({ virtualMachine }) => virtualMachine === machine).map(({ model }) => model);
 }
 
-/** The version serves from now on; what served before is what `rollback` goes back to. Asked again it is the same. */
+/**
+ * The version serves from now on; the last that was another is what `rollback` goes back to. Asked again for the same service it
+ * is the same.
+ */
 export async function recordDeployment(
   session: SiteSession,
   { plan, deployed, port }: { plan: DeploymentPlan; deployed: DeployedVersion; port: number },
 ): Promise<DeploymentRecord> {
   const container = await records(session);
   await ensureContainer(container);
-  const { site, model, replaces: previous } = plan;
+  const before = await readRecord(session, plan.model);
+  if (before?.current.service === deployed.service) return before;
+  const { site, model, replaces } = plan;
+  const previous = replaces && replaces.version !== deployed.version ? replaces : before?.previous;
   const virtualMachine = plan.virtualMachine.name;
   const record: DeploymentRecord = {
     ...{ site, model, virtualMachine, port, current: deployed },
