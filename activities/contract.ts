@@ -1,14 +1,5 @@
 import type { CheckRequest, CloudChecks, SiteChecks } from '../domain/check.ts';
 import type { CompletedJob, Metric, PreparedEnvironment, StagedInputs } from '../domain/completed-job.ts';
-import type {
-  DeployedVersion,
-  DeploymentList,
-  DeploymentPlan,
-  DeploymentRecord,
-  DeployModelInput,
-  ServiceTest,
-  ServingImage,
-} from '../domain/deployment.ts';
 import type { SealedGrant } from '../domain/grant.ts';
 import type { MetricsBatch, MetricsCursor } from '../domain/metric-stream.ts';
 import type {
@@ -37,6 +28,7 @@ import type {
   PowerState,
   ProvisionedMachine,
 } from '../domain/virtual-machine.ts';
+import type { CloudServing, EdgeServing, SiteServing } from './contract/serving.ts';
 
 /**
  * What workflows may ask for. Each verb takes the value before it and its own part of the plan, and returns the next
@@ -46,7 +38,7 @@ import type {
 /** What became of a VM that should rest. */
 export type Rest = 'rests' | 'serves';
 
-export interface SiteActivities {
+export interface SiteActivities extends SiteServing {
   /** Reads policy, sizes, quotas and that the inputs exist; changes nothing but `plan.json` in the run container. */
   planTraining(request: {
     input: TrainModelInput;
@@ -85,23 +77,6 @@ export interface SiteActivities {
   deallocateVirtualMachine(machine: string): Promise<Rest>;
   /** Removes the VM and all that was made with it (`machineResources`), by our tag only; absent is fine. The same. */
   deleteVirtualMachine(machine: string): Promise<Rest>;
-  /** Everything that is derived for a deployment, from the site and its record. Changes nothing. */
-  planDeployment(request: {
-    input: DeployModelInput;
-    workflowId: string;
-    originalExecutionRunId: string;
-  }): Promise<DeploymentPlan>;
-  /** Reads the rows that the job recorded, for an hour, sealed to the VM; null: its model has none. */
-  grantSmokeTest(request: { plan: DeploymentPlan; job: JobId; machineKey: MachineKey }): Promise<SealedGrant | null>;
-  /** The version serves from now on: what `rollback` and the VM's rest go by. */
-  recordDeployment(request: {
-    plan: DeploymentPlan;
-    deployed: DeployedVersion;
-    port: number;
-  }): Promise<DeploymentRecord>;
-  /** Nothing of the model serves any more; absent is fine. */
-  forgetDeployment(plan: DeploymentPlan): Promise<void>;
-  listDeployments(site: string): Promise<DeploymentList>;
   /** A short token that pulls the plan's image, sealed to the VM. Only where the plan has one. */
   grantImage(request: { plan: TrainingPlan; machineKey: MachineKey }): Promise<SealedGrant>;
   /** Read SAS for the plan's stores, write SAS for the site's run container; sealed to the VM. */
@@ -124,7 +99,7 @@ export interface SiteActivities {
   discardRun(request: { workflowId: string; originalExecutionRunId: string }): Promise<void>;
 }
 
-export interface CloudActivities {
+export interface CloudActivities extends CloudServing {
   /** Signal with start of the VM's workflow; asking twice is one request. The answer comes by signal. */
   leaseVirtualMachine(request: LeaseRequest): Promise<void>;
   returnVirtualMachine(request: LeaseReturn & { machine: string }): Promise<void>;
@@ -176,15 +151,11 @@ export interface CloudActivities {
   withdrawRegistration(request: RegistrationWithdrawal): Promise<void>;
   /** In the `model` workflow's order: removes what was released for a version that is not there. A version stays. */
   discardRelease(request: RegistrationWithdrawal): Promise<'discarded' | 'registered'>;
-  /** The image of a version that Azure ML has and has not archived: the newest, where none is asked for. */
-  findServingImage(plan: DeploymentPlan): Promise<ServingImage>;
-  /** The registry's short token for that one repository, which pulls and no more, sealed to the VM. */
-  grantServingImage(request: { image: ServingImage['image']; machineKey: MachineKey }): Promise<SealedGrant>;
   /** The same content has the same digest; what the registry has is not sent again. */
   buildImage(request: { evidence: Evidence; version: ModelVersion; repository: string }): Promise<ContainerImage>;
 }
 
-export interface EdgeActivities {
+export interface EdgeActivities extends EdgeServing {
   hello(): Promise<Hello>;
   /** Before any data is in reach. Content-addressed, published by rename. `grants`: where the plan has an image. */
   prepareEnvironment(request: { plan: TrainingPlan; grants?: SealedGrant[] }): Promise<PreparedEnvironment>;
@@ -221,22 +192,6 @@ export interface EdgeActivities {
     grants: SealedGrant[];
     approval?: Envelope;
   }): Promise<Release>;
-  /** A model's image, sealed and verified. */
-  pullServingImage(request: { image: ServingImage['image']; grants: SealedGrant[] }): Promise<{ cached: boolean }>;
-  /** Beside what serves. `before`: the service that traffic goes to, null where there is none. */
-  startService(request: { plan: DeploymentPlan; image: ServingImage['image'] }): Promise<{ before: string | null }>;
-  /** Until it is well, then the recorded rows; without grants it is only waited for. */
-  testService(request: { plan: DeploymentPlan; grants: SealedGrant[] }): Promise<ServiceTest>;
-  /** Traffic goes there from now on. */
-  routeService(request: { plan: DeploymentPlan; service: string }): Promise<{ port: number }>;
-  /** For the plan's probation. Fails as `ServiceDied`. */
-  watchService(request: { plan: DeploymentPlan; port: number }): Promise<void>;
-  /** What is under way ends first; absent is fine. */
-  retireService(service: string): Promise<void>;
-  /** All services of the model but the one that traffic goes to. */
-  retireOthers(plan: Pick<DeploymentPlan, 'front'>): Promise<void>;
-  /** Nobody is asked at the model's port any more; absent is fine. */
-  unrouteModel(plan: Pick<DeploymentPlan, 'front'>): Promise<void>;
   /** Stops the job if it runs, and removes its folders by name; absent is fine. */
   cleanJob(job: JobId): Promise<void>;
 }

@@ -80,6 +80,12 @@ export const ListOutput = z.strictObject({
 });
 export type ListOutput = z.infer<typeof ListOutput>;
 
+/** `deploy`, `rollback`, `undeploy`. */
+export const DeployOutput = z.strictObject({ ok, ...run, result: DeployModelResult });
+export type DeployOutput = z.infer<typeof DeployOutput>;
+export const DeploymentsOutput = z.strictObject({ ok, deployments: z.array(DeploymentRecord) });
+export type DeploymentsOutput = z.infer<typeof DeploymentsOutput>;
+
 /** `cancelling` with `--detach`, else `cancelled`, with what is left in the failure's words. */
 export const CancelOutput = z.strictObject({
   ok,
@@ -136,12 +142,6 @@ export const ReceiptOutput = z.strictObject({
   compared: z.int().optional(),
 });
 export type ReceiptOutput = z.infer<typeof ReceiptOutput>;
-
-/** `deploy`, `rollback`, `undeploy`. */
-export const DeployOutput = z.strictObject({ ok, ...run, result: DeployModelResult });
-export type DeployOutput = z.infer<typeof DeployOutput>;
-export const DeploymentsOutput = z.strictObject({ ok, deployments: z.array(DeploymentRecord) });
-export type DeploymentsOutput = z.infer<typeof DeploymentsOutput>;
 
 const scheduled = {
   name: z.string(),

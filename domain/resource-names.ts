@@ -125,12 +125,12 @@ export const imageTag = (version: number): string => `v${version}`;
 export const siteRunPath = (job: JobId, ...rest: string[]): string => ['runs', job, ...rest].join('/');
 /** Every number that a script has logged, a line each, as it was. */
 export const metricsPath = (job: JobId): string => siteRunPath(job, 'metrics.jsonl');
-/** What serves of a model, in the site's run container. */
-export const deploymentPath = (model: string): string => `${DEPLOYMENTS}${model}.json`;
-export const DEPLOYMENTS = 'deployments/';
 export const bundlePath = (digest: string): string => `bundles/${digest}.tar.gz`;
 /** Where the edge may write released artifacts, and where the cloud worker moves them, out of the SAS's reach. */
 export const stagingPath = (job: JobId, ...rest: string[]): string => ['staging', job, ...rest].join('/');
 export const modelPath = (model: string, job: JobId, ...rest: string[]): string =>
   ['models', model, job, ...rest].join('/');
+/** What serves of a model, in the site's run container. */
+export const deploymentPath = (model: string): string => `${DEPLOYMENTS}${model}.json`;
+export const DEPLOYMENTS = 'deployments/';
 export const codePath = (digest: string): string => `code/${digest}.tar.gz`;

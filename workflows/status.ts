@@ -144,6 +144,7 @@ export class Progress {
 
 /** Where a step is done; what is missing is done on the VM. */
 const PLACES: Partial<Record<StepName, string>> = {
+  find: 'cloud',
   plan: 'site',
   lease: 'site',
   record: 'cloud',
@@ -152,7 +153,6 @@ const PLACES: Partial<Record<StepName, string>> = {
   receipt: 'site',
   register: 'cloud',
   image: 'cloud',
-  find: 'cloud',
 };
 
 /** In Azure ML's words; a run that waits for approval is finalizing. */

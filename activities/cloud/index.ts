@@ -30,6 +30,8 @@ export function createCloudActivities(dependencies: CloudDependencies): CloudAct
   const { workflows } = dependencies;
   const open = cloudOpener(dependencies);
   return {
+    findServingImage: async (plan) => findServingImage(await open(), plan),
+    grantServingImage: async (request) => grantServingImage(await open(), request),
     leaseVirtualMachine: (request) => leaseVirtualMachine(workflows, request),
     returnVirtualMachine: (request) => returnVirtualMachine(workflows, request),
     describeHolder: (holder) => describeHolder(workflows, holder),
@@ -47,8 +49,6 @@ export function createCloudActivities(dependencies: CloudDependencies): CloudAct
     discardRelease: async (request) => discardRelease(await open(), request),
     registerModel: async (request) => registerModel(await open(), request),
     checkCloud: (request) => checkCloud(open, workflows, request),
-    findServingImage: async (plan) => findServingImage(await open(), plan),
-    grantServingImage: async (request) => grantServingImage(await open(), request),
     buildImage: async (request) => buildImage(await open(), request),
   };
 }

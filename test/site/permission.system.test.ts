@@ -11,14 +11,7 @@ import type { ReceiptPredicate } from '../../domain/statement.ts';
 import { TrainModelInput } from '../../domain/train-model-input.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import type { InstalledMachine } from '../../domain/virtual-machine.ts';
-import {
-  openBlob,
-  openContainer,
-  putIfAbsent,
-  readText,
-  replaceText,
-  STACK_HUB_VERSION,
-} from '../../services/blob-storage.ts';
+import { openContainer, putIfAbsent, readText, replaceText, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
 import { generateMachineKey, openSeal, sha256, verifyStatement } from '../../services/signing.ts';
 import { validInput } from '../domain/valid-input.ts';
 import { verdictOf } from '../../domain/verdict.ts';
@@ -141,11 +134,12 @@ describe('a deployment', () => {
     const sealed = await grant(job);
     assert.ok(sealed && !/sig=/.test(JSON.stringify(sealed)));
     const { url } = SmokeTestGrant.parse(await openSeal(sealed.jwe, privateKey));
+    const rows = `runs/${job}/outputs/kept/a/rows.json`;
     const connection = { ca: site.fixture.ca, apiVersion: STACK_HUB_VERSION };
-    assert.equal((await openBlob(url, connection).downloadToBuffer()).toString(), '{"predictions":[1]}');
-    const elsewhere = url.replace('rows.json', 'other.json');
-    await assert.rejects(openBlob(elsewhere, connection).downloadToBuffer(), { statusCode: 403 });
-    await assert.rejects(openBlob(url, connection).upload('x', 1), { statusCode: 403 });
+    const granted = openContainer(url.replace(`/${rows}?`, '?'), connection);
+    assert.equal(await readText(granted, rows), '{"predictions":[1]}');
+    await assert.rejects(readText(granted, `runs/${job}/plan.json`), { class: 'policy' });
+    await assert.rejects(replaceText(granted, rows, 'x', 'text/plain'), { class: 'policy' });
 
     for (const [smokeTest, rule] of [
       ['model/rows.json', /leave with it/],

@@ -151,14 +151,16 @@ describe('the tree of an image as the cage’s root', () => {
     assert.deepEqual([begun.state, begun.routed], ['running', null]);
     await healthy(machine, one);
     assert.deepEqual(await call(machine, { verb: 'route', front, service: one }), { port: 8100, service: one });
-    const { uid, ...said } = await get(machine, 8100);
+    const { uid, slow: _, ...said } = await get(machine, 8100);
     assert.deepEqual(said, { service: one, flavour: 'image', folder: '/opt' });
     assert.ok(Number(uid) >= 61_184, 'a dynamic user');
 
-    const slow = get(machine, 8100, '/?seconds=4');
     await call(machine, { verb: 'serve', service: two, front, ...SERVED });
     await healthy(machine, two);
     assert.equal((await get(machine, 8100))['service'], one, 'until the traffic is moved');
+    const slow = get(machine, 8100, '/?seconds=8');
+    const first = `/var/lib/edge-train/services/${one}/socket/http.sock`;
+    await until('the slow request is under way', async () => (await get(machine, first))['slow'] === 1);
     assert.deepEqual(await call(machine, { verb: 'route', front, service: two }), { port: 8100, service: two });
     assert.equal((await get(machine, 8100))['service'], two);
     assert.deepEqual(await call(machine, { verb: 'settle', front }), { service: two, retired: [one] });

@@ -12,14 +12,20 @@ import urllib.parse
 UNIT = re.search("edge-train-serve@([0-9a-f]{20})", open("/proc/self/cgroup").read()).group(1)
 
 
+slow = 0
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         url = urllib.parse.urlparse(self.path)
         query = dict(urllib.parse.parse_qsl(url.query))
         if url.path == "/die":
             os._exit(3)
-        time.sleep(float(query.get("seconds", 0)))
-        answer = {"service": UNIT, "flavour": os.environ.get("FLAVOUR"), "folder": os.getcwd(), "uid": os.getuid()}
+        global slow
+        if "seconds" in query:
+            slow += 1
+            time.sleep(float(query["seconds"]))
+        answer = {"service": UNIT, "flavour": os.environ.get("FLAVOUR"), "folder": os.getcwd(), "uid": os.getuid(), "slow": slow}
         if url.path == "/probe":
             done = subprocess.run([sys.executable, "/opt/probe.py", query["given"]], capture_output=True, text=True)
             answer = json.loads(done.stdout)

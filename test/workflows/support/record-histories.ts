@@ -79,29 +79,6 @@ const host = client.workflow.getHandle(virtualMachineWorkflowId('host-straight')
 await host.result();
 await keep('virtual-machine-host', host);
 
-for (const word of ['approve', 'reject'] as const) {
-  world.reset();
-  world.approval = 'always';
-  const run = await train(request(`vm-${word}`, word));
-  await until('it waits for approval', async () => (await status(run)).approval !== undefined);
-  await run.executeUpdate(UPDATE.decideRelease, { args: [decision(word)] });
-  await run.result().catch(() => {});
-  await keep(`train-model-${word === 'approve' ? 'approved' : 'rejected'}`, run);
-}
-
-world.reset();
-world.instead('runTrainingJob', ({ plan }) => {
-  if (plan.trial?.number === 1) throw failure;
-  return undefined;
-});
-const sweep = await train(
-  sweepRequest('vm-sweep', { limits: { max_total_trials: 3, max_concurrent_trials: 2, timeout: 3600 } }),
-);
-await sweep.result();
-await keep('train-model-sweep', sweep);
-for (const [name, number] of Object.entries({ 'trial-failed': 1, 'trial-straight': 2 }))
-  await keep(name, client.workflow.getHandle(trialWorkflowId(sweep.workflowId, number)));
-
 const deployment = (name: string, model: string, input: object = {}): Promise<WorkflowHandle> =>
   client.workflow.start('deployModel', {
     workflowId: name,
@@ -125,5 +102,28 @@ world.instead('watchService', () => {
 const unwatched = await deployment('deploy-model-failed', 'failed', { version: 2 });
 await unwatched.result().catch(() => {});
 await keep('deploy-model-failed', unwatched);
+
+for (const word of ['approve', 'reject'] as const) {
+  world.reset();
+  world.approval = 'always';
+  const run = await train(request(`vm-${word}`, word));
+  await until('it waits for approval', async () => (await status(run)).approval !== undefined);
+  await run.executeUpdate(UPDATE.decideRelease, { args: [decision(word)] });
+  await run.result().catch(() => {});
+  await keep(`train-model-${word === 'approve' ? 'approved' : 'rejected'}`, run);
+}
+
+world.reset();
+world.instead('runTrainingJob', ({ plan }) => {
+  if (plan.trial?.number === 1) throw failure;
+  return undefined;
+});
+const sweep = await train(
+  sweepRequest('vm-sweep', { limits: { max_total_trials: 3, max_concurrent_trials: 2, timeout: 3600 } }),
+);
+await sweep.result();
+await keep('train-model-sweep', sweep);
+for (const [name, number] of Object.entries({ 'trial-failed': 1, 'trial-straight': 2 }))
+  await keep(name, client.workflow.getHandle(trialWorkflowId(sweep.workflowId, number)));
 
 await harness.stop();

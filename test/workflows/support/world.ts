@@ -140,17 +140,17 @@ export class World {
         this.power.set(name, 'absent');
         return 'rests';
       },
+      grantImage: async () => ({ kind: 'image', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
+      grantData: async () => ({ kind: 'site', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
+      writeDecision: async ({ said }) => ({ ...samples.decision(said.decision, said.reason), signatures: [] }),
+      acceptDecision: async ({ envelope }) => samples.decisionIn(envelope),
+      standingApproval: async () => null,
       planDeployment: async ({ input, workflowId, originalExecutionRunId }) =>
         this.deployments.plan(input, workflowId, jobId(hash, workflowId, originalExecutionRunId)),
       grantSmokeTest: async () => ({ kind: 'smoke-test', jwe: 'sealed', expires: '2030-01-02T03:04:05.000Z' }),
       recordDeployment: async ({ plan, deployed, port }) => this.deployments.record(plan, deployed, port),
       forgetDeployment: async ({ model }) => void this.deployments.records.delete(model),
       listDeployments: async (site) => ({ site, deployments: [...this.deployments.records.values()] }),
-      grantImage: async () => ({ kind: 'image', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
-      grantData: async () => ({ kind: 'site', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
-      writeDecision: async ({ said }) => ({ ...samples.decision(said.decision, said.reason), signatures: [] }),
-      acceptDecision: async ({ envelope }) => samples.decisionIn(envelope),
-      standingApproval: async () => null,
       checkSite: async () => ({ checks: [], machines: [] }),
       issueReceipt: async ({ plan }) => samples.receipt(plan.job),
       discardRun: async () => {},
