@@ -29,13 +29,17 @@ import type {
   PowerState,
   ProvisionedMachine,
 } from '../domain/virtual-machine.ts';
+import type { CloudServing, EdgeServing, SiteServing } from './contract/serving.ts';
 
 /**
  * What workflows may ask for. Each verb takes the value before it and its own part of the plan, and returns the next
  * value, complete. Every verb may be executed many times with the effect of once. Failures carry `domain/failure.ts`.
  */
 
-export interface SiteActivities {
+/** What became of a VM that should rest. */
+export type Rest = 'rests' | 'serves';
+
+export interface SiteActivities extends SiteServing {
   /** Reads policy, sizes, quotas and that the inputs exist; changes nothing but `plan.json` in the run container. */
   planTraining(request: {
     input: TrainModelInput;
@@ -70,10 +74,10 @@ export interface SiteActivities {
   closeAttachRule(machine: MachinePlan): Promise<void>;
   /** Of an existing host: whether it answers over SSH. */
   inspectVirtualMachine(machine: string): Promise<PowerState>;
-  /** Absent or already deallocated is fine. */
-  deallocateVirtualMachine(machine: string): Promise<void>;
-  /** Removes the VM and all that was made with it (`machineResources`), by our tag only; absent is fine. */
-  deleteVirtualMachine(machine: string): Promise<void>;
+  /** Absent or already deallocated is fine. One on which a model serves stays as it is: `serves`. */
+  deallocateVirtualMachine(machine: string): Promise<Rest>;
+  /** Removes the VM and all that was made with it (`machineResources`), by our tag only; absent is fine. The same. */
+  deleteVirtualMachine(machine: string): Promise<Rest>;
   /** The VM's next Temporal credential, sealed to the VM. Only where `temporal.jwt` of site.yml gave it one. */
   grantCredential(request: { machine: string; machineKey: MachineKey }): Promise<SealedGrant>;
   /**
@@ -103,7 +107,7 @@ export interface SiteActivities {
   discardRun(request: { workflowId: string; originalExecutionRunId: string }): Promise<void>;
 }
 
-export interface CloudActivities {
+export interface CloudActivities extends CloudServing {
   /** Signal with start of the VM's workflow; asking twice is one request. The answer comes by signal. */
   leaseVirtualMachine(request: LeaseRequest): Promise<void>;
   returnVirtualMachine(request: LeaseReturn & { machine: string }): Promise<void>;
@@ -166,7 +170,7 @@ export interface CloudActivities {
   }): Promise<ImageAttestation>;
 }
 
-export interface EdgeActivities {
+export interface EdgeActivities extends EdgeServing {
   hello(): Promise<Hello>;
   /** Takes up the VM's next Temporal credential, on the connection that it has; an older one than it has is left. */
   renewCredential(request: { grants: SealedGrant[] }): Promise<void>;

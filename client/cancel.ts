@@ -8,12 +8,12 @@ import { printJson } from './show/json.ts';
 import { openProgress, silentProgress, type Progress } from './show/progress.ts';
 import { printable } from './show/text.ts';
 import { connectTemporal, type TemporalClient } from './temporal/connect.ts';
-import { findRun, type FoundRun } from './temporal/find-run.ts';
+import { findRunOrDeployment, type FoundRun } from './temporal/find-run.ts';
 import { checkedReason } from './temporal/reason.ts';
 import { checkedRunId } from './temporal/run-id.ts';
 import { serviceTrouble } from './temporal/trouble.ts';
 import { uiLink } from './temporal/ui-link.ts';
-import { watch } from './temporal/watch.ts';
+import { watchWith } from './temporal/watch.ts';
 
 export interface CancelOptions {
   readonly reason?: string;
@@ -33,7 +33,7 @@ export async function cancel(given: string, options: CancelOptions): Promise<num
   const folder = findConfig(options.config);
   const { temporalUi } = await readClientFile(folder);
   const temporal = await connectTemporal(folder, options.site);
-  const run = await findRun(temporal, workflowId, 'The run was not cancelled');
+  const { run } = await findRunOrDeployment(temporal, workflowId, 'The run was not cancelled');
   const links = { workflowId, runId: run.runId, ...uiLink(temporalUi, temporal.namespace, workflowId, run.runId) };
   const json = options.json ?? false;
 
@@ -71,7 +71,7 @@ async function watchUndoing(
   progress: Progress,
   json: boolean,
 ): Promise<number> {
-  const outcome = await untilInterrupted((signal) => watch(temporal, links, progress, signal)).finally(() =>
+  const outcome = await untilInterrupted((signal) => watchWith(ANY, temporal, links, progress, signal)).finally(() =>
     progress.end(),
   );
   if (outcome === 'interrupted') {
@@ -87,6 +87,9 @@ async function watchUndoing(
   else progress.say(`Cancelled. ${printable(failure.cause)}\nNext: ${printable(failure.nextStep)}`);
   return EXIT_CODE.done;
 }
+
+/** What came of it is not told here. */
+const ANY = (result: unknown) => ({ state: 'succeeded', result }) as const;
 
 function endedBefore({ workflowId, jobStatus }: FoundRun): CommandError {
   return failed({

@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import { Check } from '../domain/check.ts';
 import { SiteName } from '../domain/resource-names.ts';
-import { parse } from '../domain/validation.ts';
-import { refused } from './command-error.ts';
-import { readClientFile } from './config/client-file.ts';
+import { chooseSite } from './choose-site.ts';
 import { findConfig } from './config/find-config.ts';
 import { localChecks } from './doctor/local-checks.ts';
 import { tellChecks } from './doctor/tell.ts';
@@ -53,29 +51,11 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 async function examine(options: DoctorOptions): Promise<DoctorReport> {
   const folder = findConfig(options.config);
-  const site = await chooseSite(folder, options.site);
+  const site = await chooseSite(folder, options.site, { nextStep: NEXT });
   const local = await localChecks(folder, site);
   const { reached, checks } = await temporalChecks(folder, site);
   const all = [...local, ...checks];
   return { ok: all.every(({ state }) => state !== 'fault'), site, reached, checks: all };
-}
-
-/** The one that is named; else the only one of client.yml. @throws CommandError exit 2 */
-async function chooseSite(folder: string, named: string | undefined): Promise<string> {
-  if (named !== undefined) {
-    const parsed = parse(SiteName, named);
-    if (parsed.ok) return parsed.value;
-    throw refused(
-      'There is no such site.',
-      parsed.issues.map((issue) => ({ ...issue, path: '--site' })),
-      NEXT,
-    );
-  }
-  const [only, ...others] = Object.keys((await readClientFile(folder)).sites);
-  if (only !== undefined && others.length === 0) return only;
-  const rule =
-    only === undefined ? 'is required: client.yml names no site' : `is required: ${[only, ...others].join(', ')}`;
-  throw refused('Which site is meant?', [{ path: '--site', rule }], NEXT);
 }
 
 const NEXT = 'Name the site: edge-train doctor --site NAME.';

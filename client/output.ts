@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Metric } from '../domain/completed-job.ts';
+import { DeploymentRecord, DeployModelResult } from '../domain/deployment.ts';
 import { Failure } from '../domain/failure.ts';
 import { Provenance } from '../domain/provenance.ts';
 import { Artifact } from '../domain/release.ts';
@@ -79,6 +80,12 @@ export const ListOutput = z.strictObject({
   more: z.boolean(),
 });
 export type ListOutput = z.infer<typeof ListOutput>;
+
+/** `deploy`, `rollback`, `undeploy`. */
+export const DeployOutput = z.strictObject({ ok, ...run, result: DeployModelResult });
+export type DeployOutput = z.infer<typeof DeployOutput>;
+export const DeploymentsOutput = z.strictObject({ ok, deployments: z.array(DeploymentRecord) });
+export type DeploymentsOutput = z.infer<typeof DeploymentsOutput>;
 
 /** `cancelling` with `--detach`, else `cancelled`, with what is left in the failure's words. */
 export const CancelOutput = z.strictObject({

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { ClientFile } from '../domain/client-file.ts';
 import { CloudFile } from '../domain/cloud-file.ts';
+import { DeployModelInput } from '../domain/deployment.ts';
 import { SiteFile } from '../domain/site-file.ts';
 import { TrainModelInput } from '../domain/train-model-input.ts';
 import { TrainingFile } from '../domain/training-file.ts';
@@ -18,6 +19,7 @@ const FILES = {
   site: ['site.yml of edge-train', SiteFile],
   cloud: ['cloud.yml of edge-train', CloudFile],
   client: ['client.yml of edge-train', ClientFile],
+  'deploy-model-input': ['Input of edge-train’s deployModel workflow', DeployModelInput],
   'train-model-input': ['Input of edge-train’s trainModel workflow', TrainModelInput],
 } as const;
 
@@ -33,6 +35,11 @@ const OUTPUTS = {
   logs: ['logs', output.LogsOutput],
   metrics: ['metrics', output.MetricsOutput],
   decision: ['approve, reject', output.DecisionOutput],
+  deploy: [
+    'deploy, rollback, undeploy',
+    z.union([output.DeployOutput, output.StartedOutput, output.InterruptedOutput]),
+  ],
+  deployments: ['deployments list', output.DeploymentsOutput],
   receipt: ['receipt show, receipt verify', output.ReceiptOutput],
   image: ['image verify', output.ImageOutput],
   schedule: ['schedule create, schedule describe', output.ScheduleOutput],

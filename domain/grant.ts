@@ -27,6 +27,10 @@ export const ImageGrant = z.strictObject({
 });
 export type ImageGrant = z.infer<typeof ImageGrant>;
 
+/** Reads the one blob that holds a model's recorded rows. */
+export const SmokeTestGrant = z.strictObject({ kind: z.literal('smoke-test'), url: z.string() });
+export type SmokeTestGrant = z.infer<typeof SmokeTestGrant>;
+
 /** One write-only URL an artifact, valid for an hour. */
 export const ArtifactGrant = z.strictObject({
   kind: z.literal('artifacts'),
@@ -40,7 +44,7 @@ export type CredentialGrant = z.infer<typeof CredentialGrant>;
 
 /** A compact JWE (ECDH-ES, A256GCM) that only the VM can open. Safe in Temporal's history. `expires` is ISO 8601. */
 export const SealedGrant = z.strictObject({
-  kind: z.enum(['site', 'code', 'image', 'artifacts', 'credential']),
+  kind: z.enum(['site', 'code', 'image', 'artifacts', 'smoke-test', 'credential']),
   jwe: z.string(),
   expires: z.iso.datetime(),
 });

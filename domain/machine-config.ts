@@ -23,6 +23,8 @@ export const MachinePolicy = z.strictObject({
   /** Whether jobs have MLflow's tracking server. */
   trackingServer: z.boolean().default(true),
   release: ReleasePolicy,
+  /** What one model service may hold, and the ports of loopback that fronts may have; absent: no model serves here. */
+  services: z.strictObject({ memoryBytes: z.int().min(1), ports: z.tuple([z.int(), z.int()]) }).optional(),
 });
 export type MachinePolicy = z.infer<typeof MachinePolicy>;
 

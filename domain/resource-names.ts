@@ -52,6 +52,11 @@ export function scheduledWorkflowId(site: string, model: string, schedule: strin
 /** A trial's workflow: a child of its sweep's. */
 export const trialWorkflowId = (sweep: string, number: number): string => `${sweep}-trial-${number}`;
 
+/** One at a time for a model. */
+export const deployWorkflowId = (site: string, model: string): string => `deploy-${site}-${model}`;
+/** Of a model's front on a VM. */
+export const frontId = (hash: Hash, site: string, model: string): JobId =>
+  hash(`front\n${site}\n${model}`).slice(0, 20);
 export const virtualMachineWorkflowId = (machine: string): string => `vm-${machine}`;
 /** Of the workflow that carries a job's numbers to Azure ML: a child of its run's. */
 export const metricsWorkflowId = (job: JobId): string => `metrics-${job}`;
@@ -127,4 +132,7 @@ export const bundlePath = (digest: string): string => `bundles/${digest}.tar.gz`
 export const stagingPath = (job: JobId, ...rest: string[]): string => ['staging', job, ...rest].join('/');
 export const modelPath = (model: string, job: JobId, ...rest: string[]): string =>
   ['models', model, job, ...rest].join('/');
+/** What serves of a model, in the site's run container. */
+export const deploymentPath = (model: string): string => `${DEPLOYMENTS}${model}.json`;
+export const DEPLOYMENTS = 'deployments/';
 export const codePath = (digest: string): string => `code/${digest}.tar.gz`;

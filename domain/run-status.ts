@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DeployModelResult } from './deployment.ts';
 import { Failure } from './failure.ts';
 import { Artifact } from './release.ts';
 import { Verdict } from './verdict.ts';
@@ -31,10 +32,12 @@ export const SWEEP_STEPS = [
   ...(['plan', 'record', 'trials', 'approve', 'lease', 'environment', 'stage', 'inspect'] as const),
   ...(['release', 'receipt', 'register', 'image', 'sign', 'clean'] as const),
 ] as const;
-export type StepName = (typeof STEPS)[number] | 'trials';
+/** Of a deployment. */
+export const DEPLOY_STEPS = ['plan', 'find', 'lease', 'pull', 'start', 'test', 'switch', 'watch', 'retire'] as const;
+export type StepName = (typeof STEPS)[number] | (typeof DEPLOY_STEPS)[number] | 'trials';
 
 export const Step = z.strictObject({
-  name: z.enum([...STEPS, 'trials']),
+  name: z.enum([...new Set([...STEPS, ...DEPLOY_STEPS]), 'trials']),
   /** `site`, `cloud` or the VM's name. */
   where: z.string(),
   state: z.enum(['waiting', 'running', 'done', 'failed', 'skipped']),
@@ -68,6 +71,8 @@ export const RunStatus = z.strictObject({
     })
     .optional(),
   result: TrainModelResult.optional(),
+  /** Of a deployment. */
+  deployed: DeployModelResult.optional(),
   failure: Failure.optional(),
 });
 export type RunStatus = z.infer<typeof RunStatus>;

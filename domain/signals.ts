@@ -14,6 +14,10 @@ export const WORKFLOW_TYPE = {
   publishMetrics: 'publishMetrics',
   /** With a CheckRequest; its result is a SiteReport. */
   checkSite: 'checkSite',
+  /** With a DeployModelInput; its result is a DeployModelResult. One at a time for a model. */
+  deployModel: 'deployModel',
+  /** With a CheckRequest's site; its result is a DeploymentList. */
+  listDeployments: 'listDeployments',
 } as const;
 
 export const SIGNAL = {

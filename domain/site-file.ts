@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Compute } from './compute.ts';
+import { Deployments } from './deployments.ts';
 import { SiteEnvironment } from './environment.ts';
 import { PayloadCodecSettings } from './payload-codec.ts';
 import { ReleasePolicy } from './release.ts';
@@ -205,6 +206,9 @@ export const SiteFile = z
       })
       .prefault({})
       .describe('What no job may exceed.'),
+    deployments: Deployments.optional().describe(
+      'Whether released models may serve on VMs of this site, and how. Absent: none may.',
+    ),
     release: ReleasePolicy.prefault({}).describe('What may leave the site.'),
     receiptKey: SecretReference.describe(
       'P-256 private key, PKCS#8 PEM: signs what left. `cloud.yml` has its public half.',

@@ -63,6 +63,8 @@ export const TrainModelInput = z
       name: ModelName,
       /** The output, and the folder below it, that holds the model: `model` or `outputs/model`. */
       path: z.string().min(1).max(500).optional(),
+      /** A file in an output that stays on site: `OUTPUT/file.json`, with rows and the model's predictions. */
+      smokeTest: z.string().min(1).max(500).optional(),
       tags: ModelTags.default({}),
     }),
     virtualMachine: MachineRequest.prefault({}),

@@ -21,6 +21,14 @@ export const TrainingFile = z
           .max(500)
           .optional()
           .describe('The output, and the folder below it, that holds the model. Absent: the one that looks like it.'),
+        smokeTest: z
+          .string()
+          .min(1)
+          .max(500)
+          .optional()
+          .describe(
+            'A JSON file that the script leaves in an output other than the model: a request for `POST /score`, and beside it `predictions`, what the model makes of it. It stays on site; a deployment compares.',
+          ),
         tags: ModelTags.optional().describe('Put on each version, beside edge-train’s own.'),
       })
       .describe('What the model is called.'),

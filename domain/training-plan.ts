@@ -86,6 +86,8 @@ export const TrainingPlan = z.strictObject({
     path: z.string(),
     type: z.enum(['mlflow_model', 'custom_model']),
     tags: ModelTags,
+    /** Where the script leaves rows and what the model makes of them: an output, and a file below it. It stays on site. */
+    smokeTest: z.strictObject({ output: Identifier, path: z.string() }).optional(),
   }),
   image: z.strictObject({ repository: Repository }),
   /** As the site had it when planned: shown to people. The edge obeys the root-owned policy on the VM. */

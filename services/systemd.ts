@@ -61,7 +61,37 @@ export interface Launcher {
   stop(job: string, reason: string): Promise<JobStatus>;
   status(job: string): Promise<JobStatus>;
   remove(job: string): Promise<JobStatus>;
+  /** Starts the image's server as a service of its own, for the front to be led to it. Also says where the front leads now. */
+  serve(request: ServiceTerms): Promise<StartedService>;
+  serving(service: string): Promise<ServiceStatus>;
+  /** Leads the front to the service: one rename. */
+  route(request: { front: string; service: string }): Promise<{ port: number }>;
+  unroute(front: string): Promise<void>;
+  /** What is under way ends first; absent is fine. @throws ServiceError `ServiceRouted` where the front leads there */
+  retire(service: string): Promise<void>;
+  /** Retires every service of the front but the one that it leads to. */
+  settle(front: string): Promise<void>;
 }
+
+export interface ServiceTerms {
+  readonly service: string;
+  readonly front: string;
+  /** SHA-256 of the image's manifest. */
+  readonly image: string;
+  readonly memoryBytes: number;
+}
+
+const ServiceStatus = z.object({
+  state: z.enum(['absent', 'running', 'down']),
+  /** How often systemd has started it again by itself; `invocation` is another at each start, by whomever. */
+  restarts: z.int().default(0),
+  invocation: z.string().default(''),
+});
+export type ServiceStatus = z.infer<typeof ServiceStatus>;
+const StartedService = ServiceStatus.extend({ path: z.string(), routed: z.string().nullable() });
+/** `path` is the service's folder, `routed` the service that the front leads to. */
+export type StartedService = z.infer<typeof StartedService>;
+const Anything = z.object({}).transform(() => undefined);
 
 const LAUNCHER_SOCKET = '/run/edge-train/launcher.sock';
 /** The launcher itself gives up after 5 minutes. */
@@ -85,6 +115,12 @@ export function createLauncher(socket = LAUNCHER_SOCKET): Launcher {
     stop: (job, reason) => ask(JobStatus, { verb: 'stop', job, reason }),
     status: (job) => ask(JobStatus, { verb: 'status', job }),
     remove: (job) => ask(JobStatus, { verb: 'remove', job }),
+    serve: (request) => ask(StartedService, { verb: 'serve', ...request }),
+    serving: (service) => ask(ServiceStatus, { verb: 'serving', service }),
+    route: (request) => ask(z.object({ port: z.int() }), { verb: 'route', ...request }),
+    unroute: (front) => ask(Anything, { verb: 'unroute', front }),
+    retire: (service) => ask(Anything, { verb: 'retire', service }),
+    settle: (front) => ask(Anything, { verb: 'settle', front }),
   };
 }
 
@@ -123,6 +159,8 @@ const VERDICTS: Record<string, readonly [FailureClass, boolean, string]> = {
   PolicyRefused: ['policy', false, 'Ask for less in the job file, or ask the site’s operator (site.yml: limits).'],
   InvalidRequest: ['internal', false, 'This is likely a fault of edge-train: report it with the workflow’s id.'],
   JobRuns: ['internal', true, 'It is tried again once the job has ended.'],
+  ServiceRouted: ['internal', false, 'This is likely a fault of edge-train: report it with the workflow’s id.'],
+  NotServable: ['input', false, 'Deploy an image that edge-train has built, or one with an entrypoint and one port.'],
   StartFailed: ['host', true, 'Read the unit’s journal on the VM; it is tried again.'],
   LauncherFailed: ['host', true, 'Read the journal of edge-train-launcher on the VM; it is tried again.'],
 };

@@ -8,16 +8,19 @@ import { Answers } from './answers.ts';
 import { failWith } from './failure.ts';
 import { cloudSteps, UNDO_PATIENCE } from './steps.ts';
 
+/** What a lease must know: a training's plan, or a deployment's. */
+type Planned = Pick<TrainingPlan, 'job' | 'virtualMachine'>;
+
 /** A run's side of its VM's lease. */
 export class Lease {
   readonly #answers: Answers<LeaseAnswer>;
-  #plan: TrainingPlan;
+  #plan: Planned;
   #taken: VirtualMachine | undefined;
   #asked = false;
   #clean = false;
   #returned = false;
 
-  constructor(plan: TrainingPlan) {
+  constructor(plan: Planned) {
     this.#plan = plan;
     this.#answers = new Answers(
       SIGNAL.leaseAnswered,
@@ -46,7 +49,7 @@ export class Lease {
   }
 
   /** After it was given back: the job goes on with another VM. */
-  moveTo(plan: TrainingPlan): void {
+  moveTo(plan: Planned): void {
     this.#plan = plan;
   }
 

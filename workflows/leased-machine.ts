@@ -18,10 +18,10 @@ export class LeasedMachine {
   #restarts = 0;
   #gone = false;
 
-  constructor(machine: VirtualMachine, lease: Lease, plan: TrainingPlan) {
+  constructor(machine: VirtualMachine, lease: Lease, plan?: Pick<TrainingPlan, 'limits'>) {
     this.machine = machine;
     this.#lease = lease;
-    this.#trainingSeconds = plan.limits.seconds;
+    this.#trainingSeconds = plan?.limits.seconds ?? 0;
   }
 
   /** It was deleted or replaced: there is nobody to ask. */

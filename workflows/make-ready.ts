@@ -39,7 +39,10 @@ async function bringUp(plan: MachinePlan, undo: Compensation): Promise<EnrolledM
 /** Whatever there is of it already is used. What this run makes, this run's failure takes away again. */
 async function makeMachine(plan: MachinePlan, undo: Compensation): Promise<EnrolledMachine> {
   const absent = (await siteSteps().inspectVirtualMachine(plan.name)) === 'absent';
-  if (absent) undo.register('delete the VM', () => siteSteps(UNDO_PATIENCE).deleteVirtualMachine(plan.name));
+  if (absent)
+    undo.register('delete the VM', async () => {
+      await siteSteps(UNDO_PATIENCE).deleteVirtualMachine(plan.name);
+    });
   const provisioned = await siteSteps().provisionVirtualMachine(plan);
   return await greet(await siteSteps().enrolVirtualMachine({ ...provisioned, created: absent }));
 }

@@ -29,7 +29,7 @@ function heading({ state, model, site, virtualMachine, failure }: RunStatus): st
   return `${failure ? `${failure.type} (${failure.class})` : state}${what}${where}`;
 }
 
-function todo({ state, failure, approval }: RunStatus): string[] {
+function todo({ state, failure, approval, steps }: RunStatus): string[] {
   const { workflowId } = workflowInfo();
   if (failure) return [failure.cause.replaceAll('\n', '  \n'), `**To do:** ${failure.nextStep}`];
   if (approval)
@@ -37,6 +37,10 @@ function todo({ state, failure, approval }: RunStatus): string[] {
       `**To do:** an approver decides with \`edge-train approve ${workflowId} --reason …\` or \`edge-train reject ${workflowId} --reason …\`.`,
     ];
   if (state !== 'running') return [];
+  if (steps.some(({ name }) => name === 'switch'))
+    return [
+      `Nothing to do. Cancelling (\`edge-train cancel ${workflowId}\`, or here) leaves the traffic where it was.`,
+    ];
   return [
     `Nothing to do. Cancelling (\`edge-train cancel ${workflowId}\`, or here) stops the training and removes what it made.`,
   ];

@@ -1,9 +1,9 @@
 import { defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import type { DeployModelResult } from '../domain/deployment.ts';
 import type { Failure } from '../domain/failure.ts';
 import type { Inspection } from '../domain/release.ts';
 import { STEPS, SWEEP_STEPS, type RunStatus, type Step, type StepName } from '../domain/run-status.ts';
 import type { JobStatus } from '../domain/search-attributes.ts';
-import type { TrainModelInput } from '../domain/train-model-input.ts';
 import type { TrainModelResult } from '../domain/train-model-result.ts';
 import type { Standing } from '../domain/statement.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
@@ -14,6 +14,14 @@ import { SearchAttributes } from './search-attributes.ts';
 
 export const statusQuery = defineQuery<RunStatus>('status');
 
+/** What a run, or a deployment, is about. */
+export interface About {
+  readonly site: string;
+  readonly model: { readonly name: string };
+  readonly virtualMachine: { readonly name?: string | undefined };
+  readonly sweep?: unknown;
+}
+
 /** What a person sees of a run: the `status` query, and the same as Markdown in the Temporal UI. */
 export class Progress {
   #status: RunStatus;
@@ -21,7 +29,7 @@ export class Progress {
   readonly #found = new SearchAttributes();
 
   /** `names`: the steps that there are; absent, a run's or a sweep's. */
-  constructor(input?: TrainModelInput, names: readonly StepName[] = input?.sweep ? SWEEP_STEPS : STEPS) {
+  constructor(input?: About, names: readonly StepName[] = input?.sweep ? SWEEP_STEPS : STEPS) {
     this.#names = names;
     const machine = input?.virtualMachine.name ?? 'VM';
     this.#status = {
@@ -40,10 +48,10 @@ export class Progress {
     this.#show();
   }
 
-  planned(plan: TrainingPlan): void {
+  planned(plan: Pick<TrainingPlan, 'job' | 'virtualMachine'> & Partial<Pick<TrainingPlan, 'release'>>): void {
     const machine = plan.virtualMachine.name;
     const steps = this.#names
-      .filter((name) => name !== 'approve' || plan.release.approval)
+      .filter((name) => name !== 'approve' || plan.release?.approval)
       .map(
         (name) =>
           this.#status.steps.find((step) => step.name === name) ?? { name, where: 'site', state: 'waiting' as const },
@@ -98,6 +106,10 @@ export class Progress {
     else this.#show();
   }
 
+  deployed(deployed: DeployModelResult): void {
+    this.#end({ state: 'succeeded', deployed });
+  }
+
   succeed(result?: TrainModelResult): void {
     this.#end({ state: 'succeeded', ...(result ? { result } : {}) });
   }
@@ -110,7 +122,7 @@ export class Progress {
     this.#end({ state: 'cancelled' });
   }
 
-  #end(end: Pick<RunStatus, 'state' | 'result' | 'failure'>): void {
+  #end(end: Pick<RunStatus, 'state' | 'result' | 'deployed' | 'failure'>): void {
     const steps = this.#status.steps.map((step) =>
       step.state === 'waiting' ? { ...step, state: 'skipped' as const } : step,
     );
@@ -132,6 +144,7 @@ export class Progress {
 
 /** Where a step is done; what is missing is done on the VM. */
 const PLACES: Partial<Record<StepName, string>> = {
+  find: 'cloud',
   plan: 'site',
   lease: 'site',
   record: 'cloud',

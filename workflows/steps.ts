@@ -89,6 +89,11 @@ const siteVerbs: Table<SiteActivities> = {
   acceptDecision: { attempt: '2 minutes', summary: 'Verify the approver’s decision' },
   standingApproval: { attempt: '2 minutes', summary: 'Look for an approval that holds for this release' },
   issueReceipt: { attempt: '2 minutes', summary: 'Sign the receipt' },
+  planDeployment: { attempt: '5 minutes', summary: 'Read policy and what serves; plan the deployment' },
+  grantSmokeTest: { attempt: '2 minutes', summary: 'Grant the VM the recorded rows' },
+  recordDeployment: { attempt: '2 minutes', summary: 'Write down what serves' },
+  forgetDeployment: { attempt: '2 minutes', summary: 'Write down that nothing serves' },
+  listDeployments: { attempt: '1 minute', summary: 'Read what serves' },
   checkSite: { attempt: '45 seconds', summary: 'Look at what the site worker and its VMs need' },
   discardRun: { attempt: '1 hour', summary: 'Remove what the cancelled run left on site' },
 };
@@ -110,6 +115,8 @@ const cloudVerbs: Table<CloudActivities> = {
   registerModel: { attempt: '6 hours', summary: 'Verify the receipt and the artifacts; register the version' },
   withdrawRegistration: { attempt: '1 minute', summary: 'Ask for the model version no more' },
   discardRelease: { attempt: '1 hour', summary: 'Remove what was released for no version' },
+  findServingImage: { attempt: '5 minutes', summary: 'Find the version and its image' },
+  grantServingImage: { attempt: '2 minutes', summary: 'Grant the VM the version’s image' },
   buildImage: { attempt: '6 hours', summary: 'Build the image and push it' },
   attestImage: { attempt: '1 hour', summary: 'Sign the image; attach SBOM, provenance and receipt' },
   checkCloud: { attempt: '45 seconds', summary: 'Look at what the cloud worker needs' },
@@ -126,6 +133,14 @@ const edgeVerbs: Table<Omit<EdgeActivities, 'runTrainingJob'>> = {
   keepOutputs: { attempt: '48 hours', summary: 'Keep outputs and log on site' },
   restoreOutputs: { attempt: '48 hours', summary: 'Bring the outputs back from the site’s storage' },
   releaseArtifacts: { attempt: '48 hours', summary: 'Release the artifacts' },
+  pullServingImage: { attempt: '6 hours', summary: 'Pull the image, seal it, verify it' },
+  startService: { attempt: '10 minutes', summary: 'Start the new version beside the old' },
+  testService: { attempt: '2 hours', summary: 'Ask the new version for what it predicted when trained' },
+  routeService: { attempt: '5 minutes', summary: 'Move the traffic' },
+  watchService: { attempt: '2 hours', summary: 'Watch the new version' },
+  retireService: { attempt: '5 minutes', summary: 'End a service' },
+  retireOthers: { attempt: '10 minutes', summary: 'End what no longer serves' },
+  unrouteModel: { attempt: '5 minutes', summary: 'Close the model’s port' },
   cleanJob: { attempt: '10 minutes', summary: 'Remove the job’s folders' },
 };
 
@@ -135,6 +150,9 @@ const HEARTBEAT: Duration = '15 seconds';
 /** The site worker's steps; `within` bounds all attempts together. */
 export const siteSteps = (within: Duration = OFFLINE_TOLERANCE): SiteActivities =>
   stepsOf(siteVerbs, { taskQueue: SITE_QUEUE, scheduleToCloseTimeout: within });
+
+/** For `deployments list`: who asks waits for it. */
+export const LIST_PATIENCE: Duration = '1 minute';
 
 /** For `doctor`: a worker that is not there is a finding, which must not take long. */
 export const checkSteps = (): Pick<SiteActivities & CloudActivities, 'checkSite' | 'checkCloud'> => {

@@ -120,7 +120,12 @@ async function rest(desk: LeaseDesk, plan: MachinePlan): Promise<undefined> {
   const gone = after === 'delete';
   try {
     if (gone && attach !== 'never') await cloudSteps(ATTACH_PATIENCE.require).detachComputeTarget(computeTarget);
-    await (gone ? siteSteps().deleteVirtualMachine(name) : siteSteps().deallocateVirtualMachine(name));
+    const rest = await (gone ? siteSteps().deleteVirtualMachine(name) : siteSteps().deallocateVirtualMachine(name));
+    if (rest === 'serves') {
+      log.info('the VM stays up, since a model serves there', { virtualMachine: name });
+      desk.atRest(false);
+      return;
+    }
   } catch (error) {
     if (isCancellation(error)) throw error;
     log.error('the VM could not be put to rest', { virtualMachine: name, after, cause: toFailure(error).cause });

@@ -7,9 +7,11 @@ import { cloudOpener, type CloudConfiguration } from './cloud.ts';
 import { attachComputeTarget, detachComputeTarget, findComputeTarget } from './compute-target.ts';
 import { describeHolder } from './describe-holder.ts';
 import { discardRelease } from './discard-release.ts';
+import { findServingImage } from './find-serving-image.ts';
 import { finishRun } from './finish-run.ts';
 import { grantArtifacts } from './grant-artifacts.ts';
 import { grantCode } from './grant-code.ts';
+import { grantServingImage } from './grant-serving-image.ts';
 import { leaseVirtualMachine } from './lease-virtual-machine.ts';
 import { logMetrics } from './log-metrics.ts';
 import { recordRun } from './record-run.ts';
@@ -32,6 +34,8 @@ export function createCloudActivities(dependencies: CloudDependencies): CloudAct
   const { workflows, front } = dependencies;
   const open = cloudOpener(dependencies);
   return {
+    findServingImage: async (plan) => findServingImage(await open(), plan),
+    grantServingImage: async (request) => grantServingImage(await open(), request),
     leaseVirtualMachine: (request) => leaseVirtualMachine(workflows, request),
     returnVirtualMachine: (request) => returnVirtualMachine(workflows, request),
     describeHolder: (holder) => describeHolder(workflows, holder),

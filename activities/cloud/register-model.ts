@@ -10,6 +10,7 @@ import { findServedModel, readFlavors, below } from '../../services/serving-imag
 import { canonicalJson } from '../../services/signing.ts';
 import { copyVerified } from '../../services/verified-blob.ts';
 import type { Cloud } from './cloud.ts';
+import { REPOSITORY_TAG } from './find-serving-image.ts';
 import { verifyReceipt } from './verify-receipt.ts';
 
 /** Each holds a block in memory. */
@@ -102,6 +103,7 @@ function versionTags({ evidence, receipt, run, computeTarget }: RegistrationRequ
     ...plan.model.tags,
     job: plan.job,
     site: plan.site,
+    [REPOSITORY_TAG]: plan.image.repository,
     receipt: receipt.digest,
     release: release.digest,
     data: inputs.data.rootDigest,

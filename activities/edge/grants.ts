@@ -4,6 +4,7 @@ import {
   CredentialGrant,
   ImageGrant,
   SiteGrant,
+  SmokeTestGrant,
   type SealedGrant,
 } from '../../domain/grant.ts';
 import type { MachinePrivateKey } from '../../domain/machine-config.ts';
@@ -11,19 +12,11 @@ import { ServiceError } from '../../services/errors.ts';
 import { openSeal } from '../../services/signing.ts';
 
 const schemas = {
-  site: SiteGrant,
-  code: CodeGrant,
-  image: ImageGrant,
-  artifacts: ArtifactGrant,
+  ...{ site: SiteGrant, code: CodeGrant, image: ImageGrant, artifacts: ArtifactGrant },
+  'smoke-test': SmokeTestGrant,
   credential: CredentialGrant,
 } as const;
-type Opened = {
-  site: SiteGrant;
-  code: CodeGrant;
-  image: ImageGrant;
-  artifacts: ArtifactGrant;
-  credential: CredentialGrant;
-};
+type Opened = { [K in keyof typeof schemas]: ReturnType<(typeof schemas)[K]['parse']> };
 
 /**
  * Opens the newest grant of a kind with the VM's own key.

@@ -6,12 +6,18 @@ import { hello } from './hello.ts';
 import { inspectOutputs } from './inspect-outputs.ts';
 import { keepOutputs } from './keep-outputs.ts';
 import { prepareEnvironment } from './prepare-environment.ts';
+import { pullServingImage } from './pull-serving-image.ts';
 import { readMetrics } from './read-metrics.ts';
 import { releaseArtifacts } from './release-artifacts.ts';
 import { renewCredential } from './renew-credential.ts';
 import { restoreOutputs } from './restore-outputs.ts';
+import { retireOthers, retireService } from './retire-services.ts';
+import { routeService, unrouteModel } from './route-service.ts';
 import { runTrainingJob } from './run-training-job.ts';
 import { stageInputs } from './stage-inputs.ts';
+import { startService } from './start-service.ts';
+import { testService } from './test-service.ts';
+import { watchService } from './watch-service.ts';
 
 /** What a VM does, on the queue that bears its name. */
 export function createEdgeActivities(edge: EdgeDependencies): EdgeActivities {
@@ -27,5 +33,13 @@ export function createEdgeActivities(edge: EdgeDependencies): EdgeActivities {
     restoreOutputs: (request) => restoreOutputs(edge, request),
     releaseArtifacts: (request) => releaseArtifacts(edge, request),
     cleanJob: (job) => cleanJob(edge, job),
+    pullServingImage: (request) => pullServingImage(edge, request),
+    startService: (request) => startService(edge, request),
+    testService: (request) => testService(edge, request),
+    routeService: (request) => routeService(edge, request),
+    watchService: (request) => watchService(edge, request),
+    retireService: (service) => retireService(edge, service),
+    retireOthers: (plan) => retireOthers(edge, plan),
+    unrouteModel: (plan) => unrouteModel(edge, plan),
   };
 }

@@ -10,7 +10,7 @@ import { readPolicy } from './policy.ts';
 import { pullImage } from './pull-image.ts';
 import { hasMlflow, trackingServerBuild } from './tracking-server.ts';
 
-const preparing = new Map<string, Promise<PreparedEnvironment>>();
+const preparing = new Map<string, Promise<unknown>>();
 
 /**
  * What a job runs in: a Python environment that is named by what it is made of, or the tree of a container image, each made
@@ -62,8 +62,8 @@ async function prepare(edge: EdgeDependencies, plan: Build): Promise<PreparedEnv
 }
 
 /** Who asks again, after this worker lost touch, waits for what is under way. */
-async function once(path: string, make: () => Promise<PreparedEnvironment>): Promise<PreparedEnvironment> {
-  const current = preparing.get(path) ?? make().finally(() => preparing.delete(path));
+export async function once<T>(path: string, make: () => Promise<T>): Promise<T> {
+  const current = (preparing.get(path) as Promise<T> | undefined) ?? make().finally(() => preparing.delete(path));
   preparing.set(path, current);
   const beat = setInterval(() => heartbeat(), 2000);
   try {

@@ -10,6 +10,7 @@ import {
   MAX_CONFIG,
   readConfig,
   readManifest,
+  serverOf,
   variablesOf,
   type PulledImage,
 } from '../../services/oci-image/image-manifest.ts';
@@ -46,7 +47,8 @@ export async function pullImage(
     await pullLayers(source, read.image, folder);
     await unpack(edge, folder, read.image, config.rootfs.diff_ids);
     const mlflow = await hasMlflowWithin(join(folder, 'tree'));
-    await writeWhole(join(folder, IMAGE_FILE), JSON.stringify({ variables: variablesOf(config), mlflow }));
+    const about = { variables: variablesOf(config), mlflow, ...serverOf(config) };
+    await writeWhole(join(folder, IMAGE_FILE), JSON.stringify(about));
     await writeWhole(join(folder, LOCK), manifest.content);
   } catch (error) {
     throw error instanceof ImageRefused ? unusable(image, error.message) : error;

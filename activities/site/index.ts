@@ -9,6 +9,9 @@ import { installCredential } from './credential/install.ts';
 import { currentStep } from './current-step.ts';
 import { deleteVirtualMachine } from './delete-virtual-machine.ts';
 import type { SiteDependencies, Step } from './dependencies.ts';
+import { grantSmokeTest } from './deploy/grant-smoke-test.ts';
+import { planDeployment } from './deploy/plan-deployment.ts';
+import { forgetDeployment, listDeployments, recordDeployment } from './deploy/record.ts';
 import { discardRun } from './discard-run.ts';
 import { enlargeMachine } from './enlarge-machine.ts';
 import { enrolVirtualMachine } from './enrol-virtual-machine.ts';
@@ -50,6 +53,11 @@ export function createSiteActivities(dependencies: SiteDependencies): SiteActivi
     acceptDecision: (request) => at((session) => acceptDecision(session, dependencies, request)),
     standingApproval: (request) => at((session) => standingApproval(session, dependencies, request)),
     checkSite: (request) => checkSite(() => openSite(dependencies), dependencies, request),
+    planDeployment: (request) => at((session, step) => planDeployment(session, step, request)),
+    grantSmokeTest: (request) => at((session, step) => grantSmokeTest(session, step, dependencies, request)),
+    recordDeployment: (request) => at((session) => recordDeployment(session, request)),
+    forgetDeployment: (plan) => at((session) => forgetDeployment(session, plan)),
+    listDeployments: () => at((session) => listDeployments(session)),
     discardRun: (request) => at((session) => discardRun(session, request)),
     issueReceipt: (evidence) => at((session) => issueReceipt(session, dependencies, evidence)),
   };

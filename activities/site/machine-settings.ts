@@ -1,6 +1,7 @@
 import type { MachineConfig } from '../../domain/machine-config.ts';
 import { TokenIssuer } from '../../domain/temporal-credential.ts';
 import { readPayloadKeys } from '../../services/payload-codec.ts';
+import type { Deployments } from '../../domain/deployments.ts';
 import type { SiteDependencies } from './dependencies.ts';
 import type { SiteSession } from './site-session.ts';
 
@@ -27,8 +28,21 @@ export async function machineSettings(
     ...(site.codec ? { codec: await readPayloadKeys(site.codec, secrets) } : {}),
     uplink: site.uplink,
     packageIndex: site.packageIndex,
-    policy: { site: site.name, ...site.limits, release: site.release },
+    policy: {
+      site: site.name,
+      ...site.limits,
+      release: site.release,
+      ...(site.deployments ? { services: servicesOf(site.deployments) } : {}),
+    },
     ...(ca === undefined ? {} : { caBundle: ca }),
     siteBlobEndpoints: Object.values(site.storageAccounts).map(({ blobEndpoint }) => blobEndpoint),
   };
 }
+
+const servicesOf = ({
+  memoryMiB,
+  ports: { from, to },
+}: Deployments): NonNullable<MachineConfig['policy']['services']> => ({
+  memoryBytes: memoryMiB * 2 ** 20,
+  ports: [from, to],
+});

@@ -1,8 +1,10 @@
 import type { PowerState } from '../../domain/virtual-machine.ts';
+import type { Rest } from '../contract.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { deallocateMachine, machineAddress, readPowerState } from '../../services/stack-hub/compute.ts';
 import { getResource, requireOurs } from '../../services/stack-hub/resource.ts';
 import type { SiteDependencies, Step } from './dependencies.ts';
+import { servedOn } from './deploy/record.ts';
 import { connectHost, findHost } from './host/connect.ts';
 import type { SiteSession } from './site-session.ts';
 
@@ -26,12 +28,14 @@ export async function inspectVirtualMachine(
   }
 }
 
-/** Absent or already deallocated is fine. */
-export async function deallocateVirtualMachine(session: SiteSession, step: Step, machine: string): Promise<void> {
+/** Absent or already deallocated is fine. One on which a model serves stays up. */
+export async function deallocateVirtualMachine(session: SiteSession, step: Step, machine: string): Promise<Rest> {
+  if ((await servedOn(session, machine)).length > 0) return 'serves';
   const hub = await session.stackHub();
   const address = machineAddress(machine);
   const existing = await getResource(hub, address, step.signal);
-  if (!existing) return;
+  if (!existing) return 'rests';
   requireOurs(existing, address);
   if ((await readPowerState(hub, machine, step.signal)) !== 'deallocated') await deallocateMachine(hub, machine, step);
+  return 'rests';
 }

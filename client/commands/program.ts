@@ -9,6 +9,7 @@ import { addLocalCommands } from './local.ts';
 import { addReceiptCommands } from './receipts.ts';
 import { addRunCommands } from './runs.ts';
 import { addScheduleCommands } from './schedules.ts';
+import { addDeploymentCommands } from './deployments.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, cancelled or rejected, 2 refused input, 3 cannot reach a service,
@@ -33,6 +34,7 @@ export function program(done: Done, { quiet = false } = {}): Command {
     .addHelpText('after', EXIT_CODES);
   // A further group of commands is a file beside this one and a line here.
   addRunCommands(edgeTrain, done);
+  addDeploymentCommands(edgeTrain, done);
   addReceiptCommands(edgeTrain, done);
   addImageCommands(edgeTrain, done);
   addScheduleCommands(edgeTrain, done);

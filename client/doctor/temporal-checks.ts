@@ -108,7 +108,7 @@ function clockCheck(here: number, there: number): Check {
 
 function told(error: unknown, temporal: TemporalClient): CommandError {
   const outcome = endedBadly(error);
-  if (outcome && outcome.state !== 'succeeded') return failed(outcome.failure);
+  if (outcome) return failed(outcome.failure);
   const known = toCommandError(error);
   return known.exitCode !== EXIT_CODE.failed || known.failure.type !== 'Unexpected'
     ? known

@@ -6,7 +6,7 @@ import { printJson } from '../show/json.ts';
 import type { Progress } from '../show/progress.ts';
 import { summary, type RunLinks } from '../show/summary.ts';
 import type { TemporalClient } from '../temporal/connect.ts';
-import type { Outcome } from '../temporal/outcome.ts';
+import type { EndedBadly, Outcome } from '../temporal/outcome.ts';
 import type { StartedRun } from '../temporal/start-training.ts';
 import { watch } from '../temporal/watch.ts';
 import { untilInterrupted } from './until-interrupted.ts';
@@ -50,7 +50,7 @@ function tellOutcome({ started, links, progress, json }: Watching, outcome: Outc
 }
 
 /** A workflow refuses an input too: a site's policy is known only there. */
-export function exitCodeOf(outcome: Exclude<Outcome, { state: 'succeeded' }>): 1 | 2 {
+export function exitCodeOf(outcome: EndedBadly): 1 | 2 {
   return outcome.state === 'failed' && outcome.failure.type === 'InvalidInput' ? EXIT_CODE.refused : EXIT_CODE.failed;
 }
 

@@ -89,6 +89,10 @@ attach:
   from: ${text(azure.attachFrom)}
   publicKey: ${text(keys.attachPublicKey)}
 
+# Released models may serve here, each on its VM's loopback (edge-train deploy).
+deployments:
+  ports: { from: 8100, to: 8119 }
+
 # What may leave. MLflow saves scikit-learn models as pickles. A pickle is code to whoever loads it, and it may hold rows
 # of the data: by default ("approve") an approver signs for each. The demo allows it, because it has no approver to ask, its
 # data is public and the script is its own.

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { STEPS, SWEEP_STEPS, type RunStatus, type Step, type StepName } from '../../domain/run-status.ts';
+import { DEPLOY_STEPS, STEPS, SWEEP_STEPS, type RunStatus, type Step, type StepName } from '../../domain/run-status.ts';
 import type { TrialStatus } from '../../domain/trial-status.ts';
 import { cut, durationText, printable } from './text.ts';
 
@@ -20,6 +20,13 @@ export const LABELS: Readonly<Record<StepName, string>> = {
   image: 'build and push the image',
   sign: 'sign the image',
   clean: 'clean up after the job',
+  find: 'find the version and its image',
+  pull: 'pull and verify the image',
+  start: 'start the new version',
+  test: 'test it on recorded rows',
+  switch: 'move the traffic',
+  watch: 'watch it serve',
+  retire: 'end what served before',
 };
 
 const LABEL_WIDTH = Math.max(...Object.values(LABELS).map((label) => label.length));
@@ -92,6 +99,7 @@ export function timeOf(step: Step, now: number): string {
 }
 
 function inOrder(steps: readonly Step[]): Step[] {
-  const order: readonly StepName[] = steps.some(({ name }) => name === 'trials') ? SWEEP_STEPS : STEPS;
+  const has = (name: StepName) => steps.some((step) => step.name === name);
+  const order: readonly StepName[] = has('trials') ? SWEEP_STEPS : has('switch') ? DEPLOY_STEPS : STEPS;
   return order.flatMap((name) => steps.find((step) => step.name === name) ?? []);
 }

@@ -40,6 +40,18 @@ export async function findRunOrTrial(
   return find([WORKFLOW_TYPE.trainModel, WORKFLOW_TYPE.trial], temporal, workflowId, doing, onlyRunId);
 }
 
+/** The same, or a deployment: `status`, `watch` and `cancel` take both. */
+export async function findRunOrDeployment(
+  temporal: TemporalClient,
+  workflowId: string,
+  doing: string,
+): Promise<{ readonly run: FoundRun; readonly isDeployment: boolean }> {
+  const { type, ...found } = await describe(temporal, workflowId, doing, undefined);
+  const isDeployment = type === WORKFLOW_TYPE.deployModel;
+  if (!isDeployment && type !== WORKFLOW_TYPE.trainModel) throw noTraining(workflowId, type);
+  return { run: toRun(found), isDeployment };
+}
+
 async function find(
   types: readonly string[],
   temporal: TemporalClient,
@@ -47,18 +59,26 @@ async function find(
   doing: string,
   onlyRunId: string | undefined,
 ): Promise<FoundRun> {
+  const { type, ...found } = await describe(temporal, workflowId, doing, onlyRunId);
+  if (!types.includes(type)) throw noTraining(workflowId, type);
+  return toRun(found);
+}
+
+async function describe(
+  temporal: TemporalClient,
+  workflowId: string,
+  doing: string,
+  onlyRunId: string | undefined,
+): Promise<Info & Pick<WorkflowExecutionInfo, 'type'>> {
   try {
-    const found = await temporal.client.workflow.getHandle(workflowId, onlyRunId).describe();
-    if (!types.includes(found.type)) throw noTraining(workflowId, found.type);
-    return toRun(found);
+    return await temporal.client.workflow.getHandle(workflowId, onlyRunId).describe();
   } catch (error) {
-    if (error instanceof CommandError) throw error;
     if ((error as Error).name === 'WorkflowNotFoundError') throw noSuchRun(workflowId, temporal);
     throw serviceTrouble(error, temporal, doing);
   }
 }
 
-type Info = Omit<WorkflowExecutionInfo, 'raw'>;
+type Info = Omit<WorkflowExecutionInfo, 'raw' | 'type'>;
 
 /** Search attributes first, then what the workflow wrote in its memo. */
 export function toRun(info: Info): FoundRun {

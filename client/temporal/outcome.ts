@@ -5,22 +5,26 @@ import {
   TimeoutFailure,
   WorkflowFailedError,
 } from '@temporalio/client';
+import type { z } from 'zod';
 import { Failure } from '../../domain/failure.ts';
 import { refusalOf } from '../../domain/payload-codec.ts';
 import { TrainModelResult } from '../../domain/train-model-result.ts';
 import { requireReadable, unreadable } from './payload-codecs.ts';
 
-/** How a run ended. */
-export type Outcome =
-  | { readonly state: 'succeeded'; readonly result: TrainModelResult }
-  | { readonly state: 'failed' | 'cancelled'; readonly failure: Failure };
+export type EndedBadly = { readonly state: 'failed' | 'cancelled'; readonly failure: Failure };
 
-export function succeeded(result: unknown): Outcome {
-  return { state: 'succeeded', result: TrainModelResult.parse(requireReadable(result, 'The run’s result')) };
+/** How a run ended. */
+export type Outcome<T = TrainModelResult> = { readonly state: 'succeeded'; readonly result: T } | EndedBadly;
+
+export const succeeded = (result: unknown): Outcome => succeededWith(TrainModelResult, result);
+
+/** The same of another workflow. */
+export function succeededWith<T>(schema: z.ZodType<T>, result: unknown): Outcome<T> {
+  return { state: 'succeeded', result: schema.parse(requireReadable(result, 'The run’s result')) };
 }
 
 /** Undefined when the error does not say that the run has ended. */
-export function endedBadly(error: unknown): Outcome | undefined {
+export function endedBadly(error: unknown): EndedBadly | undefined {
   if (!(error instanceof WorkflowFailedError)) return undefined;
   const chain: unknown[] = [];
   for (let each: unknown = error.cause; each instanceof Error && chain.length < 20; each = each.cause) chain.push(each);

@@ -19,7 +19,7 @@ export interface StartedRun {
 }
 
 /** So that a run is found before a worker has seen it. */
-export function searchAttributes({ site, model }: TrainModelInput): SearchAttributes {
+export function searchAttributes({ site, model }: { site: string; model: { name: string } }): SearchAttributes {
   return [
     { key: { name: SEARCH_ATTRIBUTE.site, type: 'KEYWORD' }, value: site },
     { key: { name: SEARCH_ATTRIBUTE.model, type: 'KEYWORD' }, value: model.name },

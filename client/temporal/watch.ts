@@ -28,12 +28,24 @@ export async function watch(
   watcher: Watcher,
   signal: AbortSignal,
 ): Promise<Outcome> {
+  return watchWith(succeeded, temporal, run, watcher, signal);
+}
+
+/** The same of another workflow; `read` takes its result. */
+export async function watchWith<T>(
+  read: (result: unknown) => Outcome<T>,
+  temporal: TemporalClient,
+  run: Pick<StartedRun, 'workflowId'> & { runId?: string },
+  watcher: Watcher,
+  signal: AbortSignal,
+): Promise<Outcome<T>> {
   const handle = temporal.client.workflow.getHandle(run.workflowId, run.runId);
   const stopped = new AbortController();
   const until = AbortSignal.any([signal, stopped.signal]);
   void poll(() => temporal.client.withAbortSignal(until, () => askStatus(temporal, handle)), watcher, until);
   try {
     const outcome = await untilEnd(
+      read,
       temporal,
       () => temporal.client.withAbortSignal(signal, () => handle.result()),
       watcher,
@@ -77,12 +89,13 @@ async function poll(ask: () => Promise<RunStatus>, watcher: Watcher, signal: Abo
   }
 }
 
-async function untilEnd(
+async function untilEnd<T>(
+  read: (result: unknown) => Outcome<T>,
   temporal: TemporalClient,
   result: () => Promise<unknown>,
   watcher: Watcher,
   signal: AbortSignal,
-): Promise<Outcome> {
+): Promise<Outcome<T>> {
   const aborted = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   });
@@ -90,7 +103,7 @@ async function untilEnd(
   for (;;) {
     signal.throwIfAborted();
     try {
-      return succeeded(await Promise.race([result(), aborted]));
+      return read(await Promise.race([result(), aborted]));
     } catch (error) {
       if (signal.aborted) throw error;
       const outcome = endedBadly(error);

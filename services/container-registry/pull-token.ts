@@ -75,7 +75,7 @@ function parsed(source: PullSource, body: Buffer): { token: string; seconds: num
     const said = JSON.parse(body.toString('utf8')) as Record<string, unknown>;
     const token = said['token'] ?? said['access_token'];
     if (typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)) {
-      return { token, seconds: secondsOf(said['expires_in'], token) };
+      return { token, seconds: tokenSeconds(token, said['expires_in']) };
     }
   } catch {
     // said below
@@ -83,8 +83,8 @@ function parsed(source: PullSource, body: Buffer): { token: string; seconds: num
   throw denied(source, 'its answer is no token');
 }
 
-/** ACR says it in the token itself. */
-function secondsOf(stated: unknown, token: string): number {
+/** How long a token lives: as is `stated`, else as it says itself, as ACR's do. */
+export function tokenSeconds(token: string, stated?: unknown): number {
   if (typeof stated === 'number' && stated > 0) return stated;
   try {
     const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')) as {

@@ -59,6 +59,12 @@ export class RegistrySession {
     throw registryError(response, `${request.method} ${new URL(this.#url(request.target)).pathname}`);
   }
 
+  /** A token that pulls from this one repository and does nothing else. */
+  async pullToken(repository: string): Promise<string> {
+    const service = this.#registry.loginServer;
+    return await this.#answerChallenge(`service="${service}",scope="repository:${repository}:pull"`);
+  }
+
   async #send(request: RegistryRequest): Promise<PipelineResponse> {
     const { abortSignal } = this.#registry;
     try {

@@ -13,7 +13,15 @@ const Index = z.object({
 const Config = z.object({
   os: z.string(),
   architecture: z.string(),
-  config: z.object({ Env: z.array(z.string()).nullish() }).nullish(),
+  config: z
+    .object({
+      Env: z.array(z.string()).nullish(),
+      Entrypoint: z.array(z.string()).nullish(),
+      Cmd: z.array(z.string()).nullish(),
+      WorkingDir: z.string().nullish(),
+      ExposedPorts: z.record(z.string(), z.unknown()).nullish(),
+    })
+    .nullish(),
   rootfs: z.object({ diff_ids: z.array(Digest) }),
 });
 
@@ -64,6 +72,22 @@ export function variablesOf({ config }: PulledConfig): Record<string, string> {
   return Object.fromEntries(
     pairs.filter(([name, value]) => /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name) && !value.includes('\0')),
   );
+}
+
+/** The program that an image starts, and the one TCP port that it says to listen on; no port where it says none, or several. */
+export function serverOf({ config }: PulledConfig): {
+  entrypoint: string[];
+  command: string[];
+  workingDirectory: string;
+  port?: number;
+} {
+  const ports = Object.keys(config?.ExposedPorts ?? {}).flatMap((name) => /^(\d+)(?:\/tcp)?$/.exec(name)?.[1] ?? []);
+  return {
+    entrypoint: config?.Entrypoint ?? [],
+    command: config?.Cmd ?? [],
+    workingDirectory: config?.WorkingDir ?? '',
+    ...(ports.length === 1 ? { port: Number(ports[0]) } : {}),
+  };
 }
 
 function json(content: Buffer): unknown {

@@ -22,7 +22,7 @@ export const importTable = {
     node: true,
     packages: ['@temporalio/activity', '@temporalio/client', 'p-map'],
   },
-  'activities/contract': { rooms: ['domain'], node: false, packages: [] },
+  'activities/contract': { rooms: ['activities/contract', 'domain'], node: false, packages: [] },
   workflows: {
     rooms: ['workflows', 'domain'],
     typeRooms: ['activities/contract'],

@@ -4,6 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import type { DeploymentPlan } from '../../domain/deployment.ts';
+import { ImageGrant } from '../../domain/grant.ts';
 import type { Evidence, ModelVersion } from '../../domain/model-version.ts';
 import { modelPath } from '../../domain/resource-names.ts';
 import { BILL_OF_MATERIALS_TYPE } from '../../domain/statement.ts';
@@ -15,7 +17,7 @@ import { readAttached } from '../../services/image-trust/attached.ts';
 import { verifyImage } from '../../services/image-trust/verify-image.ts';
 import { pushBaseImage, readBaseImage } from '../../services/oci-image/base-image.ts';
 import type { ImageManifest } from '../../services/oci-image/image.ts';
-import { generateSigningKey } from '../../services/signing.ts';
+import { generateMachineKey, generateSigningKey, openSeal } from '../../services/signing.ts';
 import { until } from '../support/until.ts';
 import { refreshToken, TOKEN_USER } from './registry-token.ts';
 import { evidenceOf, modelFiles, receiptKey, receiptOf, startCloud, type TestCloud } from './cloud.ts';
@@ -169,6 +171,54 @@ describe('an image of a model version', () => {
     );
     await assert.rejects(build(withRequirements('pandas==0.0.0.dev1\n')), type('EnvironmentUnsolvable'));
     assert.equal(await findManifest(cloud.registry, 'edge-train/refused', 'v1'), undefined);
+  });
+
+  it('is found for a deployment by its version, which must be there, not archived and of that site; its grant pulls it and no more', async () => {
+    const { client, group, name: workspace } = cloud.workspace;
+    const put = (version: string, more: { isArchived?: boolean; site?: string; model?: string } = {}) => {
+      const { isArchived = false, site = 'demo', model = 'sums' } = more;
+      const tags = { site, job: '5'.repeat(20), ...(model === 'moved' ? { 'image.repository': 'team/sums' } : {}) };
+      const properties = { modelUri: 'https://models.example/sums', modelType: 'mlflow_model', isArchived, tags };
+      return client.modelVersions.createOrUpdate(group, workspace, model, version, { properties });
+    };
+    await put('1');
+    await put('2');
+    await put('3', { isArchived: true });
+    await put('1', { model: 'moved' });
+    await put('1', { model: 'theirs', site: 'elsewhere' });
+    await put('1', { model: 'unbuilt' });
+    const find = (model: string, version?: number, digest?: string) =>
+      cloud.activities.findServingImage(deploymentOf(model, version, digest));
+    const newest = await find('sums');
+    assert.deepEqual(
+      [newest.version, newest.job, newest.image.repository, newest.image.tag],
+      [2, '5'.repeat(20), 'edge-train/sums', 'v2'],
+    );
+    assert.equal((await find('sums', 1, newest.image.digest)).version, 1);
+    assert.equal((await find('moved')).image.repository, 'team/sums');
+    const type = (expected: string) => (error: unknown) => error instanceof ServiceError && error.type === expected;
+    await assert.rejects(find('sums', 3), type('NoSuchVersion'));
+    await assert.rejects(find('sums', 4), type('NoSuchVersion'));
+    await assert.rejects(find('never'), type('NoSuchVersion'));
+    await assert.rejects(find('theirs'), type('ModelOfAnotherSite'));
+    await assert.rejects(find('unbuilt'), type('ImageNotBuilt'));
+    await assert.rejects(find('sums', 1, `sha256:${'0'.repeat(64)}`), type('ImageDiffers'));
+
+    const { publicKey, privateKey } = generateMachineKey();
+    const sealed = await cloud.activities.grantServingImage({ image: newest.image, machineKey: publicKey });
+    assert.doesNotMatch(JSON.stringify(sealed), /Bearer/);
+    const grant = ImageGrant.parse(await openSeal(sealed.jwe, privateKey));
+    assert.equal(`sha256:${grant.digest}`, newest.image.digest);
+    const claims = JSON.parse(Buffer.from(grant.authorization?.split('.')[1] ?? '', 'base64url').toString()) as object;
+    assert.deepEqual((claims as { access: unknown }).access, [
+      { type: 'repository', name: 'edge-train/sums', actions: ['pull'] },
+    ]);
+    assert.ok(Date.parse(sealed.expires) - Date.now() <= 3_600_000);
+    const other = { ...newest.image, registry: 'registry.example' };
+    await assert.rejects(
+      cloud.activities.grantServingImage({ image: other, machineKey: publicKey }),
+      type('RegistryWithdrawn'),
+    );
   });
 
   it('refuses to put bytes into an image that are not what was released', async () => {
@@ -379,3 +429,11 @@ async function answering(url: string, container: string): Promise<void> {
     throw new Error(`${error.message}:\n${await docker('logs', container)}`);
   });
 }
+
+/** All of a plan that the cloud worker reads. */
+const deploymentOf = (model: string, version?: number, digest?: string): DeploymentPlan =>
+  ({
+    ...{ site: 'demo', model },
+    ...(version === undefined ? {} : { version }),
+    ...(digest === undefined ? {} : { digest }),
+  }) as DeploymentPlan;

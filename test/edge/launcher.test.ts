@@ -50,11 +50,38 @@ test('each verb is one JSON line, and its answer another', async () => {
   });
 });
 
+test('services are asked for in the same way', async () => {
+  const asked: unknown[] = [];
+  const answer = (request: unknown) => {
+    asked.push(request);
+    return `${JSON.stringify({ state: 'running', restarts: 1, invocation: 'x', image: 'i', path: '/p', routed: null, port: 8100 })}\n`;
+  };
+  await withLauncher(answer, async (launcher) => {
+    const { routed } = await launcher.serve({ service: 's', front: 'f', image: 'i', memoryBytes: 1 });
+    assert.equal(routed, null);
+    assert.equal((await launcher.serving('s')).restarts, 1);
+    assert.deepEqual(await launcher.route({ front: 'f', service: 's' }), { port: 8100 });
+    assert.equal(await launcher.settle('f'), undefined);
+    await launcher.unroute('f');
+    await launcher.retire('s');
+    assert.deepEqual(asked, [
+      { verb: 'serve', service: 's', front: 'f', image: 'i', memoryBytes: 1 },
+      { verb: 'serving', service: 's' },
+      { verb: 'route', front: 'f', service: 's' },
+      { verb: 'settle', front: 'f' },
+      { verb: 'unroute', front: 'f' },
+      { verb: 'retire', service: 's' },
+    ]);
+  });
+});
+
 test('a refusal carries its verdict; policy is not asked twice, the host is', async () => {
   const verdicts: [string, string, string, boolean][] = [
     ['PolicyRefused', 'policy', 'PolicyRefused', false],
     ['InvalidRequest', 'internal', 'InvalidRequest', false],
     ['StartFailed', 'host', 'CageUnavailable', true],
+    ['NotServable', 'input', 'NotServable', false],
+    ['ServiceRouted', 'internal', 'ServiceRouted', false],
     ['SomethingNew', 'host', 'CageUnavailable', true],
   ];
   for (const [type, failureClass, named, retryable] of verdicts) {

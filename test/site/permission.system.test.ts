@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { SiteGrant } from '../../domain/grant.ts';
+import { DeployModelInput, type DeploymentPlan } from '../../domain/deployment.ts';
+import { SiteGrant, SmokeTestGrant } from '../../domain/grant.ts';
 import { MachinePrivateKey } from '../../domain/machine-config.ts';
 import type { Evidence } from '../../domain/model-version.ts';
 import { canonicalArtifacts } from '../../domain/release.ts';
@@ -42,6 +43,114 @@ const newPlan = (run: string) =>
     workflowId: 'train',
     originalExecutionRunId: run,
   });
+
+describe('a deployment', () => {
+  const asked = (change: Partial<DeployModelInput> = {}, run = 'd-1') =>
+    site.activities.planDeployment({
+      input: DeployModelInput.parse({ site: 'demo', model: 'breast-cancer', ...change }),
+      workflowId: 'deploy-demo-breast-cancer',
+      originalExecutionRunId: run,
+    });
+  const image = (digit: string) => ({
+    ...{ registry: 'registry.example', repository: 'edge-train/breast-cancer', tag: `v${digit}` },
+    digest: `sha256:${digit.repeat(64)}`,
+  });
+  const record = (planned: DeploymentPlan, version: number) =>
+    site.activities.recordDeployment({
+      plan: planned,
+      deployed: { version, image: image(String(version)), service: planned.job, at: '2026-01-02T03:04:05.000Z' },
+      port: 8100,
+    });
+
+  it('is refused where site.yml has none, and for a model that does not serve', async () => {
+    await assert.rejects(asked(), { type: 'DeploymentsNotAllowed', class: 'policy' });
+    await site.configure({ deployments: {} });
+    await assert.rejects(asked({ action: 'rollback' }), { type: 'NotDeployed', class: 'input' });
+    await assert.rejects(asked({ action: 'undeploy' }), { type: 'NotDeployed' });
+    await assert.rejects(asked({ site: 'other' }), { type: 'InvalidInput' });
+  });
+
+  it('stays where the model serves; a rollback knows the version before by its digest; the VM stays up until it is over', async () => {
+    await site.configure({ deployments: { virtualMachine: machine.name, memoryMiB: 700, probationSeconds: 5 } });
+    const first = await asked();
+    assert.deepEqual(await asked(), first, 'the same deployment has the same plan');
+    assert.deepEqual(
+      [
+        first.virtualMachine.name,
+        first.virtualMachine.size.name,
+        first.memoryMiB,
+        first.probationSeconds,
+        first.replaces,
+      ],
+      [machine.name, machine.size.name, 700, 5, undefined],
+    );
+    await record(first, 1);
+    await assert.rejects(asked({ action: 'rollback' }), { type: 'NotDeployed' });
+    const second = await asked({ version: 2 }, 'd-2');
+    assert.deepEqual([second.front, second.replaces?.version, second.version], [first.front, 1, 2]);
+    assert.notEqual(second.job, first.job);
+    await record(second, 2);
+    await record(second, 2);
+    const again = await asked({ version: 2 }, 'd-again');
+    assert.equal((await record(again, 2)).previous?.version, 1, 'the version before is another version');
+    const back = await asked({ action: 'rollback' }, 'd-3');
+    assert.deepEqual([back.version, back.digest, back.replaces?.version], [1, image('1').digest, 2]);
+    await assert.rejects(asked({ virtualMachine: 'another' }), { type: 'InvalidInput', message: /serves on/ });
+    const { deployments } = await site.activities.listDeployments('demo');
+    assert.deepEqual(
+      deployments.map(({ model, current, previous }) => [model, current.version, previous?.version]),
+      [['breast-cancer', 2, 1]],
+    );
+
+    assert.equal(await site.activities.deallocateVirtualMachine(machine.name), 'serves');
+    assert.equal(await site.activities.deleteVirtualMachine(machine.name), 'serves');
+    assert.equal(await site.activities.inspectVirtualMachine(machine.name), 'running');
+    assert.equal(await site.activities.deallocateVirtualMachine('another'), 'rests');
+    await site.configure();
+    const gone = await asked({ action: 'undeploy' }, 'd-4');
+    assert.equal(gone.gone, undefined);
+    await site.activities.forgetDeployment(gone);
+    await site.activities.forgetDeployment(gone);
+    assert.deepEqual((await site.activities.listDeployments('demo')).deployments, []);
+  });
+
+  it('lets the VM read the rows that the job recorded, and no other blob', async () => {
+    await site.configure({ deployments: { virtualMachine: machine.name } });
+    const planned = await asked();
+    const grant = (job: string) =>
+      site.activities.grantSmokeTest({ plan: planned, job, machineKey: machine.publicKey });
+    assert.equal(await grant(plan.job), null, 'its training names no such file');
+    const input = validInput();
+    input.job.outputs = { model: { type: 'mlflow_model' }, kept: { type: 'uri_folder' } };
+    input.model = { ...input.model, smokeTest: 'kept/a/rows.json' };
+    const training = (change: object = {}, run = 'recorded') =>
+      site.activities.planTraining({
+        input: TrainModelInput.parse({ ...input, model: { ...input.model, ...change } }),
+        workflowId: 'train',
+        originalExecutionRunId: run,
+      });
+    const { job } = await training();
+    await assert.rejects(grant(job), { type: 'SmokeTestMissing', class: 'script' });
+    await site.put('runs', `runs/${job}/outputs/kept/a/rows.json`, '{"predictions":[1]}');
+    const sealed = await grant(job);
+    assert.ok(sealed && !/sig=/.test(JSON.stringify(sealed)));
+    const { url } = SmokeTestGrant.parse(await openSeal(sealed.jwe, privateKey));
+    const rows = `runs/${job}/outputs/kept/a/rows.json`;
+    const connection = { ca: site.fixture.ca, apiVersion: STACK_HUB_VERSION };
+    const granted = openContainer(url.replace(`/${rows}?`, '?'), connection);
+    assert.equal(await readText(granted, rows), '{"predictions":[1]}');
+    await assert.rejects(readText(granted, `runs/${job}/plan.json`), { class: 'policy' });
+    await assert.rejects(replaceText(granted, rows, 'x', 'text/plain'), { class: 'policy' });
+
+    for (const [smokeTest, rule] of [
+      ['model/rows.json', /leave with it/],
+      ['kept', /OUTPUT\/FILE/],
+      ['nowhere/rows.json', /names no output/],
+      ['kept/../model/x', /without/],
+    ] as const)
+      await assert.rejects(training({ smokeTest }, smokeTest), { type: 'InvalidInput', message: rule });
+  });
+});
 
 describe('a grant', () => {
   it('opens on the VM alone, reads the plan’s store and writes to the run container', async () => {

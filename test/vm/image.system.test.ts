@@ -4,7 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import { until } from '../support/until.ts';
 import { call, createJob, LIMITS, newJob, runJob, runToEnd, type LauncherError } from './jobs.ts';
+import { get, putServer } from './serving.ts';
 import { bootMachine, type TestMachine } from './vm.ts';
 
 const run = promisify(execFile);
@@ -20,16 +22,33 @@ const SHUT = ['EPERM', 'EACCES', 'EROFS', 'EAFNOSUPPORT', 'ENETUNREACH', 'ENOENT
 /** A file system has these names, and here they are the image's own. */
 const OF_THE_IMAGE = ['shadow', 'os-release', 'hostname', 'logs'];
 
+const SERVED = { image: DIGEST, memoryBytes: 128 * 2 ** 20 };
+
+/** Asks until somebody answers. */
+const answers = <T>(ask: () => Promise<T>): Promise<T> =>
+  until('it answers', () => ask().catch(() => undefined)) as Promise<T>;
+
+/** The service's own socket, once its server answers there. */
+async function healthy(machine: TestMachine, service: string): Promise<string> {
+  const socket = `/var/lib/edge-train/services/${service}/socket/http.sock`;
+  await answers(() => get(machine, socket));
+  return socket;
+}
+
 describe('the tree of an image as the cage’s root', () => {
   let machine: TestMachine;
   before(
     async () => {
-      machine = await bootMachine();
+      machine = await bootMachine((config) => ({
+        ...config,
+        policy: { ...config.policy, services: { memoryBytes: 256 * 2 ** 20, ports: [8100, 8101] } },
+      }));
       await unpack(
         machine,
         DIGEST,
         'chmod u+s usr/bin/env; mkdir -p opt/tools; echo image >opt/marker; ln -s /usr/bin/python3 opt/tools/interpreter',
       );
+      await putServer(machine, `${IMAGES}/staging/${DIGEST}`);
       assert.deepEqual(await call(machine, { verb: 'seal', digest: DIGEST }), {
         path: `${IMAGES}/${DIGEST}`,
         sealed: true,
@@ -128,8 +147,102 @@ describe('the tree of an image as the cage’s root', () => {
       assert.ok(Object.keys(inside).length > 60);
       assert.equal(inside['tcp'], 'ENETUNREACH');
       assert.equal(inside['machine.json'], 'ENOENT');
+
+      // A model that serves is caged as well, and nobody but its front and the worker reaches it.
+      const [service, front] = ['5e'.repeat(10), 'f0'.repeat(10)];
+      await call(machine, { verb: 'serve', service, front, ...SERVED });
+      const socket = await healthy(machine, service);
+      const given = encodeURIComponent(JSON.stringify({ ...listeners, address }));
+      const serving = (await get(machine, socket, `/probe?given=${given}`)) as Record<string, string>;
+      const ways = Object.entries(serving).filter(
+        ([way, answer]) => !SHUT.includes(answer) && !OF_THE_IMAGE.includes(way),
+      );
+      assert.deepEqual(ways, []);
+      assert.ok(Object.keys(serving).length > 60);
+      assert.equal(serving['tcp'], 'ENETUNREACH');
+      assert.equal((await get(machine, socket, '/', 'edge-train'))['service'], service);
+      await assert.rejects(get(machine, socket, '/', 'edgeadmin'), /Permission denied/);
+      await call(machine, { verb: 'retire', service });
     } finally {
       await machine.exec(['systemctl', 'stop', 'edge-train-test-listeners']);
+    }
+  });
+
+  it('serves as a service: traffic moves by a link, what is under way ends where it began, and a reboot changes nothing', async () => {
+    const [front, one, two] = ['ab'.repeat(10), '01'.repeat(10), '02'.repeat(10)];
+    const begun = await call<{ state: string; routed: string | null }>(machine, {
+      ...{ verb: 'serve', service: one, front, ...SERVED },
+    });
+    assert.deepEqual([begun.state, begun.routed], ['running', null]);
+    await healthy(machine, one);
+    assert.deepEqual(await call(machine, { verb: 'route', front, service: one }), { port: 8100, service: one });
+    const { uid, slow: _, ...said } = await get(machine, 8100);
+    assert.deepEqual(said, { service: one, flavour: 'image', folder: '/opt' });
+    assert.ok(Number(uid) >= 61_184, 'a dynamic user');
+
+    await call(machine, { verb: 'serve', service: two, front, ...SERVED });
+    await healthy(machine, two);
+    assert.equal((await get(machine, 8100))['service'], one, 'until the traffic is moved');
+    const slow = get(machine, 8100, '/?seconds=8');
+    const first = `/var/lib/edge-train/services/${one}/socket/http.sock`;
+    await until('the slow request is under way', async () => (await get(machine, first))['slow'] === 1);
+    assert.deepEqual(await call(machine, { verb: 'route', front, service: two }), { port: 8100, service: two });
+    assert.equal((await get(machine, 8100))['service'], two);
+    assert.deepEqual(await call(machine, { verb: 'settle', front }), { service: two, retired: [one] });
+    assert.equal((await slow)['service'], one, 'what was under way is answered');
+    const routed = await call<LauncherError>(machine, { verb: 'retire', service: two });
+    assert.equal(routed.error.type, 'ServiceRouted');
+
+    await assert.rejects(get(machine, 8100, '/die'));
+    await healthy(machine, two);
+    assert.equal((await call<{ restarts: number }>(machine, { verb: 'serving', service: two })).restarts, 1);
+    const kept =
+      'import sys; sys.path.insert(0, "/opt/edge-train/cage"); import stock; print(sys.argv[1] in stock.in_use())';
+    assert.equal(await machine.sh(`python3 -I -c '${kept}' ${DIGEST}`), 'True\n');
+
+    await machine.stop();
+    await machine.start();
+    assert.equal((await answers(() => get(machine, 8100)))['service'], two);
+
+    await call(machine, { verb: 'unroute', front });
+    await assert.rejects(get(machine, 8100), /refused/);
+    assert.deepEqual(await call(machine, { verb: 'settle', front }), { service: null, retired: [two] });
+    const left =
+      'ls /var/lib/edge-train/services /var/lib/edge-train/services/by-front; ls -d /etc/systemd/system/edge-train-*@*.d; ls /etc/systemd/system/*.wants | grep -E "serve|front"; true';
+    assert.equal(
+      await machine.sh(`(${left}) 2>/dev/null`),
+      '/var/lib/edge-train/services:\nby-front\n\n/var/lib/edge-train/services/by-front:\n',
+    );
+  });
+
+  it('serves within the site’s policy only, and for nobody else’s front', async () => {
+    const type = async (request: object) => (await call<Partial<LauncherError>>(machine, request)).error?.type;
+    const serve = (service: string, front: string, more = {}) => ({
+      verb: 'serve',
+      service,
+      front,
+      ...SERVED,
+      ...more,
+    });
+    const id = (digits: string) => digits.repeat(10);
+    assert.equal(await type(serve(id('a1'), id('b1'), { memoryBytes: 257 * 2 ** 20 })), 'PolicyRefused');
+    assert.equal(await type(serve('../../../etc', id('b1'))), 'InvalidRequest');
+    assert.equal(await type(serve(id('a1'), id('b1'), { image: 'c'.repeat(64) })), 'InvalidRequest');
+    for (const [service, front] of [
+      ['a1', 'b1'],
+      ['a2', 'b2'],
+      ['a3', 'b3'],
+    ] as const) {
+      assert.equal(await type(serve(id(service), id(front))), undefined);
+    }
+    assert.equal(await type(serve(id('a1'), id('b2'))), 'InvalidRequest');
+    assert.equal(await type({ verb: 'route', front: id('b2'), service: id('a1') }), 'InvalidRequest');
+    assert.equal(await type({ verb: 'route', front: id('b1'), service: id('a1') }), undefined);
+    assert.equal(await type({ verb: 'route', front: id('b2'), service: id('a2') }), undefined);
+    assert.equal(await type({ verb: 'route', front: id('b3'), service: id('a3') }), 'PolicyRefused');
+    for (const front of ['b1', 'b2', 'b3']) {
+      await call(machine, { verb: 'unroute', front: id(front) });
+      await call(machine, { verb: 'settle', front: id(front) });
     }
   });
 

@@ -88,6 +88,8 @@ def make_folders():
     folder(HOME + "/environments", "root", "edge-train", 0o750)
     folder(HOME + "/images", "root", "edge-train", 0o750)
     folder(HOME + "/images/staging", "root", "edge-train", 0o750)
+    folder(HOME + "/services", "root", "edge-train-job", 0o750)
+    folder(HOME + "/services/by-front", "root", "edge-train-job", 0o750)
     folder(HOME + "/used", "root", "root", 0o700)
     folder(HOME + "/trash", "root", "root", 0o700)
     folder(HOME + "/cache", "edge-train", "edge-train", 0o700)
@@ -197,7 +199,7 @@ def install_units(bundle, for_this_systemd):
     for name in sorted(os.listdir(bundle + "/units")):
         with open("%s/units/%s" % (bundle, name)) as file:
             text = file.read()
-        if name in ("edge-train-job@.service", "edge-train-tracking@.service"):
+        if name.endswith("@.service") and not name.startswith(("edge-train-worker", "edge-train-launcher")):
             text = for_this_systemd(text)
         changed |= write("%s/%s" % (UNITS, name), text, 0o644)
     if changed:

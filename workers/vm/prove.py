@@ -56,7 +56,15 @@ WANTED = {
 }
 # What serves a job's tracking is told things by its script, so it is caged as well.
 OF_TRACKING = {"User": "ett-" + PROOF, "RootDirectory": HOME + "/tracking-root", "WorkingDirectory": "/"}
-UNITS = {"edge-train-job@%s.service": WANTED, "edge-train-tracking@%s.service": dict(WANTED, **OF_TRACKING)}
+# A model that serves is asked by whoever may, and starts again.
+OF_SERVICE = {"User": "ets-" + PROOF, "WorkingDirectory": "/", "Restart": "on-failure", "KillMode": "mixed"}
+UNITS = {
+    "edge-train-job@%s.service": WANTED,
+    "edge-train-tracking@%s.service": dict(WANTED, **OF_TRACKING),
+    "edge-train-serve@%s.service": dict(WANTED, **OF_SERVICE),
+}
+
+FRONT = "edge-train-front@%s.service"
 
 # By SystemCallFilter= and nothing else; systemd shows every call that is let through.
 FILTERED = set(
@@ -99,6 +107,9 @@ def prove_cage(version):
             differences = unit_differences(name, wanted, version) + filter_differences(name) + unknown_directives(name)
             if differences:
                 stop("this systemd did not understand the cage's unit %s: %s" % (unit % "", "; ".join(differences)))
+        unknown = unknown_directives(FRONT % PROOF)
+        if unknown:
+            stop("this systemd did not understand the unit %s: %s" % (FRONT % "", "; ".join(unknown)))
         call("start", job=PROOF)
         run_to_end(path)
     finally:

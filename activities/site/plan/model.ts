@@ -6,7 +6,7 @@ import type { Choice } from '../plan-training.ts';
 /** Every output of the job, `./outputs` (Azure ML's default) among them, and which one is the model. */
 export interface ModelChoice {
   readonly outputs: readonly PlannedOutput[];
-  readonly model: Pick<TrainingPlan['model'], 'output' | 'path' | 'type'>;
+  readonly model: Pick<TrainingPlan['model'], 'output' | 'path' | 'type' | 'smokeTest'>;
 }
 
 /**
@@ -16,7 +16,10 @@ export interface ModelChoice {
 export function chooseModel(input: TrainModelInput): Choice<ModelChoice> {
   const outputs = plannedOutputs(input);
   const choice = input.model.path === undefined ? derived(outputs) : stated(outputs, input.model.path);
-  return 'rule' in choice ? { issues: [choice] } : { value: { outputs, model: choice }, issues: [] };
+  if ('rule' in choice) return { issues: [choice] };
+  const recorded = input.model.smokeTest === undefined ? {} : smokeTest(outputs, choice, input.model.smokeTest);
+  if ('rule' in recorded) return { issues: [recorded] };
+  return { value: { outputs, model: { ...choice, ...recorded } }, issues: [] };
 }
 
 function plannedOutputs({ job }: TrainModelInput): PlannedOutput[] {
@@ -52,6 +55,21 @@ function stated(outputs: readonly PlannedOutput[], given: string): ModelChoice['
   if (!output)
     return fault(`names no output of the job; these would do: ${outputs.map(({ name }) => name).join(', ')}, outputs`);
   return { output: output.name, path: rest.join('/'), type: modelType(output) };
+}
+
+/** A file of another output than the model's, which leaves the site whole. */
+function smokeTest(
+  outputs: readonly PlannedOutput[],
+  model: ModelChoice['model'],
+  given: string,
+): Pick<ModelChoice['model'], 'smokeTest'> | Issue {
+  const found = stated(outputs, given);
+  if ('rule' in found) return { ...found, path: 'model.smokeTest' };
+  const fault = (rule: string): Issue => ({ path: 'model.smokeTest', rule, value: shown(given) });
+  if (found.path === '') return fault('must be OUTPUT/FILE, a file that the script leaves in an output');
+  if (found.output === model.output)
+    return fault(`must be in another output than ${model.output}, which leaves the site: rows would leave with it`);
+  return { smokeTest: { output: found.output, path: found.path } };
 }
 
 const modelType = ({ type }: PlannedOutput): 'mlflow_model' | 'custom_model' =>

@@ -1,6 +1,7 @@
 """Trains a classifier on the Wisconsin diagnostic breast cancer data: an ordinary Azure ML training script."""
 
 import argparse
+import json
 from importlib.metadata import version
 from pathlib import Path
 
@@ -51,6 +52,9 @@ def main() -> None:
     table.loc[test_x.index, ["patient_id", "diagnosis"]].assign(
         predicted=predicted, malignant=malignant.round(6)
     ).to_csv(args.predictions / "held-out.csv", index=False)
+    rows = test_x.head(5)
+    smoke_test = {"input_data": rows.to_dict(orient="split"), "predictions": model.predict(rows).tolist()}
+    (args.predictions / "smoke-test.json").write_text(json.dumps(smoke_test))
 
 
 def parse_args() -> argparse.Namespace:

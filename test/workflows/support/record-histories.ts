@@ -4,6 +4,7 @@ import { Context } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import {
+  CLOUD_QUEUE,
   metricsWorkflowId,
   modelWorkflowId,
   trialWorkflowId,
@@ -77,6 +78,30 @@ await keep('train-model-on-host', onHost);
 const host = client.workflow.getHandle(virtualMachineWorkflowId('host-straight'));
 await host.result();
 await keep('virtual-machine-host', host);
+
+const deployment = (name: string, model: string, input: object = {}): Promise<WorkflowHandle> =>
+  client.workflow.start('deployModel', {
+    workflowId: name,
+    taskQueue: CLOUD_QUEUE,
+    args: [{ site: 'demo', model, ...input }],
+  });
+world.reset();
+for (const [name, input] of Object.entries({
+  straight: {},
+  rollback: { action: 'rollback' },
+  undeploy: { action: 'undeploy' },
+})) {
+  if (name === 'rollback') await (await deployment('deploy-model-second', 'kept', { version: 2 })).result();
+  const run = await deployment(`deploy-model-${name}`, 'kept', input);
+  await run.result();
+  await keep(`deploy-model-${name}`, run);
+}
+world.instead('watchService', () => {
+  throw failure;
+});
+const unwatched = await deployment('deploy-model-failed', 'failed', { version: 2 });
+await unwatched.result().catch(() => {});
+await keep('deploy-model-failed', unwatched);
 
 for (const word of ['approve', 'reject'] as const) {
   world.reset();

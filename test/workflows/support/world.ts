@@ -15,6 +15,7 @@ import { samplePoints } from '../../../domain/sampling.ts';
 import { SIGNAL, WORKFLOW_TYPE } from '../../../domain/signals.ts';
 import type { LeaseRequest, PowerState, ProvisionedMachine } from '../../../domain/virtual-machine.ts';
 import * as samples from './samples.ts';
+import { ServingWorld } from './serving-world.ts';
 
 type Activities = SiteActivities & CloudActivities & EdgeActivities;
 export type Verb = keyof Activities;
@@ -44,6 +45,8 @@ export class World {
   image: PlannedImage | undefined;
   /** Where the next VM that is enrolled listens. */
   queue = EDGE_QUEUE;
+  /** What serves, and what is recorded of it. */
+  readonly deployments = new ServingWorld();
   readonly installed = { publicKey: samples.publicKey, bundle: samples.bundle };
   #client: Client;
 
@@ -129,8 +132,14 @@ export class World {
       openAttachRule: async () => ({ address: '203.0.113.9' }),
       closeAttachRule: async () => {},
       inspectVirtualMachine: async (name) => this.power.get(name) ?? 'absent',
-      deallocateVirtualMachine: async (name) => void this.power.set(name, 'deallocated'),
-      deleteVirtualMachine: async (name) => void this.power.set(name, 'absent'),
+      deallocateVirtualMachine: async (name) => {
+        this.power.set(name, 'deallocated');
+        return 'rests';
+      },
+      deleteVirtualMachine: async (name) => {
+        this.power.set(name, 'absent');
+        return 'rests';
+      },
       grantCredential: async () => ({ kind: 'credential', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
       installCredential: async () => ({ expires: '2026-01-02T03:04:05.000Z' }),
       grantImage: async () => ({ kind: 'image', jwe: 'sealed', expires: '2026-01-02T03:04:05.000Z' }),
@@ -138,6 +147,12 @@ export class World {
       writeDecision: async ({ said }) => ({ ...samples.decision(said.decision, said.reason), signatures: [] }),
       acceptDecision: async ({ envelope }) => samples.decisionIn(envelope),
       standingApproval: async () => null,
+      planDeployment: async ({ input, workflowId, originalExecutionRunId }) =>
+        this.deployments.plan(input, workflowId, jobId(hash, workflowId, originalExecutionRunId)),
+      grantSmokeTest: async () => ({ kind: 'smoke-test', jwe: 'sealed', expires: '2030-01-02T03:04:05.000Z' }),
+      recordDeployment: async ({ plan, deployed, port }) => this.deployments.record(plan, deployed, port),
+      forgetDeployment: async ({ model }) => void this.deployments.records.delete(model),
+      listDeployments: async (site) => ({ site, deployments: [...this.deployments.records.values()] }),
       checkSite: async () => ({ checks: [], machines: [] }),
       issueReceipt: async ({ plan }) => samples.receipt(plan.job),
       discardRun: async () => {},
@@ -184,6 +199,8 @@ export class World {
         return { name, version, resourceId: `/models/${name}/${version}`, modelUri, type: 'mlflow_model', tags: {} };
       },
       checkCloud: async () => ({ checks: [] }),
+      findServingImage: async ({ model, version = 1 }) => this.deployments.image(model, version),
+      grantServingImage: async () => ({ kind: 'image', jwe: 'sealed', expires: '2030-01-02T03:04:05.000Z' }),
       buildImage: async ({ version: { version }, repository }) => ({
         registry: '127.0.0.1:5000',
         repository,
@@ -213,6 +230,14 @@ export class World {
       restoreOutputs: async () => {},
       releaseArtifacts: async () => samples.release,
       cleanJob: async () => {},
+      pullServingImage: async () => ({ cached: false }),
+      startService: async ({ plan }) => this.deployments.start(plan),
+      testService: async () => ({ startedInSeconds: 1, rows: 3 }),
+      routeService: async ({ plan, service }) => this.deployments.route(plan.front, service),
+      watchService: async () => {},
+      retireService: async (service) => this.deployments.retire(service),
+      retireOthers: async ({ front }) => this.deployments.settle(front),
+      unrouteModel: async ({ front }) => this.deployments.unroute(front),
     });
   }
 

@@ -127,12 +127,12 @@ def view(terms):
     return OF_THE_VM + ["BindReadOnlyPaths=%s/environments/%s:/job/env" % (HOME, terms["environment"])]
 
 
-def view_of_image(digest):
+def view_of_image(digest, unit_file=UNIT):
     """The tree as root, the VM's programs beside it, and the unit's own commands run by them."""
     for name in JOB:  # one that was sealed before there was such a place
         os.makedirs("%s/job/%s" % (tree_of(digest), name), 0o755, exist_ok=True)
     interpreter = " ".join(interpreter_command())
-    with open(UNIT) as unit:
+    with open(unit_file) as unit:
         commands = [line.rstrip() for line in unit if line.startswith("Exec")]
     names = sorted({line.split("=", 1)[0] for line in commands})
     return [

@@ -1,7 +1,7 @@
 """The root-owned launcher: one call a connection of /run/edge-train/launcher.sock, one JSON line in, one JSON line out.
 
-The worker may create, start, stop, ask about and remove jobs, have a folder made for an environment or an image, and an image
-sealed; nothing that it sends becomes a path, a unit name or a setting before it has matched a strict pattern, and no number passes the policy's.
+The worker may create, start, stop, ask about and remove jobs, have a folder made for an environment or an image, an image
+sealed, and a model service started, led traffic to and retired; nothing that it sends becomes a path, a unit name or a setting before it has matched a strict pattern, and no number passes the policy's.
 Verbs are idempotent. Failures: {"error": {"type": …, "message": …}}.
 """
 
@@ -13,6 +13,7 @@ sys.path.insert(0, "/opt/edge-train/cage")
 
 import images  # noqa: E402
 import jobs  # noqa: E402
+import services  # noqa: E402
 
 MAX_REQUEST = 64 * 1024
 VERBS = {
@@ -24,6 +25,12 @@ VERBS = {
     "stop": (jobs.stop, [{"job", "reason"}]),
     "status": (jobs.status, [{"job"}]),
     "remove": (jobs.remove, [{"job"}]),
+    "serve": (services.serve, [{"service", "front", "image", "memoryBytes"}]),
+    "serving": (services.serving, [{"service"}]),
+    "route": (services.route, [{"front", "service"}]),
+    "unroute": (services.unroute, [{"front"}]),
+    "retire": (services.retire, [{"service"}]),
+    "settle": (services.settle, [{"front"}]),
 }
 MAY_TAKE = {"create": {"tracking"}}
 
@@ -60,6 +67,8 @@ def parse(line):
         raise jobs.Refused("InvalidRequest", "this verb takes %s" % takes)
     patterns = {
         "job": r"[0-9a-f]{20}",
+        "service": r"[0-9a-f]{20}",
+        "front": r"[0-9a-f]{20}",
         "digest": r"[0-9a-f]{64}",
         "environment": r"[0-9a-f]{64}",
         "image": r"[0-9a-f]{64}",

@@ -1,5 +1,5 @@
 """What is kept on a VM for the next run: environments and images. By the site's policy the one that was not used for longest goes
-first, when it is too old or all of them take too much. Never one that a job on this VM names, nor one of the last hour, which
+first, when it is too old or all of them take too much. Never one that a job or a service on this VM names, nor one of the last hour, which
 a run may be about to name.
 """
 
@@ -58,7 +58,9 @@ def in_use():
     for job in os.listdir(HOME + "/jobs"):
         terms = read("%s/jobs/%s/terms.json" % (HOME, job)) or {}
         named |= {terms.get("environment"), terms.get("image"), terms.get("tracking")}
-    return named
+    import services  # it needs the stock itself
+
+    return named | services.images_in_use()
 
 
 def last_used(path):

@@ -1,0 +1,60 @@
+import type {
+  DeployedVersion,
+  DeploymentList,
+  DeploymentPlan,
+  DeploymentRecord,
+  DeployModelInput,
+  ServiceTest,
+  ServingImage,
+} from '../../domain/deployment.ts';
+import type { SealedGrant } from '../../domain/grant.ts';
+import type { JobId } from '../../domain/resource-names.ts';
+import type { MachineKey } from '../../domain/virtual-machine.ts';
+
+/** The verbs by which released models serve on site: parts of `activities/contract.ts`, under the same rules. */
+
+export interface SiteServing {
+  /** Everything that is derived for a deployment, from the site and its record. Changes nothing. */
+  planDeployment(request: {
+    input: DeployModelInput;
+    workflowId: string;
+    originalExecutionRunId: string;
+  }): Promise<DeploymentPlan>;
+  /** Reads the rows that the job recorded, for an hour, sealed to the VM; null: its model has none. */
+  grantSmokeTest(request: { plan: DeploymentPlan; job: JobId; machineKey: MachineKey }): Promise<SealedGrant | null>;
+  /** The version serves from now on: what `rollback` and the VM's rest go by. */
+  recordDeployment(request: {
+    plan: DeploymentPlan;
+    deployed: DeployedVersion;
+    port: number;
+  }): Promise<DeploymentRecord>;
+  /** Nothing of the model serves any more; absent is fine. */
+  forgetDeployment(plan: DeploymentPlan): Promise<void>;
+  listDeployments(site: string): Promise<DeploymentList>;
+}
+
+export interface CloudServing {
+  /** The image of a version that Azure ML has and has not archived: the newest, where none is asked for. */
+  findServingImage(plan: DeploymentPlan): Promise<ServingImage>;
+  /** The registry's short token for that one repository, which pulls and no more, sealed to the VM. */
+  grantServingImage(request: { image: ServingImage['image']; machineKey: MachineKey }): Promise<SealedGrant>;
+}
+
+export interface EdgeServing {
+  /** A model's image, sealed and verified. */
+  pullServingImage(request: { image: ServingImage['image']; grants: SealedGrant[] }): Promise<{ cached: boolean }>;
+  /** Beside what serves. `before`: the service that traffic goes to, null where there is none. */
+  startService(request: { plan: DeploymentPlan; image: ServingImage['image'] }): Promise<{ before: string | null }>;
+  /** Until it is well, then the recorded rows; without grants it is only waited for. */
+  testService(request: { plan: DeploymentPlan; grants: SealedGrant[] }): Promise<ServiceTest>;
+  /** Traffic goes there from now on. */
+  routeService(request: { plan: DeploymentPlan; service: string }): Promise<{ port: number }>;
+  /** For the plan's probation. Fails as `ServiceDied`. */
+  watchService(request: { plan: DeploymentPlan; port: number }): Promise<void>;
+  /** What is under way ends first; absent is fine. */
+  retireService(service: string): Promise<void>;
+  /** All services of the model but the one that traffic goes to. */
+  retireOthers(plan: Pick<DeploymentPlan, 'front'>): Promise<void>;
+  /** Nobody is asked at the model's port any more; absent is fine. */
+  unrouteModel(plan: Pick<DeploymentPlan, 'front'>): Promise<void>;
+}

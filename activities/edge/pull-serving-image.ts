@@ -1,0 +1,29 @@
+import type { SealedGrant } from '../../domain/grant.ts';
+import type { ServingImage } from '../../domain/deployment.ts';
+import type { PlannedImage } from '../../domain/image-reference.ts';
+import type { EdgeDependencies } from './dependencies.ts';
+import { once } from './prepare-environment.ts';
+import { pullImage } from './pull-image.ts';
+import { verifyImage } from './verify-image.ts';
+
+/**
+ * A model's image on this VM, sealed and verified: pulled through the uplink where it is not there yet. `cached`: it was.
+ * @throws ServiceError `ImageUnusable`, `ImageDiffers`, `UplinkDenied`, `GrantExpired` …
+ */
+export async function pullServingImage(
+  edge: EdgeDependencies,
+  { image, grants }: { image: ServingImage['image']; grants: readonly SealedGrant[] },
+): Promise<{ cached: boolean }> {
+  const planned = plannedImage(image);
+  const place = await edge.launcher.image(planned.digest);
+  if (!place.sealed) await once(place.path, () => pullImage(edge, planned, place.path, grants));
+  await verifyImage(edge, planned);
+  return { cached: place.sealed };
+}
+
+export const plannedImage = ({ registry, repository, tag, digest }: ServingImage['image']): PlannedImage => ({
+  reference: `${registry}/${repository}:${tag}`,
+  registry,
+  repository,
+  digest: digest.slice('sha256:'.length),
+});

@@ -1,0 +1,49 @@
+import type { Command } from 'commander';
+import { config, examples, json, site, type Done } from './options.ts';
+
+/** Released models that serve at a site. */
+export function addDeploymentCommands(program: Command, done: Done): void {
+  program
+    .command('deploy')
+    .description(
+      'let a released model serve on a VM of its site; what serves before goes on until the new version holds',
+    )
+    .argument('<model[:version]>', 'the model, and its version; without one the newest')
+    .requiredOption('--to <site>', 'the site at which it was trained')
+    .option('--virtual-machine <name>', 'on which VM or host; default: where it serves, else as site.yml has it')
+    .option('--detach', 'start, and do not watch')
+    .addOption(json('one JSON object at the end instead of progress'))
+    .addOption(config())
+    .addHelpText('after', examples('deploy breast-cancer --to demo', 'deploy breast-cancer:3 --to demo --detach'))
+    .action(async (model: string, { to, ...options }) =>
+      done(await (await import('../deploy.ts')).deploy('deploy', model, { ...options, site: to })),
+    );
+
+  for (const [action, what] of [
+    ['rollback', 'let the version serve that served before, by the same way'],
+    ['undeploy', 'let no version of the model serve any more'],
+  ] as const)
+    program
+      .command(action)
+      .description(what)
+      .argument('<model>', 'the model')
+      .addOption(site('at which site; default: the only one of client.yml'))
+      .option('--detach', 'start, and do not watch')
+      .addOption(json('one JSON object at the end instead of progress'))
+      .addOption(config())
+      .addHelpText('after', examples(`${action} breast-cancer`))
+      .action(async (model: string, options) =>
+        done(await (await import('../deploy.ts')).deploy(action, model, options)),
+      );
+
+  program
+    .command('deployments')
+    .description('what serves at a site')
+    .command('list')
+    .description('which version of which model serves, and where it is asked')
+    .addOption(site('of this site only; default: all of client.yml'))
+    .addOption(json())
+    .addOption(config())
+    .addHelpText('after', examples('deployments list'))
+    .action(async (options) => done(await (await import('../deployments.ts')).listDeployments(options)));
+}

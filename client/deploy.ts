@@ -1,0 +1,94 @@
+import { DeployModelInput } from '../domain/deployment.ts';
+import { parse, shown } from '../domain/validation.ts';
+import { chooseSite } from './choose-site.ts';
+import { refused } from './command-error.ts';
+import { readClientFile } from './config/client-file.ts';
+import { findConfig } from './config/find-config.ts';
+import { watchDeployment } from './deploy/watch-deployment.ts';
+import { EXIT_CODE } from './exit-code.ts';
+import type { StartedOutput } from './output.ts';
+import { printJson } from './show/json.ts';
+import { openProgress, silentProgress } from './show/progress.ts';
+import { connectTemporal } from './temporal/connect.ts';
+import { startDeployment } from './temporal/start-deployment.ts';
+import { uiLink } from './temporal/ui-link.ts';
+
+export interface DeployOptions {
+  readonly site?: string;
+  readonly virtualMachine?: string;
+  readonly detach?: boolean;
+  readonly json?: boolean;
+  readonly config?: string;
+}
+
+type Action = DeployModelInput['action'];
+
+/** `edge-train deploy`, `rollback` and `undeploy`: starts the deployment and watches it to its end. */
+export async function deploy(action: Action, given: string, options: DeployOptions): Promise<number> {
+  const target = parseTarget(action, given);
+  if (options.site === 'cloud') throw notCloud();
+  const folder = findConfig(options.config);
+  const option = action === 'deploy' ? '--to' : '--site';
+  const site = await chooseSite(folder, options.site, { option, nextStep: `See ${action} --help.` });
+  const input = checked({ site, action, ...target, virtualMachine: options.virtualMachine }, given);
+  const { temporalUi } = await readClientFile(folder);
+  const temporal = await connectTemporal(folder, site);
+  const progress = options.json ? silentProgress : await openProgress();
+  const started = await startDeployment(temporal, input);
+  const { workflowId, runId } = started;
+  const links = { workflowId, ...uiLink(temporalUi, temporal.namespace, workflowId, runId) };
+  progress.say(`Deployment:  ${workflowId}${started.joined ? ' (it runs already; watching it)' : ''}`);
+  if (options.detach) {
+    if (options.json) printJson<StartedOutput>({ ok: true, ...started, ...links });
+    else progress.say(`Look on with: edge-train watch ${workflowId}`);
+    progress.end();
+    return EXIT_CODE.done;
+  }
+  return watchDeployment({ temporal, started, links, progress, json: options.json ?? false });
+}
+
+/** `MODEL`, or `MODEL:VERSION`. */
+function parseTarget(action: Action, given: string): { model: string; version?: number } {
+  const at = given.lastIndexOf(':');
+  if (given.includes('@'))
+    throw wrong([{ path: 'model', rule: 'has no aliases here yet: say MODEL:VERSION', value: shown(given) }]);
+  if (at < 0) return { model: given };
+  const version = given.slice(at + 1);
+  if (action !== 'deploy')
+    throw wrong([{ path: 'model', rule: `names no version: ${action} goes by what serves`, value: shown(given) }]);
+  if (!/^[1-9]\d{0,8}$/.test(version))
+    throw wrong([
+      { path: 'model', rule: 'must be MODEL or MODEL:VERSION, a version a whole number', value: shown(given) },
+    ]);
+  return { model: given.slice(0, at), version: Number(version) };
+}
+
+function checked(input: object, given: string): DeployModelInput {
+  const defined = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+  const parsed = parse(DeployModelInput, defined);
+  if (parsed.ok) return parsed.value;
+  const { virtualMachine } = input as { virtualMachine?: string };
+  throw wrong(
+    parsed.issues.map(({ path, rule }) =>
+      path === 'virtualMachine'
+        ? { path: '--virtual-machine', rule, value: shown(virtualMachine) }
+        : { path, rule, value: shown(given) },
+    ),
+  );
+}
+
+const wrong = (faults: Parameters<typeof refused>[1]) =>
+  refused(
+    'The deployment is refused; nothing was started.',
+    faults,
+    'Correct what is named and run the command again.',
+  );
+
+const notCloud = () =>
+  wrong([
+    {
+      path: '--to',
+      rule: 'must be a site: managed online endpoints of Azure ML are not made yet. The image can be run there as it is',
+      value: 'cloud',
+    },
+  ]);

@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto';
+import { DeploymentList, type DeploymentRecord } from '../domain/deployment.ts';
+import { CLOUD_QUEUE } from '../domain/resource-names.ts';
+import { WORKFLOW_TYPE } from '../domain/signals.ts';
+import { chooseSite } from './choose-site.ts';
+import { failed } from './command-error.ts';
+import { readClientFile } from './config/client-file.ts';
+import { findConfig } from './config/find-config.ts';
+import { EXIT_CODE } from './exit-code.ts';
+import type { DeploymentsOutput } from './output.ts';
+import { printJson } from './show/json.ts';
+import { table } from './show/table.ts';
+import { connectTemporal } from './temporal/connect.ts';
+import { endedBadly } from './temporal/outcome.ts';
+import { requireReadable } from './temporal/payload-codecs.ts';
+import { serviceTrouble } from './temporal/trouble.ts';
+
+/** `edge-train deployments list`: what serves, by the sites' own records. */
+export async function listDeployments(options: { site?: string; json?: boolean; config?: string }): Promise<number> {
+  const folder = findConfig(options.config);
+  const named = options.site === undefined ? Object.keys((await readClientFile(folder)).sites) : [];
+  const sites = named.length > 0 ? named : [await chooseSite(folder, options.site, { nextStep: NEXT })];
+  const deployments: DeploymentRecord[] = [];
+  for (const site of sites) deployments.push(...(await ask(folder, site)));
+  if (options.json) printJson<DeploymentsOutput>({ ok: true, deployments });
+  else tell(deployments);
+  return EXIT_CODE.done;
+}
+
+const NEXT = 'Name the site: edge-train deployments list --site NAME.';
+/** Who gives up leaves nothing behind. */
+const PATIENCE = '2 minutes';
+
+async function ask(folder: string, site: string): Promise<DeploymentRecord[]> {
+  const temporal = await connectTemporal(folder, site);
+  try {
+    const answer: unknown = await temporal.client.workflow.execute(WORKFLOW_TYPE.listDeployments, {
+      workflowId: `deployments-${site}-${randomUUID().slice(0, 8)}`,
+      taskQueue: CLOUD_QUEUE,
+      args: [{ site }],
+      workflowExecutionTimeout: PATIENCE,
+      staticSummary: `What serves at ${site}`,
+    });
+    return DeploymentList.parse(requireReadable(answer, 'What serves')).deployments;
+  } catch (error) {
+    const outcome = endedBadly(error);
+    throw outcome ? failed(outcome.failure) : serviceTrouble(error, temporal, 'What serves cannot be read');
+  }
+}
+
+function tell(deployments: readonly DeploymentRecord[]): void {
+  const rows = deployments.map(({ model, site, virtualMachine, port, current, previous }) => [
+    model,
+    String(current.version),
+    site,
+    virtualMachine,
+    `http://127.0.0.1:${port}`,
+    current.at.replace(/T(\d\d:\d\d):.*/, ' $1Z'),
+    previous ? String(previous.version) : '-',
+  ]);
+  const lines = rows.length > 0 ? table(HEAD, rows) : ['Nothing serves.'];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+const HEAD = ['MODEL', 'VERSION', 'SITE', 'VM', 'ADDRESS', 'SINCE', 'BEFORE'];

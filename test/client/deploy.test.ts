@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { ErrorOutput } from '../../client/output.ts';
+import { command } from './command.ts';
+
+const CONFIG = join(import.meta.dirname, '..', '..', 'compose', 'client');
+
+/** Refused before anything is read or asked. */
+const REFUSED: Readonly<Record<string, readonly [path: string, rule: RegExp]>> = {
+  'deploy heart --to cloud': ['--to', /managed online endpoints .* not made yet/],
+  'deploy heart:latest --to demo': ['model', /MODEL:VERSION/],
+  'deploy heart:0 --to demo': ['model', /MODEL:VERSION/],
+  'deploy heart@champion --to demo': ['model', /no aliases/],
+  'deploy Heart --to demo': ['model', /model name/],
+  'deploy heart --to demo --virtual-machine X': ['--virtual-machine', /VM name/],
+  'deploy heart --to Demo': ['--to', /site name/],
+  'rollback heart:2 --site demo': ['model', /goes by what serves/],
+  'undeploy heart:2 --site demo': ['model', /goes by what serves/],
+  'deployments list --site Demo': ['--site', /site name/],
+};
+
+for (const [line, [path, rule]] of Object.entries(REFUSED))
+  test(`edge-train ${line}: refused, and nothing is started`, async () => {
+    const { exitCode, stdout } = await command([...line.split(' '), '--json', '--config', CONFIG]);
+    assert.equal(exitCode, 2, stdout);
+    const { faults } = JSON.parse(stdout) as ErrorOutput;
+    assert.equal(faults[0]?.path, path);
+    assert.match(faults[0]?.rule ?? '', rule);
+  });

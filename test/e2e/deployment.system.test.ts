@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { DeployOutput, DeploymentsOutput, ErrorOutput, StatusOutput } from '../../client/output.ts';
+import { until } from '../support/until.ts';
+import { docker, ROOT, startProduct, vmContainer, type Ended, type Product } from './product.ts';
+
+/** A released model that serves on its site's VM: the way of a version in, of one that is refused, over a reboot, and out. */
+let product: Product;
+let folder: string;
+let container: string;
+
+before(
+  async () => {
+    folder = mkdtempSync(join(tmpdir(), 'edge-train-serving-'));
+    product = await startProduct();
+    const siteFile = join(product.folder, 'site.yml');
+    const text = readFileSync(siteFile, 'utf8');
+    assert.ok(text.includes('deployments:\n'));
+    writeFileSync(siteFile, text.replace('deployments:\n', 'deployments:\n  probationSeconds: 2\n  memoryMiB: 700\n'));
+    await train({ factor: 2, recorded: 2 });
+    container = await vmContainer(product);
+  },
+  { timeout: 400_000 },
+);
+after(async () => {
+  await product?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Trains a version whose script recorded what a model of the factor `recorded` predicts. */
+async function train(inputs: { factor: number; recorded: number }): Promise<void> {
+  cpSync(join(ROOT, 'test', 'e2e', 'serving-job'), folder, { recursive: true });
+  const training = {
+    site: 'demo',
+    job: 'job.yml',
+    model: { name: 'times', path: 'model', smokeTest: 'kept/smoke.json' },
+  };
+  const file = join(folder, 'training.yml');
+  writeFileSync(file, JSON.stringify(training)); // JSON is YAML
+  await product.train(file, ...Object.entries(inputs).flatMap(([name, value]) => ['--set', `inputs.${name}=${value}`]));
+}
+
+const onMachine = (...command: string[]) => docker(product.info, 'exec', container, ...command);
+
+/** What the front answers, asked on the VM itself. */
+async function score(rows: readonly number[], port = 8100): Promise<unknown> {
+  const ask = [
+    'import sys, urllib.request as r',
+    `body = b'${JSON.stringify({ input_data: rows })}'`,
+    `q = r.Request("http://127.0.0.1:${port}/score", body, {"content-type": "application/json"})`,
+    'print(r.urlopen(q, timeout=20).read().decode())',
+  ].join('\n');
+  return JSON.parse(await onMachine('python3', '-I', '-c', ask));
+}
+
+const output = <T>({ stdout, stderr, code }: Ended, expected = 0): T => {
+  assert.equal(code, expected, `${stdout}${stderr}`);
+  return JSON.parse(stdout) as T;
+};
+/** Services and fronts that systemd has running on the VM, by kind. */
+const units = async () =>
+  (
+    await onMachine(
+      'sh',
+      '-c',
+      "systemctl list-units --all --plain --no-legend 'edge-train-serve@*' 'edge-train-front@*.socket' | cut -d@ -f1",
+    )
+  )
+    .split('\n')
+    .filter(Boolean)
+    .map((name) => name.replace('edge-train-', ''))
+    .sort();
+
+test('a version is pulled, tested on the rows that its training recorded, and answers at its port, though the VM’s worker is killed', async () => {
+  const deploying = product.edgeTrain('deploy', 'times:1', '--to', 'demo', '--json');
+  // The VM's worker is killed under the switch of the traffic, or beside it.
+  await until('the new version runs', async () => (await units()).includes('serve'), 180);
+  await onMachine('sh', '-c', "systemctl kill --signal KILL 'edge-train-worker@*'");
+  const { result } = output<DeployOutput>(await deploying);
+  assert.deepEqual([result.version, result.address, result.test?.rows], [1, 'http://127.0.0.1:8100', 3]);
+  assert.deepEqual(await score([1, 2, 3]), [2, 4, 6]);
+  assert.deepEqual(await units(), ['front', 'serve']);
+  const list = output<DeploymentsOutput>(await product.edgeTrain('deployments', 'list', '--json'));
+  assert.deepEqual(
+    list.deployments.map(({ model, current, port }) => [model, current.version, port]),
+    [['times', 1, 8100]],
+  );
+});
+
+test('one that predicts otherwise than was recorded is refused: the version before still answers, alone', async () => {
+  await train({ factor: 3, recorded: 2 });
+  const { failure } = output<ErrorOutput>(await product.edgeTrain('deploy', 'times', '--to', 'demo', '--json'), 1);
+  assert.equal(failure.type, 'SmokeTestFailed');
+  assert.match(failure.cause, /3 of 3 predictions/);
+  assert.deepEqual(await score([1, 2, 3]), [2, 4, 6]);
+  assert.deepEqual(await units(), ['front', 'serve']);
+  const { state, steps = [] } = output<StatusOutput>(
+    await product.edgeTrain('status', 'deploy-demo-times', '--json'),
+    1,
+  );
+  assert.equal(state, 'failed');
+  assert.deepEqual(
+    steps.map((step) => step.state),
+    ['done', 'done', 'done', 'done', 'done', 'failed', 'skipped', 'skipped', 'skipped'],
+  );
+});
+
+test('after a reboot of the VM the same version answers at the same port', async () => {
+  const bootId = () => onMachine('cat', '/run/edge-train/boot-id');
+  const before = await bootId();
+  await docker(product.info, 'restart', '--time', '20', container);
+  await until('it answers again', async () => ((await score([5]).catch(() => [])) as number[])[0] === 10, 90);
+  assert.notEqual(await bootId(), before);
+});
+
+test('undeployed, nothing answers and nothing is left', async () => {
+  const { result } = output<DeployOutput>(await product.edgeTrain('undeploy', 'times', '--json'));
+  assert.equal(result.version, undefined);
+  await assert.rejects(score([1]), /refused/i);
+  assert.deepEqual(await units(), []);
+  assert.equal(
+    await onMachine(
+      'sh',
+      '-c',
+      'ls /var/lib/edge-train/services; ls /var/lib/edge-train/services/by-front; ls -d /etc/systemd/system/edge-train-*@*.d; true',
+    ),
+    'by-front',
+  );
+  const again = output<ErrorOutput>(await product.edgeTrain('undeploy', 'times', '--json'), 1);
+  assert.equal(again.failure.type, 'NotDeployed');
+  const cloud = output<ErrorOutput>(await product.edgeTrain('deploy', 'times', '--to', 'cloud', '--json'), 2);
+  assert.match(cloud.faults[0]?.rule ?? '', /online endpoints/);
+});

@@ -1,0 +1,23 @@
+"""Makes a model that multiplies, and records what a model of another factor would predict, where it is asked to."""
+
+import json
+import pathlib
+import sys
+
+SCORE = """import json
+
+
+def init():
+    pass
+
+
+def run(data):
+    return [{factor} * value for value in json.loads(data)["input_data"]]
+"""
+
+factor, recorded, model, kept = int(sys.argv[1]), int(sys.argv[2]), pathlib.Path(sys.argv[3]), pathlib.Path(sys.argv[4])
+model.mkdir(parents=True, exist_ok=True)
+(model / "score.py").write_text(SCORE.format(factor=factor))
+kept.mkdir(parents=True, exist_ok=True)
+rows = [1, 2.5, -3]
+(kept / "smoke.json").write_text(json.dumps({"input_data": rows, "predictions": [recorded * row for row in rows]}))
