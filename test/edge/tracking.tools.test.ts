@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { EdgeDependencies } from '../../activities/edge/dependencies.ts';
+import { trackingServerBuild } from '../../activities/edge/tracking-server.ts';
 import { curvesOf } from '../../client/metrics/curves.ts';
 import type { CompletedJob, PreparedEnvironment } from '../../domain/completed-job.ts';
 import { canonicalEnvironment, type EnvironmentPlan } from '../../domain/environment.ts';
@@ -173,8 +175,9 @@ describe('a job’s MLflow tracking server', () => {
   });
 
   it('says so in the log, and soon, when its server cannot start', { timeout: 600_000 }, async () => {
-    const found = await edge.machine.sh(`grep -l -- --hash /var/lib/edge-train/environments/*/requirements.txt`);
-    const packages = `${dirname(found.trim())}/lib/python3.*/site-packages`;
+    const trackingLock = join(import.meta.dirname, '../../workers/vm/tracking/requirements.txt');
+    const { digest } = await trackingServerBuild({ trackingLock } as EdgeDependencies);
+    const packages = `/var/lib/edge-train/environments/${digest}/lib/python3.*/site-packages`;
     await edge.machine.sh(`cd ${packages} && mv uvicorn away`);
     try {
       const plan = newPlan('MLflow 3', `python -c 'import mlflow; mlflow.log_metric("x", 1)'`);
