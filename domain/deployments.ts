@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { VirtualMachineName, VirtualMachineSizeName } from './resource-names.ts';
 
+const PublicKey = z.string().startsWith('-----BEGIN PUBLIC KEY-----', 'an SPKI PEM public key');
 const Port = z.int().min(1024).max(65_535);
 
 /** `deployments` of `site.yml`. */
@@ -10,6 +11,16 @@ export const Deployments = z
       'The VM, or the existing host, on which models serve. Absent: the default VM of jobs.',
     ),
     size: VirtualMachineSizeName.optional().describe('Its size, where it must be made. Absent: the smallest.'),
+    imageKeys: z
+      .array(PublicKey)
+      .min(1)
+      .describe(
+        'Who may sign images that serve: the public halves of `registry.signingKey` in `cloud.yml`. While a key is rotated, the old one and the new.',
+      ),
+    receiptKeys: z
+      .array(PublicKey)
+      .default([])
+      .describe('Public halves of receipt keys that this site had before: models of that time may serve too.'),
     memoryMiB: z.int().min(64).max(1_048_576).default(1024).describe('What one model’s service may hold.'),
     listen: z
       .literal('127.0.0.1', 'must be 127.0.0.1: a model is asked on its VM only, since there is no TLS and no key yet')

@@ -24,7 +24,15 @@ export const MachinePolicy = z.strictObject({
   trackingServer: z.boolean().default(true),
   release: ReleasePolicy,
   /** What one model service may hold, and the ports of loopback that fronts may have; absent: no model serves here. */
-  services: z.strictObject({ memoryBytes: z.int().min(1), ports: z.tuple([z.int(), z.int()]) }).optional(),
+  services: z
+    .strictObject({
+      memoryBytes: z.int().min(1),
+      ports: z.tuple([z.int(), z.int()]),
+      /** Whose signature an image must have, and whose receipt; SPKI PEMs. */
+      imageKeys: z.array(z.string()),
+      receiptKeys: z.array(z.string()),
+    })
+    .optional(),
 });
 export type MachinePolicy = z.infer<typeof MachinePolicy>;
 

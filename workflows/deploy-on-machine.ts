@@ -61,12 +61,14 @@ const findImage = (plan: DeploymentPlan, progress: Progress): Promise<ServingIma
     ({ version, image: { digest } }) => `version ${version}, image ${digest.slice(7, 19)}`,
   );
 
-async function pull({ found: { image }, machine, progress }: Deployment, machineKey: MachineKey): Promise<void> {
+async function pull({ plan, found, machine, progress }: Deployment, machineKey: MachineKey): Promise<void> {
+  const { image, version } = found;
+  const wanted = { image, version, model: plan.model };
   const access = new Access(async () => [await cloudSteps().grantServingImage({ image, machineKey })]);
   await progress.step(
     'pull',
-    () => access.do((grants) => machine.do((edge) => edge.pullServingImage({ image, grants }))),
-    ({ cached }) => (cached ? 'it was there already' : 'pulled and verified'),
+    () => access.do((grants) => machine.do((edge) => edge.pullServingImage({ ...wanted, grants }))),
+    ({ cached }) => `signature, provenance and receipt hold; ${cached ? 'it was there already' : 'pulled'}`,
   );
 }
 

@@ -41,8 +41,10 @@ export interface CloudServing {
 }
 
 export interface EdgeServing {
-  /** A model's image, sealed and verified. */
-  pullServingImage(request: { image: ServingImage['image']; grants: SealedGrant[] }): Promise<{ cached: boolean }>;
+  /** The image of a model's version, verified by the keys of the VM's policy file, pulled and sealed. */
+  pullServingImage(
+    request: Pick<ServingImage, 'image' | 'version'> & { model: string; grants: SealedGrant[] },
+  ): Promise<{ cached: boolean }>;
   /** Beside what serves. `before`: the service that traffic goes to, null where there is none. */
   startService(request: { plan: DeploymentPlan; image: ServingImage['image'] }): Promise<{ before: string | null }>;
   /** Until it is well, then the recorded rows; without grants it is only waited for. */

@@ -59,7 +59,7 @@ export async function pullImage(
 }
 
 /** By the grant, and not by the plan: what the site worker lets this VM pull is what is pulled. */
-async function openSource(
+export async function openSource(
   edge: EdgeDependencies,
   image: PlannedImage,
   grants: readonly SealedGrant[],

@@ -4,20 +4,23 @@ import type { PlannedImage } from '../../domain/image-reference.ts';
 import type { EdgeDependencies } from './dependencies.ts';
 import { once } from './prepare-environment.ts';
 import { pullImage } from './pull-image.ts';
-import { verifyImage } from './verify-image.ts';
+import { verifyOrigin, verifySealed } from './verify-image.ts';
 
 /**
- * A model's image on this VM, sealed and verified: pulled through the uplink where it is not there yet. `cached`: it was.
- * @throws ServiceError `ImageUnusable`, `ImageDiffers`, `UplinkDenied`, `GrantExpired` …
+ * A version's image on this VM, sealed and verified: pulled through the uplink where it is not there yet. `cached`: it was.
+ * @throws ServiceError `ImageUnsigned` and the others of a faulty origin, `ImageUnusable`, `ImageDiffers`, `UplinkDenied`,
+ * `GrantExpired` …
  */
 export async function pullServingImage(
   edge: EdgeDependencies,
-  { image, grants }: { image: ServingImage['image']; grants: readonly SealedGrant[] },
+  request: Pick<ServingImage, 'image' | 'version'> & { model: string; grants: readonly SealedGrant[] },
 ): Promise<{ cached: boolean }> {
-  const planned = plannedImage(image);
+  const { grants } = request;
+  const planned = plannedImage(request.image);
+  const { receipt } = await verifyOrigin(edge, planned, request, grants);
   const place = await edge.launcher.image(planned.digest);
   if (!place.sealed) await once(place.path, () => pullImage(edge, planned, place.path, grants));
-  await verifyImage(edge, planned);
+  await verifySealed(edge, planned, receipt.predicate.released.artifacts);
   return { cached: place.sealed };
 }
 

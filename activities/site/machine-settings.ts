@@ -1,5 +1,6 @@
 import type { MachineConfig } from '../../domain/machine-config.ts';
 import { TokenIssuer } from '../../domain/temporal-credential.ts';
+import { publicKeyOf } from '../../services/signing.ts';
 import { readPayloadKeys } from '../../services/payload-codec.ts';
 import type { Deployments } from '../../domain/deployments.ts';
 import type { SiteDependencies } from './dependencies.ts';
@@ -32,17 +33,21 @@ export async function machineSettings(
       site: site.name,
       ...site.limits,
       release: site.release,
-      ...(site.deployments ? { services: servicesOf(site.deployments) } : {}),
+      ...(site.deployments
+        ? { services: servicesOf(site.deployments, publicKeyOf(await secrets.resolve(site.receiptKey))) }
+        : {}),
     },
     ...(ca === undefined ? {} : { caBundle: ca }),
     siteBlobEndpoints: Object.values(site.storageAccounts).map(({ blobEndpoint }) => blobEndpoint),
   };
 }
 
-const servicesOf = ({
-  memoryMiB,
-  ports: { from, to },
-}: Deployments): NonNullable<MachineConfig['policy']['services']> => ({
+const servicesOf = (
+  { memoryMiB, ports: { from, to }, imageKeys, receiptKeys }: Deployments,
+  receiptKey: string,
+): NonNullable<MachineConfig['policy']['services']> => ({
   memoryBytes: memoryMiB * 2 ** 20,
   ports: [from, to],
+  imageKeys,
+  receiptKeys: [receiptKey, ...receiptKeys],
 });

@@ -16,6 +16,8 @@ export interface DemoKeys {
   readonly approvalFile: string;
   /** PKCS#8 PEM of the P-256 key that signs images; its public half is beside it, in `image.pub`. */
   readonly imageFile: string;
+  /** SPKI PEM. */
+  readonly imagePublicKey: string;
   /** OpenSSH private key of the powerless account that Azure ML logs in to. */
   readonly attachFile: string;
   /** `ssh-ed25519 …`. */
@@ -45,6 +47,7 @@ export function ensureKeys({ keys }: StatePaths, codec = false): DemoKeys {
     receiptFile,
     receiptPublicKey: publicKeyOf(readFileSync(receiptFile, 'utf8')),
     ...{ approvalFile, imageFile },
+    imagePublicKey: publicKeyOf(readFileSync(imageFile, 'utf8')),
     attachFile,
     attachPublicKey: readFileSync(`${attachFile}.pub`, 'utf8').trim(),
     ...ensureCodecKeys(keys, codec),

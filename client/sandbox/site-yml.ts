@@ -91,6 +91,7 @@ attach:
 
 # Released models may serve here, each on its VM's loopback (edge-train deploy).
 deployments:
+  imageKeys: [${text(keys.imagePublicKey)}] # whose images may serve: cloud.yml’s registry.signingKey
   ports: { from: 8100, to: 8119 }
 
 # What may leave. MLflow saves scikit-learn models as pickles. A pickle is code to whoever loads it, and it may hold rows

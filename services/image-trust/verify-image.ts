@@ -27,6 +27,8 @@ export interface VerifyRequest {
   readonly keys: readonly string[];
   /** SPKI PEMs of the sites' receipt keys. */
   readonly receiptKeys: readonly string[];
+  /** What it must be an image of; absent: anything. Versions with the same content have the same image. */
+  readonly expected?: { readonly site: string; readonly model: string; readonly version: number };
   /** Whether the model's files in the image are read and hashed; false where who unpacks it does (`verifyModelLayer`). */
   readonly readModel?: boolean;
 }
@@ -63,7 +65,7 @@ export async function verifyImage(request: VerifyRequest): Promise<VerifiedImage
   const origins = requireSome(attached, PROVENANCE_TYPE, 'ProvenanceRefused', refuse);
   const bills = requireSome(attached, BILL_OF_MATERIALS_TYPE, 'BillOfMaterialsRefused', refuse);
   const chain = firstThatHolds(origins, (origin) => {
-    const provenance = readProvenance(origin, refuse);
+    const provenance = requireExpected(readProvenance(origin, refuse), request.expected, refuse);
     const receipt = receiptOf(provenance, attached, request.receiptKeys, refuse);
     const components = firstThatHolds(bills, (bill) => requireBill(bill, provenance, receipt.predicate, refuse));
     return { provenance, receipt, components };
@@ -113,6 +115,17 @@ function readProvenance({ predicate }: SignedStatement, refuse: Refuse): Provena
   const parsed = Provenance.safeParse(predicate);
   if (parsed.success) return parsed.data;
   throw refuse('ProvenanceRefused', 'it is not written as edge-train writes it');
+}
+
+function requireExpected(provenance: Provenance, expected: VerifyRequest['expected'], refuse: Refuse): Provenance {
+  if (!expected) return provenance;
+  const { site, model } = provenance.buildDefinition.externalParameters;
+  const same = site === expected.site && model.name === expected.model && model.version === expected.version;
+  if (same) return provenance;
+  throw refuse(
+    'ProvenanceRefused',
+    `it is of ${model.name} version ${model.version} of ${site}, and ${expected.model} version ${expected.version} of ${expected.site} is wanted`,
+  );
 }
 
 /** The attached receipt that this provenance names, when it holds, and is of the same job, data and model. */

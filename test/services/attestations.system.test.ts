@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { createPublicKey } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import { connect, type AddressInfo, type Socket } from 'node:net';
-import { after, before, describe, it, type TestContext } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { Spec, Validation } from '@cyclonedx/cyclonedx-library';
 import { bundleFromJSON } from '@sigstore/bundle';
 import { toSignedEntity, Verifier, type TrustMaterial } from '@sigstore/verify';
@@ -37,6 +35,7 @@ import {
   readerOf,
   signingKey,
   startRegistry,
+  startUplink,
   withPayload,
   type Document,
   type TestImage,
@@ -423,22 +422,6 @@ describe('what an image’s statements say', () => {
     await refused(verify(at, honest, { reference: 'v99' }), 'ImageAbsent', /none of this name/);
   });
 });
-
-/** A CONNECT proxy on loopback. */
-async function startUplink(t: TestContext): Promise<string> {
-  const proxy = createServer().on('connect', ({ url = '' }, socket: Socket, head) => {
-    const { hostname, port } = new URL(`http://${url}`);
-    const onward = connect(Number(port), hostname, () => {
-      socket.write('HTTP/1.1 200 OK\r\n\r\n');
-      onward.write(head);
-      onward.pipe(socket).pipe(onward);
-    });
-    for (const each of [onward, socket]) each.on('error', () => [onward, socket].forEach((it) => it.destroy()));
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  t.after(() => void proxy.close());
-  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
-}
 
 function verify(at: TestRegistry, { image }: TestImage, changes: Partial<VerifyRequest> = {}) {
   const name = `${image.registry}/${image.repository}`;

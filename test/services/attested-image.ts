@@ -1,4 +1,7 @@
+import { createServer } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { ClientSecretCredential } from '@azure/identity';
 import type { ContainerImage, Evidence, ModelVersion } from '../../domain/model-version.ts';
@@ -63,6 +66,22 @@ export async function startRegistry({ referrers = true } = {}): Promise<TestRegi
       await Promise.all([upstream[Symbol.asyncDispose](), azurite[Symbol.asyncDispose]()]);
     },
   };
+}
+
+/** A CONNECT proxy on loopback. */
+export async function startUplink(t: TestContext): Promise<string> {
+  const proxy = createServer().on('connect', ({ url = '' }, socket: Socket, head) => {
+    const { hostname, port } = new URL(`http://${url}`);
+    const onward = connect(Number(port), hostname, () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      onward.write(head);
+      onward.pipe(socket).pipe(onward);
+    });
+    for (const each of [onward, socket]) each.on('error', () => [onward, socket].forEach((it) => it.destroy()));
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  t.after(() => void proxy.close());
+  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
 }
 
 export const signingKey = generateSigningKey();

@@ -13,7 +13,7 @@ import type { TrainingPlan } from '../../domain/training-plan.ts';
 import type { InstalledMachine } from '../../domain/virtual-machine.ts';
 import { openContainer, putIfAbsent, readText, replaceText, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
 import { recipeDigest } from '../../services/release-decision.ts';
-import { generateMachineKey, openSeal, sha256, verifyStatement } from '../../services/signing.ts';
+import { generateMachineKey, generateSigningKey, openSeal, sha256, verifyStatement } from '../../services/signing.ts';
 import { validInput } from '../domain/valid-input.ts';
 import { verdictOf } from '../../domain/verdict.ts';
 import { startSite, type TestSite } from './site.ts';
@@ -55,6 +55,7 @@ describe('a deployment', () => {
     ...{ registry: 'registry.example', repository: 'edge-train/breast-cancer', tag: `v${digit}` },
     digest: `sha256:${digit.repeat(64)}`,
   });
+  const imageKeys = [generateSigningKey().publicKey];
   const record = (planned: DeploymentPlan, version: number) =>
     site.activities.recordDeployment({
       plan: planned,
@@ -64,14 +65,16 @@ describe('a deployment', () => {
 
   it('is refused where site.yml has none, and for a model that does not serve', async () => {
     await assert.rejects(asked(), { type: 'DeploymentsNotAllowed', class: 'policy' });
-    await site.configure({ deployments: {} });
+    await site.configure({ deployments: { imageKeys } });
     await assert.rejects(asked({ action: 'rollback' }), { type: 'NotDeployed', class: 'input' });
     await assert.rejects(asked({ action: 'undeploy' }), { type: 'NotDeployed' });
     await assert.rejects(asked({ site: 'other' }), { type: 'InvalidInput' });
   });
 
   it('stays where the model serves; a rollback knows the version before by its digest; the VM stays up until it is over', async () => {
-    await site.configure({ deployments: { virtualMachine: machine.name, memoryMiB: 700, probationSeconds: 5 } });
+    await site.configure({
+      deployments: { imageKeys, virtualMachine: machine.name, memoryMiB: 700, probationSeconds: 5 },
+    });
     const first = await asked();
     assert.deepEqual(await asked(), first, 'the same deployment has the same plan');
     assert.deepEqual(
@@ -115,7 +118,7 @@ describe('a deployment', () => {
   });
 
   it('lets the VM read the rows that the job recorded, and no other blob', async () => {
-    await site.configure({ deployments: { virtualMachine: machine.name } });
+    await site.configure({ deployments: { imageKeys, virtualMachine: machine.name } });
     const planned = await asked();
     const grant = (job: string) =>
       site.activities.grantSmokeTest({ plan: planned, job, machineKey: machine.publicKey });
