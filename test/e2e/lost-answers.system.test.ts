@@ -76,7 +76,10 @@ test('nothing is there twice', async () => {
     ['1'],
   );
   assert.deepEqual(await audit.imageTags(`edge-train/${MODEL}`), ['v1']);
-  assert.deepEqual(await audit.manifests(`edge-train/${MODEL}`), [result.image.digest]);
+  const attached = result.attestation?.state === 'signed' ? result.attestation.attached : [];
+  assert.equal(attached.length, 4, 'receipt, SBOM, provenance and signature');
+  const manifests = [result.image.digest, ...attached.map(({ digest }) => digest)].sort();
+  assert.deepEqual((await audit.manifests(`edge-train/${MODEL}`)).sort(), manifests);
 });
 
 test('each artifact is one blob, and what was sent is gone from where it was sent', async () => {
