@@ -32,11 +32,11 @@ test('a run that is started from the Temporal UI’s form completes, and its pag
   await openRun('train-breast-cancer', 'user-metadata');
   const { page } = browser;
   await pageSays('Nothing to do.');
-  await until('it trains', async () => (await statusOf('train-breast-cancer')).steps.some(hasTrained), 600);
+  await until('it trains', async () => (await statusOf('train-breast-cancer')).steps.some(hasTrained), 600, 3000);
   await pageSays(/Python 3.11, \d+ packages/);
   await picture('temporal-ui-details.png');
 
-  await until('it has ended', async () => (await statusOf('train-breast-cancer')).state !== 'running', 600);
+  await until('it has ended', async () => (await statusOf('train-breast-cancer')).state !== 'running', 600, 3000);
   assert.equal((await statusOf('train-breast-cancer')).state, 'succeeded');
   const audit = auditor(product);
   assert.equal((await audit.modelVersions('breast-cancer')).length, 1);
