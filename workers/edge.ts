@@ -8,6 +8,7 @@ import { MachineConfig } from '../domain/machine-config.ts';
 import { createLauncher } from '../services/systemd.ts';
 import { CredentialKeeper, readCredential } from './machine-credential.ts';
 import { dataConverter } from './data-converter.ts';
+import { OpenSteps } from './open-steps.ts';
 import { openTunnel } from '../services/tunnel.ts';
 
 /** Where `workers/vm/install.py` puts things; root owns all but `home`'s insides. */
@@ -34,6 +35,8 @@ async function main(): Promise<void> {
   const bundle = basename(folder);
   Runtime.install({ logger: new DefaultLogger('INFO'), shutdownSignals: ['SIGTERM', 'SIGINT'] });
   const { connection, credential } = await connect(config);
+  const steps = new OpenSteps(join(PLACES.home, 'cache', 'steps', bundle));
+  await steps.giveUp(connection, config.temporal.namespace);
   const worker = await Worker.create({
     connection,
     namespace: config.temporal.namespace,
@@ -41,7 +44,7 @@ async function main(): Promise<void> {
     taskQueue: queueOf(config, bundle),
     identity: `${config.machine}/${bundle.slice(0, 12)}`,
     activities: { ...createEdgeActivities(dependencies(folder, config, credential)) },
-    interceptors: { activity: [carryVerdict] },
+    interceptors: { activity: [carryVerdict, steps.watch] },
     maxConcurrentActivityTaskExecutions: 20,
     // A cancellation arrives with the answer to a heartbeat, so these must not be held back for long.
     maxHeartbeatThrottleInterval: '2 seconds',

@@ -137,6 +137,11 @@ describe('the edge worker on a VM', () => {
       const unit = `edge-train-worker@${edge.machine.bundle.digest.slice(0, 12)}`;
       await until('line 3 on site', async () => (await edge.log(job)).includes('line 3\n'));
       await edge.machine.sh(`systemctl kill -s KILL ${unit}`);
+      // At once, by the next worker: no heartbeat has to be missed first.
+      await until('its step is tried again', async () => {
+        const [step] = (await handle.describe()).raw.pendingActivities ?? [];
+        return step?.lastFailure?.applicationFailureInfo?.type === 'WorkerRestarted' && (step.attempt ?? 0) > 1;
+      });
       await until('line 8 on site', async () => (await edge.log(job)).includes('line 8\n'));
       await edge.machine.sh(`systemctl restart ${unit}`);
       const completed = (await handle.result()) as CompletedJob;
