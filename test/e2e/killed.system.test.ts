@@ -11,7 +11,7 @@ import { docker, EXAMPLE, startProduct, vmContainers, type Product } from './pro
 import { leanJob, writtenSeconds, type LeanJob } from './lean-job.ts';
 
 const SECONDS = 8;
-/** A killed edge worker is missed after 15 s: the one that follows must find the script at work. */
+/** The worker that follows a killed one must find the script at work, on a busy machine too. */
 const LONG = 30;
 const PATIENCE = 800;
 const MACHINES = ['killed-a', 'killed-b'];
