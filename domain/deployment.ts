@@ -38,7 +38,7 @@ export const DeployedVersion = z.strictObject({
 });
 export type DeployedVersion = z.infer<typeof DeployedVersion>;
 
-/** What the site knows of a model that serves there; signed, in its run container. */
+/** What the site knows of a model that serves there, in a container of its own where no VM may write. */
 export const DeploymentRecord = z.strictObject({
   site: SiteName,
   model: ModelName,
