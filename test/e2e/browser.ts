@@ -17,6 +17,7 @@ export async function openBrowser(): Promise<{ page: Page; hosts: ReadonlySet<st
     ],
   });
   const page = await context.newPage();
+  page.setDefaultTimeout(120_000); // two cores, and other tests beside it
   const hosts = new Set<string>();
   page.on('request', (request) => hosts.add(new URL(request.url()).host));
   return {

@@ -43,7 +43,8 @@ test('a run that is started from the Temporal UI’s form completes, and its pag
   assert.deepEqual(await audit.imageTags('edge-train/breast-cancer'), ['v1']);
 
   await openRun('train-breast-cancer', 'timeline');
-  await page.getByText('Build the image and push it').waitFor({ timeout: 30_000 });
+  const built = () => page.getByText('Build the image and push it').waitFor({ timeout: 20_000 });
+  await until('the timeline shows it', () => built().then(isThere, () => page.reload().then(isMissing)), PATIENCE);
   await picture('temporal-ui-timeline.png');
   await openRun('train-breast-cancer', 'search-attributes');
   const attributes = async () => page.locator('#content, main').first().innerText();
@@ -83,6 +84,9 @@ test('the pages came from the server of the run alone', () => {
   assert.deepEqual([...browser.hosts], [new URL(product.info.temporal.ui).host]);
 });
 
+/** A browser beside other tests on two cores takes its time, and a page that it has not finished is loaded anew. */
+const PATIENCE = 180;
+
 /** The UI shows Markdown in a frame of its own: the last is that of the current details. */
 const details = () => browser.page.frameLocator('iframe >> nth=-1');
 
@@ -92,13 +96,12 @@ async function pageSays(text: string | RegExp): Promise<void> {
     details()
       .getByText(text)
       .waitFor({ timeout: 3_000 })
-      .then(
-        () => true,
-        () => browser.page.keyboard.press('r').then(() => false),
-      );
-  await until(`the page says ${text}`, said, 60);
+      .then(isThere, () => browser.page.keyboard.press('r').then(isMissing));
+  await until(`the page says ${text}`, said, PATIENCE);
 }
 
+const isThere = () => true;
+const isMissing = () => false;
 const hasTrained = ({ name, state }: RunStatus['steps'][number]) => name === 'train' && state !== 'waiting';
 
 /** `input` is laid out as the form lays it out, or the button moves away under the click. */
