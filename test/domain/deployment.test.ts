@@ -58,10 +58,12 @@ test('a rollback or an undeployment names neither version nor VM', () => {
 
 test('models are asked on loopback and nowhere else, and the reason is told', () => {
   const refusal = (value: object) => {
-    const parsed = parse(Deployments, value);
+    const parsed = parse(Deployments, { imageKeys: ['-----BEGIN PUBLIC KEY-----\n'], ...value });
     return parsed.ok ? undefined : parsed.issues[0];
   };
   assert.equal(refusal({}), undefined);
+  for (const imageKeys of [undefined, [], ['a key']])
+    assert.match(refusal({ imageKeys })?.path ?? '', /^imageKeys/, 'whose images may serve must be said');
   assert.match(refusal({ listen: '0.0.0.0' })?.rule ?? '', /no TLS and no key/);
   assert.equal(refusal({ ports: { from: 9000, to: 8000 } })?.path, 'ports');
   assert.equal(refusal({ ports: { from: 80, to: 90 } })?.path, 'ports.from');

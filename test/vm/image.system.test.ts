@@ -41,7 +41,10 @@ describe('the tree of an image as the cage’s root', () => {
     async () => {
       machine = await bootMachine((config) => ({
         ...config,
-        policy: { ...config.policy, services: { memoryBytes: 256 * 2 ** 20, ports: [8100, 8101], imageKeys: [], receiptKeys: [] } },
+        policy: {
+          ...config.policy,
+          services: { memoryBytes: 256 * 2 ** 20, ports: [8100, 8101], imageKeys: [], receiptKeys: [] },
+        },
       }));
       await unpack(
         machine,
