@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { PayloadCodecSettings } from './payload-codec.ts';
+import { PublicKey } from './public-key.ts';
 import { ApprovalPolicy } from './release.ts';
 import { SiteName } from './resource-names.ts';
 import { HttpsUrl, SecretReference } from './secret.ts';
@@ -62,10 +63,9 @@ export const CloudFile = z
       .record(
         SiteName,
         z.strictObject({
-          receiptPublicKey: z
-            .string()
-            .startsWith('-----BEGIN PUBLIC KEY-----', 'an SPKI PEM public key')
-            .describe('The public half of the site’s `receiptKey`: a model is registered only with a receipt by it.'),
+          receiptPublicKey: PublicKey.describe(
+            'The public half of the site’s `receiptKey`: a model is registered only with a receipt by it.',
+          ),
           approval: ApprovalPolicy.optional().describe(
             'The same as `release.approval` of `site.yml`: then no VM is granted a place for its model before an approver has signed, whatever the site’s own workers say.',
           ),

@@ -29,10 +29,13 @@ export type DeployModelInput = z.infer<typeof DeployModelInput>;
 /** An id of a service or of a front on a VM; as a job's. */
 const Id = JobId;
 
+/** Where an image is. */
+const Image = ContainerImage.omit({ uploadedBytes: true });
+
 /** One version that serves, or did. */
 export const DeployedVersion = z.strictObject({
   version: VersionNumber,
-  image: ContainerImage.omit({ uploadedBytes: true }),
+  image: Image,
   service: Id,
   at: z.iso.datetime(),
 });
@@ -81,7 +84,7 @@ export type DeploymentPlan = z.infer<typeof DeploymentPlan>;
 export const ServingImage = z.strictObject({
   version: VersionNumber,
   job: JobId,
-  image: ContainerImage.omit({ uploadedBytes: true }),
+  image: Image,
 });
 export type ServingImage = z.infer<typeof ServingImage>;
 
@@ -101,7 +104,7 @@ export const DeployModelResult = z.strictObject({
   virtualMachine: VirtualMachineName,
   /** Absent where nothing serves any more. */
   version: VersionNumber.optional(),
-  image: DeployedVersion.shape.image.optional(),
+  image: Image.optional(),
   /** `http://127.0.0.1:PORT` on that VM. */
   address: z.string().optional(),
   test: ServiceTest.optional(),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { PublicKey } from './public-key.ts';
 import { VirtualMachineName, VirtualMachineSizeName } from './resource-names.ts';
 
-const PublicKey = z.string().startsWith('-----BEGIN PUBLIC KEY-----', 'an SPKI PEM public key');
 const Port = z.int().min(1024).max(65_535);
 
 /** `deployments` of `site.yml`. */

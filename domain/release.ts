@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PublicKey } from './public-key.ts';
 import { Sha256 } from './resource-names.ts';
 import { TrackingPolicy } from './tracking-policy.ts';
 import { REASONS, Verdict, type Reason } from './verdict.ts';
@@ -48,7 +49,7 @@ export const ApprovalPolicy = z.strictObject({
   approvers: z
     .record(
       z.string().regex(/^(?!unsigned$)[\w.@-]{1,64}$/, 'an approver’s name is 1 to 64 of letters, digits and . _ @ -'),
-      z.string().startsWith('-----BEGIN PUBLIC KEY-----', 'an SPKI PEM public key'),
+      PublicKey,
     )
     .refine((approvers) => Object.keys(approvers).length > 0, 'names no approver, so nothing could ever leave')
     .describe('Who may approve: a name, and the P-256 public key (SPKI PEM) of `approval.key` in their `client.yml`.'),

@@ -132,7 +132,7 @@ export const bundlePath = (digest: string): string => `bundles/${digest}.tar.gz`
 export const stagingPath = (job: JobId, ...rest: string[]): string => ['staging', job, ...rest].join('/');
 export const modelPath = (model: string, job: JobId, ...rest: string[]): string =>
   ['models', model, job, ...rest].join('/');
-/** What serves of a model, in the site's run container. */
+/** What serves of a model, in the site's container of deployments. */
 export const deploymentPath = (model: string): string => `${DEPLOYMENTS}${model}.json`;
 export const DEPLOYMENTS = 'deployments/';
 export const codePath = (digest: string): string => `code/${digest}.tar.gz`;

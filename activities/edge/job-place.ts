@@ -6,7 +6,7 @@ import type { EdgeDependencies } from './dependencies.ts';
 
 /** What records an environment or an image on the VM: the bytes whose SHA-256 is the receipt's `lock`. */
 export const LOCK = 'environment.lock';
-/** Of an image: its variables, and whether it has MLflow. */
+/** Of an image: its variables, whether it has MLflow, and the server that it starts. */
 export const IMAGE_FILE = 'image.json';
 
 /** Where the job runs: in an environment on the VM's own programs, or in an image. */
