@@ -1,5 +1,6 @@
 import { Connection, type ConnectionOptions } from '@temporalio/client';
-import { codeOf, GRPC, receptionOf, type Reception } from '../domain/temporal-server.ts';
+import { codeOf, GRPC, receptionOf, strangersLetIn, type Reception } from '../domain/temporal-server.ts';
+import { ServiceError } from '../services/errors.ts';
 
 export interface TemporalFront {
   readonly address: string;
@@ -30,4 +31,10 @@ export async function askTemporal({ address, namespace, tls }: TemporalFront, ap
   } finally {
     await connection.close();
   }
+}
+
+/** Of a server that answers who shows nothing. */
+export function anonymousCalls(address: string, namespace: string): ServiceError {
+  const { cause, nextStep } = strangersLetIn(address, namespace);
+  return new ServiceError({ class: 'policy', type: 'AnonymousCalls', cause, nextStep, retryable: false });
 }

@@ -1,8 +1,8 @@
 import type { CheckRequest } from '../../domain/check.ts';
 import { SEARCH_ATTRIBUTE } from '../../domain/search-attributes.ts';
-import { mustRefuseStrangers, strangersLetIn } from '../../domain/temporal-server.ts';
+import { mustRefuseStrangers } from '../../domain/temporal-server.ts';
 import { ServiceError } from '../../services/errors.ts';
-import { askTemporal, type TemporalFront } from '../ask-temporal.ts';
+import { anonymousCalls, askTemporal, type TemporalFront } from '../ask-temporal.ts';
 import { NotChecked, type CheckWork } from '../checks.ts';
 import { versionText } from '../version-check.ts';
 import type { Workflows } from './temporal.ts';
@@ -17,7 +17,7 @@ const KEYWORD = 2;
 /** What the cloud worker sees of its Temporal server. */
 export function temporalChecks(workflows: Workflows, front: CheckedFront, request: CheckRequest): CheckWork[] {
   return [
-    { name: 'anonymous calls', look: () => anonymousCalls(front) },
+    { name: 'anonymous calls', look: () => refusesStrangers(front) },
     { name: 'search attributes', look: () => searchAttributes(workflows) },
     { name: 'versions', look: () => versions(workflows, request) },
   ];
@@ -40,12 +40,11 @@ async function searchAttributes({ connection, options: { namespace } }: Workflow
   });
 }
 
-async function anonymousCalls(front: CheckedFront): Promise<string> {
+async function refusesStrangers(front: CheckedFront): Promise<string> {
   const { address, namespace, showsCredential } = front;
   if ((await askTemporal(front)) !== 'answers') return `${address} refuses them`;
   if (!mustRefuseStrangers(address, showsCredential)) return `let in, at this machine’s own ${address}`;
-  const { cause, nextStep } = strangersLetIn(address, namespace);
-  throw new ServiceError({ class: 'policy', type: 'AnonymousCalls', cause, nextStep, retryable: false });
+  throw anonymousCalls(address, namespace);
 }
 
 async function versions({ workflowService }: Workflows, request: CheckRequest): Promise<string> {

@@ -1,9 +1,9 @@
-import { isLoopback, strangersLetIn } from '../../../domain/temporal-server.ts';
+import { isLoopback } from '../../../domain/temporal-server.ts';
 import { ServiceError } from '../../../services/errors.ts';
 import { mintToken } from '../../../services/temporal-token.ts';
 import { openTunnel } from '../../../services/tunnel.ts';
 import { connectThroughUplink } from '../../../services/uplink.ts';
-import { askTemporal, type TemporalFront } from '../../ask-temporal.ts';
+import { anonymousCalls, askTemporal, type TemporalFront } from '../../ask-temporal.ts';
 import { needs, type CheckWork } from '../../checks.ts';
 import type { SiteDependencies } from '../dependencies.ts';
 import type { SiteSession } from '../site-session.ts';
@@ -28,7 +28,7 @@ export function temporalCheck(session: SiteSession, dependencies: SiteDependenci
       const token = await credential(session, dependencies);
       const front = await openFront(session);
       try {
-        if ((await askTemporal(front)) === 'answers') throw anonymous(address, namespace);
+        if ((await askTemporal(front)) === 'answers') throw anonymousCalls(address, namespace);
         if (token === undefined) throw none(address);
         const reception = await askTemporal(front, token);
         if (reception !== 'answers') throw notTaken(address, reception, jwt?.keyId);
@@ -59,11 +59,6 @@ async function openFront({ site, ca }: SiteSession): Promise<TemporalFront & { c
   const trust = ca === undefined ? {} : { serverRootCACertificate: Buffer.from(ca) };
   const named = { serverNameOverride: address.replace(/:\d+$/, ''), ...trust };
   return { ...tunnel, namespace, tls: tls ? named : false };
-}
-
-function anonymous(address: string, namespace: string): ServiceError {
-  const { cause, nextStep } = strangersLetIn(address, namespace);
-  return new ServiceError({ class: 'policy', type: 'AnonymousCalls', cause, nextStep, retryable: false });
 }
 
 function none(address: string): ServiceError {
