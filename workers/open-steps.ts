@@ -22,7 +22,6 @@ export class OpenSteps {
       execute: async <I>(input: I, next: (input: I) => Promise<unknown>): Promise<unknown> => {
         const { taskToken } = context.info;
         const file = join(this.#folder, createHash('sha256').update(taskToken).digest('hex'));
-        await mkdir(this.#folder, { recursive: true, mode: 0o700 }).catch(() => {});
         await writeFile(file, taskToken, { mode: 0o600 }).catch(() => {});
         try {
           return await next(input);
@@ -35,7 +34,8 @@ export class OpenSteps {
 
   /** Before the worker polls: its steps are tried again now. One that Temporal has given up by itself is fine. */
   async giveUp({ workflowService }: Pick<NativeConnection, 'workflowService'>, namespace: string): Promise<void> {
-    for (const name of await readdir(this.#folder).catch(() => [])) {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(this.#folder)) {
       const file = join(this.#folder, name);
       await workflowService
         .respondActivityTaskFailed({ namespace, taskToken: await readFile(file), failure: RESTARTED })
