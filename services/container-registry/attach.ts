@@ -1,8 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { ServiceError } from '../errors.ts';
-import { hasBlob, uploadBlob } from './blobs.ts';
-import { digestOf, sessionReader, type StoredManifest } from './content.ts';
-import { fallbackTag, INDEX_TYPE, readIndex, type Referrer } from './referrers.ts';
+import { ensureBlob } from './blobs.ts';
+import { digestOf } from '../oci-image/image.ts';
+import { INDEX_TYPE, sessionReader, type StoredManifest } from './content.ts';
+import { fallbackTag, readIndex, type Referrer } from './referrers.ts';
 import type { RegistrySession } from './session.ts';
 
 const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
@@ -59,12 +60,8 @@ async function ensureContent(
   repository: string,
   { mediaType, content }: { readonly mediaType: string; readonly content: Buffer },
 ): Promise<{ mediaType: string; digest: string; size: number }> {
-  const digest = digestOf(content);
-  if (!(await hasBlob(session, repository, digest)))
-    await uploadBlob(session, repository, async function* () {
-      yield content;
-    });
-  return { mediaType, digest, size: content.length };
+  const { digest, size } = await ensureBlob(session, repository, content);
+  return { mediaType, digest, size };
 }
 
 /** Repeating it is harmless: it is put under its own digest. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ServiceError } from '../errors.ts';
+import { digestOf } from '../oci-image/image.ts';
 import type { RegistrySession } from './session.ts';
 
 /** Bytes that can be read again from the start: an upload whose session the registry lost begins anew. */
@@ -66,6 +67,20 @@ export async function uploadBlob(
       if (!(error instanceof UploadLost) || attempt === ATTEMPTS) throw error;
     }
   }
+}
+
+/** Sends content unless it is there; `sent` counts the bytes that had to be. */
+export async function ensureBlob(
+  session: RegistrySession,
+  repository: string,
+  content: Buffer,
+): Promise<BlobDescriptor & { sent: number }> {
+  const blob = { digest: digestOf(content), size: content.length };
+  if (await hasBlob(session, repository, blob.digest)) return { ...blob, sent: 0 };
+  await uploadBlob(session, repository, async function* () {
+    yield content;
+  });
+  return { ...blob, sent: blob.size };
 }
 
 async function uploadOnce(

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { ServiceError, toServiceError } from '../errors.ts';
+import { digestOf } from '../oci-image/image.ts';
 import type { RegistryRequest, RegistrySession } from './session.ts';
 
 /** A registry takes manifests up to 4 MiB. */
@@ -23,10 +23,14 @@ export interface StoredManifest {
   readonly content: Buffer;
 }
 
+/** OCI's list of manifests, which Docker's own resembles. */
+export const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json';
+export const INDEX_TYPES = [INDEX_TYPE, 'application/vnd.docker.distribution.manifest.list.v2+json'];
 /** Whatever a registry may hold under a name: OCI's and Docker's, images and indexes. */
 export const MANIFEST_TYPES = [
-  ...['manifest.v1', 'index.v1'].map((kind) => `application/vnd.oci.image.${kind}+json`),
-  ...['manifest.v2', 'manifest.list.v2'].map((kind) => `application/vnd.docker.distribution.${kind}+json`),
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+  ...INDEX_TYPES,
 ];
 
 /** Reads a repository by a session, whose token is that of whoever opened it. */
@@ -47,7 +51,7 @@ export function sessionReader(session: RegistrySession, repository: string): Ima
       return verified(reference, { digest: digestOf(content), mediaType, content });
     },
     async referrers(digest) {
-      const response = await get(`referrers/${digest}`, MANIFEST_TYPES[1] ?? '');
+      const response = await get(`referrers/${digest}`, INDEX_TYPE);
       return response.status === 404
         ? undefined
         : whole(response.readableStreamBody, MAX_MANIFEST, `what refers to ${digest}`);
@@ -67,8 +71,6 @@ export function sessionReader(session: RegistrySession, repository: string): Ima
     },
   };
 }
-
-export const digestOf = (content: Uint8Array): string => `sha256:${createHash('sha256').update(content).digest('hex')}`;
 
 /** A tag may name anything; a digest names what it says. @throws ServiceError `ContentDiffers` */
 export function verified<T extends { readonly digest: string }>(reference: string, found: T): T {

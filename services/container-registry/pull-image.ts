@@ -3,10 +3,9 @@ import { createWriteStream } from 'node:fs';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ServiceError, toServiceError } from '../errors.ts';
+import { digestOf } from '../oci-image/image.ts';
+import { MANIFEST_TYPES, MAX_MANIFEST } from './content.ts';
 import { pull, readBody, type PullSource } from './pull.ts';
-
-/** A registry takes manifests up to 4 MiB. */
-const MAX_MANIFEST = 4 * 2 ** 20;
 
 export interface PulledManifest {
   /** `sha256:…` of the content. */
@@ -16,13 +15,13 @@ export interface PulledManifest {
 
 /** The manifest under a tag or digest; undefined where there is none. By digest its content is verified. @throws ServiceError */
 export async function pullManifest(source: PullSource, reference: string): Promise<PulledManifest | undefined> {
-  const response = await pull(source, `manifests/${reference}`, MANIFESTS.join(', '));
+  const response = await pull(source, `manifests/${reference}`, MANIFEST_TYPES.join(', '));
   const what = `the manifest ${reference} of ${source.registry}/${source.repository}`;
   if (response.statusCode !== 200) response.destroy();
   if (response.statusCode === 404) return undefined;
   if (response.statusCode !== 200) throw refusal(source, response.statusCode, what);
   const content = await readBody(response, MAX_MANIFEST, what);
-  const digest = `sha256:${createHash('sha256').update(content).digest('hex')}`;
+  const digest = digestOf(content);
   if (reference.includes(':') && digest !== reference) throw differs(source, what);
   return { digest, content };
 }
@@ -36,7 +35,7 @@ export async function pullContent(source: PullSource, { digest }: { digest: stri
     throw refusal(source, response.statusCode, what);
   }
   const content = await readBody(response, most, what);
-  if (`sha256:${createHash('sha256').update(content).digest('hex')}` !== digest) throw differs(source, what);
+  if (digestOf(content) !== digest) throw differs(source, what);
   return content;
 }
 
@@ -73,16 +72,6 @@ export async function pullBlob(
     throw toServiceError(Object.assign(new Error('it was cut off'), { code: 'ECONNRESET' }), `fetching ${what}`);
   if (`sha256:${hash.digest('hex')}` !== digest) throw differs(source, what);
 }
-
-export const INDEXES = [
-  'application/vnd.oci.image.index.v1+json',
-  'application/vnd.docker.distribution.manifest.list.v2+json',
-];
-const MANIFESTS = [
-  'application/vnd.oci.image.manifest.v1+json',
-  'application/vnd.docker.distribution.manifest.v2+json',
-  ...INDEXES,
-];
 
 /** A token that ran out is granted anew. */
 export function refusal(source: PullSource, status: number | undefined, what: string): ServiceError {

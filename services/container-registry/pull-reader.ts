@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { toServiceError } from '../errors.ts';
-import { digestOf, MANIFEST_TYPES, MAX_MANIFEST, verified, whole, type ImageReader } from './content.ts';
+import { digestOf } from '../oci-image/image.ts';
+import { INDEX_TYPE, MANIFEST_TYPES, MAX_MANIFEST, verified, whole, type ImageReader } from './content.ts';
 import { refusal } from './pull-image.ts';
 import { pull, type PullSource } from './pull.ts';
-import { INDEX_TYPE } from './referrers.ts';
 
 /** Reads a repository as a site does: through its uplink, with a token that pulls. @throws ServiceError `GrantExpired` … */
 export function pullReader(source: PullSource): ImageReader {

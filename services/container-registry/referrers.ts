@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MANIFEST_TYPES, type ImageReader } from './content.ts';
+import type { ImageReader } from './content.ts';
 
 /** OCI distribution specification 1.1: https://github.com/opencontainers/distribution-spec (listing referrers). */
 
@@ -14,8 +14,6 @@ const Referrer = z.object({
 export type Referrer = z.infer<typeof Referrer>;
 
 const Index = z.object({ manifests: z.array(Referrer).max(10_000) });
-
-export const INDEX_TYPE = MANIFEST_TYPES[1] ?? '';
 
 /** The tag under which referrers are listed where the registry does not list them itself. */
 export const fallbackTag = (digest: string): string => digest.replace(':', '-');

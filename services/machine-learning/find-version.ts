@@ -1,4 +1,5 @@
 import { ServiceError } from '../errors.ts';
+import { findModel, listVersions } from './model-versions.ts';
 import type { Workspace } from './workspace.ts';
 
 export interface FoundVersion {
@@ -8,21 +9,17 @@ export interface FoundVersion {
 
 /** A version that is there and not archived; the newest where none is asked for. @throws ServiceError `NoSuchVersion` (input) */
 export async function findModelVersion(
-  { client, group, name, call, find }: Workspace,
+  workspace: Workspace,
   model: string,
   wanted: number | undefined,
 ): Promise<FoundVersion> {
-  const there = await find(`reading the model ${model}`, () => client.modelContainers.get(group, name, model));
-  if (!there) throw noSuch(name, `no model ${model}`);
-  const versions: (FoundVersion & { archived: boolean })[] = [];
-  await call(`listing the versions of the model ${model}`, async () => {
-    for await (const each of client.modelVersions.list(group, name, model, { listViewType: 'All' })) {
-      const { tags = {}, isArchived = false } = each.properties;
-      const version = Number(each.name);
-      const texts = Object.entries(tags).map(([key, value]) => [key, value ?? ''] as const);
-      if (Number.isSafeInteger(version))
-        versions.push({ version, tags: Object.fromEntries(texts), archived: isArchived });
-    }
+  const { name } = workspace;
+  if (!(await findModel(workspace, model))) throw noSuch(name, `no model ${model}`);
+  const versions = (await listVersions(workspace, model)).flatMap((each) => {
+    const { tags = {}, isArchived = false } = each.properties;
+    const version = Number(each.name);
+    const texts = Object.entries(tags).map(([key, value]) => [key, value ?? ''] as const);
+    return Number.isSafeInteger(version) ? [{ version, tags: Object.fromEntries(texts), archived: isArchived }] : [];
   });
   const offered = versions.filter(({ archived }) => !archived);
   const found =

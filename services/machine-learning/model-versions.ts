@@ -34,20 +34,14 @@ export async function registerModelVersion(workspace: Workspace, model: ModelToR
 
 /** Whether the job has its version, archived or not. */
 export async function hasModelVersion(workspace: Workspace, model: string, job: string): Promise<boolean> {
-  const { client, group, name } = workspace;
-  const there = await workspace.find(`reading the model ${model}`, () =>
-    client.modelContainers.get(group, name, model),
-  );
-  if (!there) return false;
+  if (!(await findModel(workspace, model))) return false;
   return (await listVersions(workspace, model)).some(({ properties }) => properties.tags?.['job'] === job);
 }
 
 /** A model name belongs to one site; a model that nobody has tagged yet becomes this site's. */
 async function ensureContainer(workspace: Workspace, model: ModelToRegister): Promise<ModelContainer> {
   const { client, group, name } = workspace;
-  const there = await workspace.find(`reading the model ${model.name}`, () =>
-    client.modelContainers.get(group, name, model.name),
-  );
+  const there = await findModel(workspace, model.name);
   const owner = there?.properties.tags?.['site'];
   if (there && owner === model.site) return there;
   if (owner) throw anotherSite(model, owner);
@@ -64,7 +58,15 @@ async function ensureContainer(workspace: Workspace, model: ModelToRegister): Pr
   );
 }
 
-async function listVersions(workspace: Workspace, model: string): Promise<AzureModelVersion[]> {
+/** What all versions of a model belong to. */
+export function findModel(
+  { client, group, name, find }: Workspace,
+  model: string,
+): Promise<ModelContainer | undefined> {
+  return find(`reading the model ${model}`, () => client.modelContainers.get(group, name, model));
+}
+
+export async function listVersions(workspace: Workspace, model: string): Promise<AzureModelVersion[]> {
   const { client, group, name } = workspace;
   return workspace.call(`listing the versions of the model ${model}`, async () => {
     const found: AzureModelVersion[] = [];

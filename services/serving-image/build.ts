@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readText } from '../blob-storage.ts';
 import {
+  ensureBlob,
   hasBlob,
   mountBlob,
   readBlob,
@@ -75,10 +76,10 @@ export async function buildServingImage(
     config: runtimeConfig(request, served, environment.lock),
     annotations: { 'org.opencontainers.image.title': model.name, 'org.opencontainers.image.base.digest': base.digest },
   });
-  const config = await sendUnlessThere(session, repository, image.configDescriptor, image.config);
+  const config = await ensureBlob(session, repository, image.config);
   const { digest, sent } = await putManifest(registry, { repository, tag: request.tag, content: image.manifest });
   const layers = carried + environment.sent + script.sent + weights.sent;
-  return { digest, uploadedBytes: layers + config + (sent ? image.manifest.length : 0) };
+  return { digest, uploadedBytes: layers + config.sent + (sent ? image.manifest.length : 0) };
 }
 
 /** The base's layers are the registry's already: they are mounted, or copied where it does not mount. */
@@ -166,16 +167,6 @@ function platformOf({ config }: BaseImage): PythonPlatform {
   const labels = (config.config?.['Labels'] ?? {}) as Record<string, string>;
   const machine = config.architecture === 'arm64' ? 'aarch64' : 'x86_64';
   return { python: labels[PYTHON_LABEL] ?? '3.11', platform: `${machine}-manylinux_2_28` };
-}
-
-async function sendUnlessThere(
-  session: RegistrySession,
-  repository: string,
-  { digest }: BlobDescriptor,
-  content: Buffer,
-): Promise<number> {
-  if (await hasBlob(session, repository, digest)) return 0;
-  return (await uploadBlob(session, repository, once(content))).size;
 }
 
 const SCORE = 'opt/edge-train/score.py';
