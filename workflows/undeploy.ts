@@ -13,8 +13,7 @@ export async function undeploy(
   undo: Compensation,
 ): Promise<DeployModelResult> {
   // Of a VM that was deleted there is only the record.
-  if (!plan.gone) await clear(plan, progress, undo);
-  await siteSteps().forgetDeployment(plan);
+  await (plan.gone ? siteSteps().forgetDeployment(plan) : clear(plan, progress, undo));
   const replaced = plan.replaces?.version;
   return {
     ...{ site, model, action, virtualMachine: plan.virtualMachine.name },
