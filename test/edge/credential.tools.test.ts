@@ -146,8 +146,10 @@ describe('a VM’s own credential', () => {
     'that has run out on the VM is put there again by root, and the worker comes back',
     { timeout: 120_000 },
     async () => {
-      await renew(await mint(8));
-      await new Promise((resolve) => setTimeout(resolve, 9000));
+      const short = await mint(8);
+      await renew(short);
+      const holds = () => statusOf(short.token, describeNamespace('hospital'));
+      await until('it has run out', async () => (await holds()) !== 0);
       const silent = await edge.begin('hello');
       const waited = Promise.race([
         silent.result().then(() => 'answered'),
