@@ -223,7 +223,7 @@ test('killed workers: the run completes with no human act, and no second of trai
   assert.deepEqual(await audit.imageTags('edge-train/killed'), ['v1']);
 });
 
-test('where the site asks for approval, the model leaves when an approver has signed for it, and not before', async () => {
+test('where the site asks for approval, the model leaves when an approver has signed for it, and not before, though all is stopped and started meanwhile', async () => {
   const key = readFileSync(join(product.folder, 'keys', 'approval.pem'), 'utf8');
   const policy = stringify({ approval: { approvers: { demo: publicKeyOf(key) } } }).replace(/^/gm, '  ');
   const siteFile = join(product.folder, 'site.yml');
@@ -242,6 +242,13 @@ test('where the site asks for approval, the model leaves when an approver has si
     const status = async () =>
       JSON.parse((await product.edgeTrain('status', workflowId, '--json')).stdout) as RunStatus;
     await until('it waits for approval', async () => (await status()).approval, 600);
+    assert.equal((await audit.modelVersions('approved').catch(() => [])).length, 0);
+    // Temporal, Azure, the VMs and the workers.
+    for (const verb of ['stop', 'start']) {
+      const ended = await product.edgeTrain('sandbox', verb, '--state', product.folder);
+      assert.equal(ended.code, 0, ended.stdout + ended.stderr);
+    }
+    assert.ok((await status()).approval, 'it waits on');
     assert.equal((await audit.modelVersions('approved').catch(() => [])).length, 0);
     const approved = await product.edgeTrain('approve', workflowId, '--reason', 'no row in it');
     assert.equal(approved.code, 0, approved.stdout + approved.stderr);
