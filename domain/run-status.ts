@@ -24,13 +24,14 @@ export const STEPS = [
   'image',
   'sign',
   'clean',
+  'deploy',
 ] as const;
 /** Of a trial: its parent releases the best one's model. */
 export const TRIAL_STEPS = ['plan', 'lease', 'record', 'environment', 'stage', 'train', 'inspect', 'clean'] as const;
 /** Of a sweep: the trials are workflows of their own; then the best one's model is brought back to a VM. */
 export const SWEEP_STEPS = [
   ...(['plan', 'record', 'trials', 'approve', 'lease', 'environment', 'stage', 'inspect'] as const),
-  ...(['release', 'receipt', 'register', 'image', 'sign', 'clean'] as const),
+  ...(['release', 'receipt', 'register', 'image', 'sign', 'clean', 'deploy'] as const),
 ] as const;
 /** Of a deployment. */
 export const DEPLOY_STEPS = ['plan', 'find', 'lease', 'pull', 'start', 'test', 'switch', 'watch', 'retire'] as const;

@@ -48,6 +48,14 @@ export const MachineRequest = z.strictObject({
 
 export type MachineRequest = z.infer<typeof MachineRequest>;
 
+/** Where the new version is to serve when it has been made. */
+export const DeployTarget = z
+  .enum(['site'])
+  .describe(
+    'The last step: the new version serves. `site`: on a VM of the site. Absent: it is made, and not deployed.',
+  );
+export type DeployTarget = z.infer<typeof DeployTarget>;
+
 /** The one JSON object that starts `trainModel`, from the command, the Temporal UI or a schedule. */
 export const TrainModelInput = z
   .strictObject({
@@ -69,6 +77,7 @@ export const TrainModelInput = z
     }),
     virtualMachine: MachineRequest.prefault({}),
     image: z.strictObject({ repository: Repository.optional() }).prefault({}),
+    deploy: DeployTarget.optional(),
   })
   .superRefine((input, context) => {
     for (const { path, message } of contradictions(input)) context.addIssue({ code: 'custom', path, message });

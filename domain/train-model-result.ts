@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Metric } from './completed-job.ts';
 import { DataDigest } from './data-reference.ts';
+import { DeployModelResult } from './deployment.ts';
 import { ContainerImage, ImageAttestation, ModelVersion, RecordedRun } from './model-version.ts';
 import { Release } from './release.ts';
 import { JobId, Sha256, SiteName } from './resource-names.ts';
@@ -39,5 +40,7 @@ export const TrainModelResult = z.strictObject({
   receipt: Sha256,
   trainingSeconds: z.number(),
   sweep: SweepResult.optional(),
+  /** Where the version serves, of a run that was asked to deploy it. */
+  deployed: DeployModelResult.optional(),
 });
 export type TrainModelResult = z.infer<typeof TrainModelResult>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Identifier, ModelName, Repository, SiteName } from './resource-names.ts';
-import { MachineRequest, ModelTags } from './train-model-input.ts';
+import { DeployTarget, MachineRequest, ModelTags } from './train-model-input.ts';
 
 /** `training.yml`. */
 export const TrainingFile = z
@@ -43,6 +43,7 @@ export const TrainingFile = z
       })
       .optional()
       .describe('The image that serves the model.'),
+    deploy: DeployTarget.optional(),
   })
   .describe('What to train, where, and what becomes of it. The job file beside it stays as Azure ML has it.');
 export type TrainingFile = z.infer<typeof TrainingFile>;

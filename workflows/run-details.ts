@@ -41,6 +41,10 @@ function todo({ state, failure, approval, steps }: RunStatus): string[] {
     return [
       `Nothing to do. Cancelling (\`edge-train cancel ${workflowId}\`, or here) leaves the traffic where it was.`,
     ];
+  if (steps.some(({ name, state }) => name === 'deploy' && state === 'running'))
+    return [
+      `Nothing to do. Cancelling (\`edge-train cancel ${workflowId}\`, or here) cancels the deployment; the version stays.`,
+    ];
   return [
     `Nothing to do. Cancelling (\`edge-train cancel ${workflowId}\`, or here) stops the training and removes what it made.`,
   ];

@@ -20,6 +20,7 @@ export interface About {
   readonly model: { readonly name: string };
   readonly virtualMachine: { readonly name?: string | undefined };
   readonly sweep?: unknown;
+  readonly deploy?: unknown;
 }
 
 /** What a person sees of a run: the `status` query, and the same as Markdown in the Temporal UI. */
@@ -29,7 +30,7 @@ export class Progress {
   readonly #found = new SearchAttributes();
 
   /** `names`: the steps that there are; absent, a run's or a sweep's. */
-  constructor(input?: About, names: readonly StepName[] = input?.sweep ? SWEEP_STEPS : STEPS) {
+  constructor(input?: About, names: readonly StepName[] = namesFor(input)) {
     this.#names = names;
     const machine = input?.virtualMachine.name ?? 'VM';
     this.#status = {
@@ -142,6 +143,9 @@ export class Progress {
   }
 }
 
+const namesFor = (input?: About): readonly StepName[] =>
+  (input?.sweep ? SWEEP_STEPS : STEPS).filter((name) => name !== 'deploy' || input?.deploy !== undefined);
+
 /** Where a step is done; what is missing is done on the VM. */
 const PLACES: Partial<Record<StepName, string>> = {
   find: 'cloud',
@@ -154,6 +158,7 @@ const PLACES: Partial<Record<StepName, string>> = {
   register: 'cloud',
   image: 'cloud',
   sign: 'cloud',
+  deploy: 'site',
 };
 
 /** In Azure ML's words; a run that waits for approval is finalizing. */

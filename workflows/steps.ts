@@ -54,6 +54,9 @@ export const METRICS_STARTS = 10;
 /** How often a trial's name is tried that a terminated sweep's trial still has. */
 export const TRIAL_NAME_WAIT: Duration = '5 seconds';
 
+/** How often a run asks whether another deployment of its model has ended: each time is a few events of its history. */
+export const DEPLOYMENT_WAIT: Duration = '15 seconds';
+
 /** A sweep whose history is as long begins no further trial: Temporal ends a workflow at 50 MiB or 51,200 events. */
 export const SWEEP_HISTORY = { bytes: 30 * 2 ** 20, events: 40_000 } as const;
 /** How often a sweep is told, by all of its trials together, how they do: each time is four events of its history. */

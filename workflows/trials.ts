@@ -1,13 +1,4 @@
-import { WorkflowExecutionAlreadyStartedError, type Workflow } from '@temporalio/common';
-import {
-  CancellationScope,
-  isCancellation,
-  sleep,
-  startChild,
-  workflowInfo,
-  type ChildWorkflowHandle,
-  type ChildWorkflowOptions,
-} from '@temporalio/workflow';
+import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow';
 import { count } from '../domain/amount-text.ts';
 import { CLOUD_QUEUE, trialWorkflowId } from '../domain/resource-names.ts';
 import type { KeptTrial, StoppedTrial } from '../domain/kept-trial.ts';
@@ -19,6 +10,7 @@ import { metricOf, type EndedTrial } from './best-trial.ts';
 import { EarlyTerminations } from './early-terminations.ts';
 import { toFailure } from './failure.ts';
 import type { Progress } from './status.ts';
+import { startWhenFree } from './start-when-free.ts';
 import { SWEEP_HISTORY, TRIAL_NAME_WAIT } from './steps.ts';
 import { together } from './together.ts';
 
@@ -134,7 +126,8 @@ export class Trials {
 
   async #child(trial: PlannedTrial, slot: number, workflowId: string): Promise<KeptTrial | StoppedTrial> {
     const { input, parentRun } = this.#request;
-    const child = await startWhenFree({
+    // A sweep that was terminated leaves trials that still undo what they did, under the names of the next one's.
+    const child = await startWhenFree(WORKFLOW_TYPE.trial, TRIAL_NAME_WAIT, {
       workflowId,
       taskQueue: CLOUD_QUEUE,
       args: [{ input, trial: { ...trial, slot, parentRun } }],
@@ -161,20 +154,6 @@ export class Trials {
 function hasRoom(): boolean {
   const { historySize, historyLength } = workflowInfo();
   return historySize < SWEEP_HISTORY.bytes && historyLength < SWEEP_HISTORY.events;
-}
-
-/** A sweep that was terminated leaves trials that still undo what they did, under the names of the next one's. */
-async function startWhenFree(
-  options: ChildWorkflowOptions & { args: unknown[] },
-): Promise<ChildWorkflowHandle<Workflow>> {
-  for (;;) {
-    try {
-      return await startChild(WORKFLOW_TYPE.trial, options);
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      await sleep(TRIAL_NAME_WAIT);
-    }
-  }
 }
 
 const hasEnded = (): void => {}; // it is told nothing any more

@@ -7,6 +7,7 @@ import { ensureContainer } from '../../services/blob-storage.ts';
 import { invalidInput, ServiceError } from '../../services/errors.ts';
 import { sha256 } from '../../services/signing.ts';
 import type { SiteDependencies, Step } from './dependencies.ts';
+import { requireDeployments } from './deploy/plan-deployment.ts';
 import { findData, type PlannedData } from './plan/data.ts';
 import { composePlan } from './plan/compose.ts';
 import { chooseEnvironment } from './plan/environment.ts';
@@ -52,9 +53,10 @@ export async function planTraining(
 
 /**
  * What the site makes of an input, with all its faults at once. `slot`: which of a sweep's VMs.
- * @throws ServiceError `InvalidInput`, `QuotaExceeded`
+ * @throws ServiceError `InvalidInput`, `QuotaExceeded`, `DeploymentsNotAllowed`
  */
 export async function choose(session: SiteSession, step: Step, input: TrainModelInput, slot = 1) {
+  if (input.deploy) requireDeployments(session);
   const data = await findData(session, input);
   const asked = input.job.environment;
   const environment = (await chooseImage(session, step, asked)) ?? chooseEnvironment(session.site, asked);

@@ -20,7 +20,7 @@ export function addRunCommands(program: Command, done: Done): void {
       new Option(
         '--local',
         'for writing scripts: on a VM of the sandbox on this machine, with samples of the data; its log is shown, Ctrl-C cancels it',
-      ).conflicts(['site', 'detach', 'printInput', 'after']),
+      ).conflicts(['site', 'detach', 'printInput', 'after', 'deploy']),
     )
     .option('--sample <name=path>', 'with --local: a file or folder that is an input; may be given again', collect, [])
     .option('--outputs <dir>', 'with --local: where the script’s outputs are brought')
@@ -110,7 +110,12 @@ export function addTrainingOptions(command: Command): Command {
     .option('--model-path <output>', 'the output that is the model, or a folder below it (job files only)')
     .option('--input <name=store/path>', 'what an input is on site; may be given again', collect, [])
     .option('--set <path=value>', 'a field of the job file, its value as YAML; may be given again', collect, [])
-    .addOption(new Option('--after <what>', 'what becomes of the VM').choices(['keep', 'deallocate', 'delete']));
+    .addOption(new Option('--after <what>', 'what becomes of the VM').choices(['keep', 'deallocate', 'delete']))
+    .addOption(
+      new Option('--deploy <where>', 'let the new version serve when it is made: on a VM of the site').choices([
+        'site',
+      ]),
+    );
 }
 
 /** A command on one run. */

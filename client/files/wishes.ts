@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { DataReference } from '../../domain/data-reference.ts';
 import { ModelName, SiteName } from '../../domain/resource-names.ts';
-import type { TrainModelRequest } from '../../domain/train-model-input.ts';
+import type { DeployTarget, TrainModelRequest } from '../../domain/train-model-input.ts';
 import { TrainingFile } from '../../domain/training-file.ts';
 import { parse, shown, type Issue } from '../../domain/validation.ts';
 import type { Fault } from '../command-error.ts';
@@ -17,6 +17,7 @@ export interface RunFlags {
   /** `path=value` each: fields of the job file. */
   readonly set?: readonly string[];
   readonly after?: 'keep' | 'deallocate' | 'delete';
+  readonly deploy?: DeployTarget;
   /** Where and as what a job file is trained if no flag says it. */
   readonly defaults?: { readonly site: string; readonly model: string };
 }
@@ -41,6 +42,7 @@ export function fromTrainingFile(yaml: YamlFile, flags: RunFlags): Wishes {
   if (!parsed.ok) return { faults: [...yaml.faults(parsed.issues), ...flagFaults], place };
 
   const { site, job, model, inputs, virtualMachine, image } = parsed.value;
+  const deploy = flags.deploy ?? parsed.value.deploy;
   const stated = dataFromFile(inputs ?? {}, yaml);
   const given = dataFromFlags(flags.input);
   const twice = Object.keys(given.data)
@@ -57,6 +59,7 @@ export function fromTrainingFile(yaml: YamlFile, flags: RunFlags): Wishes {
       model,
       virtualMachine: { ...virtualMachine, ...(flags.after ? { after: flags.after } : {}) },
       ...(image ? { image } : {}),
+      ...(deploy ? { deploy } : {}),
     },
     faults: [...flagFaults, ...jobFaults, ...stated.faults, ...given.faults, ...twice],
     place: (issue) => (issue.path.startsWith('data') && !stated.data[nameIn(issue)] ? atFlag(issue) : place(issue)),
@@ -74,6 +77,7 @@ export function fromFlags(flags: RunFlags, file: string): Wishes {
       data: given.data,
       model: { name: model ?? '', ...(flags.modelPath === undefined ? {} : { path: flags.modelPath }) },
       ...(flags.after ? { virtualMachine: { after: flags.after } } : {}),
+      ...(flags.deploy ? { deploy: flags.deploy } : {}),
     },
     faults: [...faults, ...given.faults],
     // What is wrong with --site and --model has been said above.

@@ -40,7 +40,8 @@ export function onSandbox(given: readonly string[], samples: Sample[]) {
         faults.push({ path: `inputs.${input.name}`, rule: `is not in the sandbox: give --sample ${input.name}=PATH` });
       }
     }
-    return { request: { ...request, site: DEMO_SITE, data, virtualMachine: {} }, job: anywhere(job), faults };
+    const { deploy: _, ...trained } = request; // what is tried here serves nobody
+    return { request: { ...trained, site: DEMO_SITE, data, virtualMachine: {} }, job: anywhere(job), faults };
   };
 }
 

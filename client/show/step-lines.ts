@@ -20,6 +20,7 @@ export const LABELS: Readonly<Record<StepName, string>> = {
   image: 'build and push the image',
   sign: 'sign the image',
   clean: 'clean up after the job',
+  deploy: 'deploy the new version',
   find: 'find the version and its image',
   pull: 'pull and verify the image',
   start: 'start the new version',

@@ -20,6 +20,9 @@ export function summary(result: TrainModelResult, links: RunLinks): string[] {
       `tag ${image.tag}, ${image.uploadedBytes === 0 ? 'all of it was there already' : `${bytesText(image.uploadedBytes)} uploaded`}`,
     ],
     ...(result.attestation ? [['Signed', attestationText(result.attestation)] as [string, string]] : []),
+    ...(result.deployed
+      ? [['Serves', `POST ${result.deployed.address}/score on ${result.deployed.virtualMachine}`] as [string, string]]
+      : []),
     ...listed('Metrics', metricsText(result)),
     ...sweepRows(result),
     ['Training', `${durationText(result.trainingSeconds * 1000)} on ${result.virtualMachine} (${computeText(result)})`],

@@ -423,6 +423,8 @@ test('usage errors are exit 2: an unknown option, an extra argument, an unknown 
     ['trian'],
     ['run'],
     ['run', 'x.yml', '--after', 'burn'],
+    ['run', 'x.yml', '--deploy', 'moon'],
+    ['run', 'x.yml', '--local', '--deploy', 'site'],
     ['sandbox', 'strat'],
   ]) {
     const { exitCode, stderr } = await command(args);

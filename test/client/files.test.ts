@@ -38,6 +38,24 @@ test('a training.yml and its job file become one input', async (t) => {
   assert.deepEqual(input.code, CODE);
 });
 
+test('where the new version is to serve is said by the file or by the flag, and by no flag for nowhere', async (t) => {
+  const place = folder(t, training(1));
+  const { 'training.yml': text = '' } = training(1);
+  const own = folder(t, { ...training(1), 'training.yml': `${text}deploy: site\n` });
+  const deployed = async (...[file, flags]: Parameters<typeof readTraining>) =>
+    (await readTraining(file, flags)).toInput(CODE).deploy;
+  assert.equal(await deployed(join(place, 'training.yml'), { input: [] }), undefined);
+  assert.equal(await deployed(join(place, 'training.yml'), { input: [], deploy: 'site' }), 'site');
+  assert.equal(await deployed(join(own, 'training.yml'), { input: [] }), 'site');
+  const flags = { site: 'demo', model: 'heart', input: [] };
+  assert.equal(await deployed(join(place, 'job.yml'), { ...flags, deploy: 'site' }), 'site');
+  const wrong = folder(t, { ...training(1), 'training.yml': `${text}deploy: everywhere\n` });
+  await assert.rejects(readTraining(join(wrong, 'training.yml'), { input: [] }), (error: { faults?: unknown[] }) => {
+    assert.match(JSON.stringify(error.faults), /"path":"deploy"/);
+    return true;
+  });
+});
+
 test('a job file alone needs the flags and gives the same input, so the same run', async (t) => {
   const place = folder(t, training(1));
   const one = await readTraining(join(place, 'training.yml'), { input: [] });

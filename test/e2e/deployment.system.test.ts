@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { DeployOutput, DeploymentsOutput, ErrorOutput, StatusOutput } from '../../client/output.ts';
+import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import { until } from '../support/until.ts';
 import { docker, ROOT, startProduct, vmContainer, type Ended, type Product } from './product.ts';
 
@@ -31,7 +32,7 @@ after(async () => {
 });
 
 /** Trains a version whose script recorded what a model of the factor `recorded` predicts. */
-async function train(inputs: { factor: number; recorded: number }): Promise<void> {
+async function train(inputs: { factor: number; recorded: number }, ...more: string[]): Promise<TrainModelResult> {
   cpSync(join(ROOT, 'test', 'e2e', 'serving-job'), folder, { recursive: true });
   const training = {
     site: 'demo',
@@ -40,7 +41,8 @@ async function train(inputs: { factor: number; recorded: number }): Promise<void
   };
   const file = join(folder, 'training.yml');
   writeFileSync(file, JSON.stringify(training)); // JSON is YAML
-  await product.train(file, ...Object.entries(inputs).flatMap(([name, value]) => ['--set', `inputs.${name}=${value}`]));
+  const set = Object.entries(inputs).flatMap(([name, value]) => ['--set', `inputs.${name}=${value}`]);
+  return product.train(file, ...set, ...more);
 }
 
 const onMachine = (...command: string[]) => docker(product.info, 'exec', container, ...command);
@@ -114,6 +116,13 @@ test('after a reboot of the VM the same version answers at the same port', async
   await docker(product.info, 'restart', '--time', '20', container);
   await until('it answers again', async () => ((await score([5]).catch(() => [])) as number[])[0] === 10, 90);
   assert.notEqual(await bootId(), before);
+});
+
+test('a run that was asked to deploys what it made as its last step', async () => {
+  const { model, deployed } = await train({ factor: 4, recorded: 4 }, '--deploy', 'site');
+  assert.deepEqual([deployed?.version, deployed?.replaced, deployed?.test?.rows], [model.version, 1, 3]);
+  assert.deepEqual(await score([1, 2, 3]), [4, 8, 12]);
+  assert.deepEqual(await units(), ['front', 'serve']);
 });
 
 test('undeployed, nothing answers and nothing is left', async () => {

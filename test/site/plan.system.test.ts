@@ -3,7 +3,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { TrainModelInput, type TrainModelRequest } from '../../domain/train-model-input.ts';
 import { PlanFile, type TrainingPlan } from '../../domain/training-plan.ts';
 import { findBlob, readText, replaceText } from '../../services/blob-storage.ts';
-import { generateMachineKey, sha256 } from '../../services/signing.ts';
+import { generateMachineKey, generateSigningKey, sha256 } from '../../services/signing.ts';
 import { validInput } from '../domain/valid-input.ts';
 import { startSite, type TestSite } from './site.ts';
 
@@ -17,6 +17,15 @@ before(async () => {
 });
 after(() => site[Symbol.asyncDispose]());
 beforeEach(() => site.configure());
+
+it('is refused before anything where the run is to deploy its model and the site lets none serve', async () => {
+  const deploying: Change = (input) => {
+    input.deploy = 'site';
+  };
+  await assert.rejects(plan(deploying), { type: 'DeploymentsNotAllowed', class: 'policy', retryable: false });
+  await site.configure({ deployments: { imageKeys: [generateSigningKey().publicKey] } });
+  assert.equal((await plan(deploying)).model.name, validInput().model.name);
+});
 
 type Change = (input: TrainModelRequest) => void;
 const plan = (change: Change = () => {}, run = `run-${++runs}`): Promise<TrainingPlan> => {

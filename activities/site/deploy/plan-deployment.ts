@@ -31,7 +31,7 @@ export async function planDeployment(
   const input = checked(session, given);
   const { model, action } = input;
   const record = await readRecord(session, model);
-  if (action !== 'undeploy') requireAllowed(session);
+  if (action !== 'undeploy') requireDeployments(session);
   if (action !== 'deploy' && !record) throw notDeployed(session, `the model ${model} does not serve there`);
   const target = action === 'rollback' ? previousOf(session, record) : undefined;
   const terms = session.site.deployments ?? NO_TERMS;
@@ -113,7 +113,8 @@ const common = ({ site }: SiteSession, name: string) => ({
   computeTarget: computeTargetName(sha256, name),
 });
 
-function requireAllowed({ site }: SiteSession): void {
+/** @throws ServiceError `DeploymentsNotAllowed` */
+export function requireDeployments({ site }: SiteSession): void {
   if (site.deployments) return;
   throw new ServiceError({
     class: 'policy',
