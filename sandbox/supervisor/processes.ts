@@ -18,7 +18,8 @@ export interface SandboxProcess extends ProcessIdentity {
 
 /**
  * The live processes of a sandbox, as the kernel has them: found by what each was started with (its environment), so a
- * stale pid file, or a stranger with a reused number, can never be taken for one.
+ * stale pid file, or a stranger with a reused number, can never be taken for one. The oldest first: a program before what it
+ * started, which has its role too.
  */
 export function sandboxProcesses(directory: string): SandboxProcess[] {
   return readdirSync('/proc')
@@ -28,7 +29,8 @@ export function sandboxProcesses(directory: string): SandboxProcess[] {
       if (environment.get(STATE_VARIABLE) !== directory) return [];
       const identity = identify(Number(name));
       return identity ? [{ ...identity, role: environment.get(ROLE_VARIABLE) ?? '' }] : [];
-    });
+    })
+    .sort((one, other) => Number(one.startTime) - Number(other.startTime));
 }
 
 /** Undefined when there is no such process, or only its remains (a zombie). */
