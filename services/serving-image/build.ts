@@ -70,7 +70,7 @@ export async function buildServingImage(
     platform: { os: base.config.os, architecture: base.config.architecture },
     layers: [
       { ...descriptor(environment), createdBy: `edge-train: packages of lock ${environment.lock}` },
-      { ...descriptor(script), createdBy: 'edge-train: score.py' },
+      { ...descriptor(script), createdBy: 'edge-train: entry script' },
       { ...descriptor(weights), createdBy: `edge-train: model ${model.name}, release ${model.release}` },
     ],
     config: runtimeConfig(request, served, environment.lock),
@@ -118,10 +118,15 @@ async function environmentLayer(
   return { ...layer, lock: digest };
 }
 
+/** The entry script of MLflow models, and what each service's server logs and how. */
 async function scriptLayer(place: LayerPlace): Promise<BlobDescriptor & { sent: number }> {
-  const content = await readFile(join(import.meta.dirname, 'score.py'));
-  const file: TarFile = { path: SCORE, bytes: content.length, open: once(content) };
-  return ensureLayer(place, `score-${sha256(content)}`, (use) => use(() => writeTar([file])));
+  const contents = await Promise.all(SCRIPTS.map((name) => readFile(join(import.meta.dirname, name))));
+  const files = contents.map((content, n): TarFile => ({
+    path: `${HOME}/${SCRIPTS[n]}`,
+    bytes: content.length,
+    open: once(content),
+  }));
+  return ensureLayer(place, `score-${sha256(Buffer.concat(contents))}`, (use) => use(() => writeTar(files)));
 }
 
 async function modelLayer(
@@ -135,10 +140,10 @@ async function modelLayer(
 
 function runtimeConfig({ model }: ServingImageRequest, served: ServedModel, lock: string) {
   const directory = below(`/${MODEL_FOLDER}`, served.root).replace(/\/$/, '');
-  const script = served.loader === 'mlflow' ? `/${SCORE}` : `${directory}/score.py`;
+  const script = served.loader === 'mlflow' ? `/${HOME}/score.py` : `${directory}/score.py`;
   return {
     User: '65532:65532',
-    WorkingDir: '/opt/edge-train',
+    WorkingDir: `/${HOME}`,
     ExposedPorts: { '5001/tcp': {} },
     Entrypoint: ['python3', '-m', 'azureml_inference_server_http', '--entry_script', script, '--port', '5001'],
     Cmd: [],
@@ -147,7 +152,7 @@ function runtimeConfig({ model }: ServingImageRequest, served: ServedModel, lock
       'PYTHONDONTWRITEBYTECODE=1',
       'PYTHONUNBUFFERED=1',
       `AZUREML_MODEL_DIR=${directory}`,
-      'AML_APP_ROOT=/opt/edge-train',
+      `AML_APP_ROOT=/${HOME}`,
       // Nothing of ours phones home; the Azure exporter would try.
       'AML_APP_INSIGHTS_ENABLED=false',
       'HOME=/tmp',
@@ -169,6 +174,8 @@ function platformOf({ config }: BaseImage): PythonPlatform {
   return { python: labels[PYTHON_LABEL] ?? '3.11', platform: `${machine}-manylinux_2_28` };
 }
 
-const SCORE = 'opt/edge-train/score.py';
+const HOME = 'opt/edge-train';
+/** By path, as in the layer. */
+const SCRIPTS = ['logging.json', 'score.py', 'serving_log.py'];
 const descriptor = ({ digest, size }: BlobDescriptor): BlobDescriptor => ({ digest, size });
 const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { chmod, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
 import type { DeploymentPlan } from '../../domain/deployment.ts';
 import { ImageGrant } from '../../domain/grant.ts';
-import type { Evidence, ModelVersion } from '../../domain/model-version.ts';
+import type { Evidence } from '../../domain/model-version.ts';
 import { modelPath } from '../../domain/resource-names.ts';
 import { BILL_OF_MATERIALS_TYPE } from '../../domain/statement.ts';
 import { sessionReader } from '../../services/container-registry/content.ts';
@@ -18,12 +18,11 @@ import { verifyImage } from '../../services/image-trust/verify-image.ts';
 import { pushBaseImage, readBaseImage } from '../../services/oci-image/base-image.ts';
 import type { ImageManifest } from '../../services/oci-image/image.ts';
 import { generateMachineKey, generateSigningKey, openSeal } from '../../services/signing.ts';
-import { until } from '../support/until.ts';
-import { refreshToken, TOKEN_USER } from './registry-token.ts';
-import { evidenceOf, modelFiles, receiptKey, receiptOf, startCloud, type TestCloud } from './cloud.ts';
+import type { Elsewhere } from './build-elsewhere.ts';
+import { modelFiles, receiptKey, receiptOf, startCloud, uvEnvironment, type TestCloud } from './cloud.ts';
+import { keepVersion, versionOf } from './serve-image.ts';
 
-const docker = async (...args: string[]) =>
-  (await promisify(execFile)('docker', args, { maxBuffer: 2 ** 24 })).stdout.trim();
+const ROOT = join(import.meta.dirname, '..', '..');
 
 describe('an image of a model version', () => {
   let cloud: TestCloud;
@@ -32,25 +31,8 @@ describe('an image of a model version', () => {
   });
   after(async () => cloud?.close());
 
-  /** A version whose artifacts are where registerModel keeps them. */
-  async function version(files: Awaited<ReturnType<typeof modelFiles>>, number: number, model = 'sums') {
-    const evidence = evidenceOf(files, { model });
-    const models = cloud.release.container('edge-train-models');
-    await models.createIfNotExists();
-    for (const { path, content } of files)
-      await models.getBlockBlobClient(modelPath(model, evidence.plan.job, path)).upload(content, content.length);
-    return { evidence, version: versionOf(evidence, number) };
-  }
-  const versionOf = ({ plan }: Evidence, number: number): ModelVersion => ({
-    ...{
-      name: plan.model.name,
-      version: number,
-      resourceId: '/models',
-      modelUri: 'azureml://models',
-      type: 'mlflow_model',
-      tags: {},
-    },
-  });
+  const version = (files: Awaited<ReturnType<typeof modelFiles>>, number: number, model?: string) =>
+    keepVersion(cloud, files, number, model);
 
   it('is the same digest for the same content, and nothing is uploaded twice', async () => {
     const files = await modelFiles();
@@ -74,6 +56,24 @@ describe('an image of a model version', () => {
     const elsewhere = await cloud.activities.buildImage({ ...(await version(files, 1)), repository: 'team/sums' });
     assert.equal(elsewhere.digest, first.digest);
     assert.ok(elsewhere.uploadedBytes < 20_000, `${elsewhere.uploadedBytes} bytes: layers are mounted, not sent`);
+  });
+
+  it('is the same digest under another time zone, locale, umask, home and user, and with its files in another order', async () => {
+    const request = { ...(await version(await modelFiles(), 1, 'same')), repository: 'edge-train/same' };
+    const { digest } = await cloud.activities.buildImage(request);
+    // What was remembered of each layer goes, and in another repository there is none: all is made anew. The lock stays.
+    const models = cloud.release.container('edge-train-models');
+    for await (const { name } of models.listBlobsFlat({ prefix: 'images/layers/' }))
+      await models.getBlobClient(name).delete();
+    const home = await mkdtemp('/var/tmp/edge-train-elsewhere-'); // another user cannot come to the folder of this run
+    await chmod(home, 0o777);
+    try {
+      assert.equal(await buildElsewhere(cloud, request.evidence, { repository: 'other/same', home }), digest);
+      const { manifest } = (await findManifest(cloud.registry, 'other/same', 'v1')) ?? {};
+      assert.ok(manifest, 'it was pushed there');
+    } finally {
+      await rm(home, { recursive: true, force: true });
+    }
   });
 
   it('is signed by the key of cloud.yml, with an SBOM of what is in the base and in the lock, without reading what was sent', async () => {
@@ -260,174 +260,50 @@ describe('an image of a model version', () => {
       (error: unknown) => error instanceof ServiceError && error.type === 'TagTaken',
     );
   });
-
-  it('answers POST /score from the pulled image, and tells a caller what is wrong with an input', async (context) => {
-    const request = { ...(await version(await modelFiles(), 9)), repository: 'edge-train/served' };
-    const { registry, repository, digest } = await cloud.activities.buildImage(request);
-    const image = `${registry}/${repository}@${digest}`;
-    const token = await refreshToken(cloud.registry);
-    await pull(image, token);
-    const container = await docker(
-      'run',
-      '--detach',
-      '--read-only',
-      '--tmpfs',
-      '/tmp',
-      '--cap-drop',
-      'ALL',
-      '--publish',
-      '127.0.0.1::5001',
-      image,
-    );
-    context.after(async () => {
-      await docker('rm', '--force', container);
-      await docker('rmi', image);
-    });
-    const address = await docker('port', container, '5001/tcp');
-    const url = `http://${address.split('\n')[0]}`;
-    await answering(url, container);
-
-    const score = async (body: unknown, raw = JSON.stringify(body)) => {
-      const answer = await fetch(`${url}/score`, {
-        method: 'POST',
-        body: raw,
-        headers: { 'content-type': 'application/json' },
-      });
-      return { status: answer.status, body: (await answer.json()) as never };
-    };
-    const rows = [
-      [2, 1, 3],
-      [0, 0.5, 1],
-    ];
-    const columns = ['length', 'width', 'count'];
-    const expected = [2 * 1.5 - 2 + 30, -1 + 10];
-    assert.deepEqual(await score({ input_data: { columns, index: [0, 1], data: rows } }), {
-      status: 200,
-      body: expected,
-    });
-    assert.deepEqual(await score({ input_data: rows }), { status: 200, body: expected });
-    assert.deepEqual(
-      await score({
-        dataframe_split: {
-          columns: ['count', 'width', 'length'],
-          data: [
-            [3, 1, 2],
-            [1, 0.5, 0],
-          ],
-        },
-      }),
-      { status: 200, body: { predictions: expected } },
-    );
-    const records = rows.map(([length, width, count]) => ({ length, width, count, note: 'not used' }));
-    assert.deepEqual(await score(records), { status: 200, body: expected });
-    assert.deepEqual(await score({ dataframe_records: records }), { status: 200, body: { predictions: expected } });
-
-    const refused = async (body: unknown, raw?: string) => {
-      const answer = (await score(body, raw)) as {
-        status: number;
-        body: {
-          error: { code: string; problems: { path: string; message: string; column?: string }[]; expected: unknown[] };
-        };
-      };
-      assert.equal(answer.status, 400, JSON.stringify(answer.body));
-      assert.equal(answer.body.error.code, 'BadInput');
-      assert.equal(answer.body.error.expected.length, 3);
-      return answer.body.error.problems;
-    };
-    assert.match((await refused(undefined, 'not json'))[0]?.message ?? '', /not JSON/);
-    assert.equal((await refused({ input_data: { columns: ['length', 'width'], data: [[1, 2]] } }))[0]?.column, 'count');
-    assert.equal(
-      (
-        await refused({
-          input_data: {
-            columns,
-            data: [
-              [1, 2, 3],
-              [1, 'two', 3.5],
-            ],
-          },
-        })
-      )[0]?.path,
-      'input_data.data[1][1]',
-    );
-    assert.equal(
-      (
-        await refused([
-          { length: 1, width: 2, count: 3 },
-          { length: 1, count: 3 },
-        ])
-      )[0]?.path,
-      '[1].width',
-    );
-    assert.equal(
-      (
-        await refused({
-          input_data: {
-            columns,
-            data: [
-              [1, 2, 3],
-              [1, 2],
-            ],
-          },
-        })
-      )[0]?.path,
-      'input_data.data[1]',
-    );
-    assert.match((await refused({ rows }))[0]?.message ?? '', /exactly one of/);
-    assert.match((await refused({ input_data: [] }))[0]?.message ?? '', /non-empty/);
-
-    const inspected = JSON.parse(await docker('inspect', container)) as {
-      Config: { User: string; Labels: Record<string, string> };
-    }[];
-    assert.equal(inspected[0]?.Config.User, '65532:65532');
-    assert.equal(inspected[0]?.Config.Labels['dev.edge-train.release'], request.evidence.release.digest);
-    const logs = await docker('logs', container);
-    assert.doesNotMatch(logs, /not used/, 'what callers send is not in the log');
-  });
 });
 
-/** Not `docker login`: that would write the token into the user's own configuration. */
-async function pull(image: string, refreshToken: string): Promise<void> {
-  const [server = ''] = image.split('/');
-  const auth = Buffer.from(JSON.stringify({ username: TOKEN_USER, password: refreshToken, serveraddress: server }))
-    .toString('base64')
-    .replaceAll('+', '-')
-    .replaceAll('/', '_'); // URL-safe with padding, which Node's own base64url leaves out and Docker wants
-  const host = await docker('context', 'inspect', '--format', '{{.Endpoints.docker.Host}}');
-  const { request } = await import('node:http');
-  const answer = await new Promise<string>((resolve, reject) => {
-    const pulling = request(
-      {
-        socketPath: host.replace('unix://', ''),
-        method: 'POST',
-        path: `/v1.40/images/create?fromImage=${encodeURIComponent(image)}`,
-        headers: { 'x-registry-auth': auth },
+/** In a process of another user, with a home, a time zone, a locale and a umask of its own. */
+async function buildElsewhere(
+  cloud: TestCloud,
+  { plan, release, environment }: Evidence,
+  { repository, home }: { repository: string; home: string },
+): Promise<string> {
+  const { info } = cloud.sandbox;
+  const { loginServer, audience = '', ca = '' } = cloud.registry;
+  const uv = join(home, 'uv');
+  await copyFile(join(ROOT, '.tools', 'uv'), uv);
+  await chmod(uv, 0o755);
+  const request: Elsewhere = {
+    azure: { ...info.azure, clientSecret: (await readFile(info.azure.clientSecretFile, 'utf8')).trim(), ca },
+    registry: { loginServer, audience, ca },
+    release: {
+      endpoint: info.release.blobEndpoint,
+      key: (await readFile(info.release.accountKeyFile, 'utf8')).trim(),
+      container: 'edge-train-models',
+    },
+    folder: modelPath(plan.model.name, plan.job, ''),
+    tool: {
+      ...{ path: uv, cacheDir: join(home, 'cache'), environment: { ...uvEnvironment(), HOME: home } },
+      index: info.packageIndex?.url ?? '',
+    },
+    image: {
+      ...{ base: cloud.base, repository, tag: 'v1', trainedWith: environment.packages },
+      model: {
+        ...{ name: plan.model.name, release: release.digest },
+        artifacts: [...release.artifacts].reverse(),
       },
-      (response) => {
-        let text = '';
-        response.on('data', (chunk: Buffer) => (text += chunk.toString()));
-        response.on('end', () => {
-          if (response.statusCode === 200) resolve(text);
-          else reject(new Error(`docker: ${response.statusCode} ${text}`));
-        });
-      },
-    );
-    pulling.once('error', reject);
-    pulling.end();
-  });
-  assert.doesNotMatch(answer, /"error"/, answer.slice(-500));
-}
-
-/** The container's last words are told where it does not answer. */
-async function answering(url: string, container: string): Promise<void> {
-  const answers = () =>
-    fetch(url).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-  await until('the container answers', answers).catch(async (error: Error) => {
-    throw new Error(`${error.message}:\n${await docker('logs', container)}`);
-  });
+    },
+  };
+  const child = spawn(
+    'sh',
+    ['-c', 'umask 077; exec "$0" "$@"', process.execPath, join(import.meta.dirname, 'build-elsewhere.ts')],
+    {
+      ...{ uid: 65534, gid: 65534, cwd: home, stdio: ['pipe', 'pipe', 'inherit'] },
+      env: { PATH: process.env['PATH'], HOME: home, TMPDIR: home, TZ: 'Pacific/Kiritimati', LC_ALL: 'tr_TR.UTF-8' },
+    },
+  );
+  child.stdin.end(JSON.stringify(request));
+  return text(child.stdout);
 }
 
 /** All of a plan that the cloud worker reads. */

@@ -30,6 +30,8 @@ export interface TestCloud {
   readonly client: Client;
   readonly release: BlobAccount;
   readonly registry: Registry;
+  /** Of serving images: `REPOSITORY@sha256:…`; a made-up one unless it was asked for. */
+  readonly base: string;
   readonly workspace: Workspace;
   readonly directory: string;
   /** Writes `cloud.yml` anew, with a change. */
@@ -62,6 +64,8 @@ export async function startCloud({ base = false } = {}): Promise<TestCloud> {
     ? (await pushBaseImage({ registry, tarPath, repository: 'edge-train/base' })).digest
     : `sha256:${'0'.repeat(64)}`;
 
+  const baseImage = `edge-train/base@${digest}`;
+
   const attachKey = join(directory, 'attach.key');
   const pair = generateKeyPairSync('rsa', { modulusLength: 2048 });
   await writeFile(attachKey, pair.privateKey.export({ type: 'pkcs1', format: 'pem' }), { mode: 0o600 });
@@ -73,7 +77,7 @@ export async function startCloud({ base = false } = {}): Promise<TestCloud> {
       ...{ resourceGroup: info.azure.resourceGroup, workspace: info.azure.workspace },
     },
     release: { blobEndpoint: info.release.blobEndpoint, key: `file:${info.release.accountKeyFile}` },
-    registry: { loginServer, base: `edge-train/base@${digest}`, packageIndex: info.packageIndex?.url },
+    registry: { loginServer, base: baseImage, packageIndex: info.packageIndex?.url },
     sites: { demo: { receiptPublicKey: receiptKey.publicKey } },
     attach: { username: 'azureml', privateKey: `file:${attachKey}` },
   };
@@ -97,7 +101,7 @@ export async function startCloud({ base = false } = {}): Promise<TestCloud> {
     uv: {
       path: join(ROOT, '.tools', 'uv'),
       cacheDir: process.env['UV_CACHE_DIR'] ?? join(tmpdir(), 'edge-train-uv-cache'),
-      environment: environmentOf(),
+      environment: uvEnvironment(),
     },
     step: () => ({ progress: () => (beats += 1), attempt }),
   });
@@ -112,7 +116,7 @@ export async function startCloud({ base = false } = {}): Promise<TestCloud> {
     ca,
   });
   return {
-    ...{ sandbox, activities, client, release, registry, directory, configure },
+    ...{ sandbox, activities, client, release, registry, base: baseImage, directory, configure },
     workspace: openWorkspace({ ...info.azure, credential, ca }),
     beats: () => beats,
     attemptIs: (number) => void (attempt = number),
@@ -127,20 +131,23 @@ export async function startCloud({ base = false } = {}): Promise<TestCloud> {
 }
 
 /** uv sees how to get out of this machine, and nothing else. */
-function environmentOf(): Record<string, string> {
+export function uvEnvironment(): Record<string, string> {
   const names = ['PATH', 'HOME', 'HTTPS_PROXY', 'https_proxy', 'NO_PROXY', 'no_proxy', 'SSL_CERT_FILE', 'SSL_CERT_DIR'];
   return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
 /** The files of the small model in `model/`, as a release would hold them. */
-export async function modelFiles(): Promise<{ path: string; content: Buffer }[]> {
-  const folder = join(import.meta.dirname, 'model');
+export async function modelFiles(kind: ModelKind = 'pyfunc'): Promise<{ path: string; content: Buffer }[]> {
+  const folder = join(import.meta.dirname, 'models', kind);
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   return Promise.all(
     paths.map(async (path) => ({ path: path.slice(folder.length + 1), content: await readFile(path) })),
   );
 }
+
+/** Models that this room keeps, by what they are made with. */
+export type ModelKind = 'pyfunc' | 'lightgbm' | 'onnx' | 'own-script';
 
 export const newJob = (): string => randomBytes(10).toString('hex');
 

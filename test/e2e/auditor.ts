@@ -67,6 +67,14 @@ export function auditor(product: Pick<Product, 'folder' | 'info'>) {
   const list = async (url: string, bearer: string) =>
     ((await call('GET', url, { bearer })) as { value: Named[] }).value;
 
+  const mlflow = async () => {
+    const bearer = await azureToken();
+    const found = (await call('GET', `${azure.endpoint}${workspace}?api-version=2022-10-01`, { bearer })) as {
+      properties: { mlFlowTrackingUri: string };
+    };
+    const base = `${found.properties.mlFlowTrackingUri.replace('azureml://', 'https://')}/api/2.0/mlflow`;
+    return { base, bearer };
+  };
   return {
     virtualMachines: async () =>
       list(
@@ -84,11 +92,7 @@ export function auditor(product: Pick<Product, 'folder' | 'info'>) {
     modelVersions: async (model: string) =>
       list(`${azure.endpoint}${workspace}/models/${model}/versions?api-version=2022-10-01`, await azureToken()),
     runs: async (): Promise<TrackedRun[]> => {
-      const bearer = await azureToken();
-      const found = (await call('GET', `${azure.endpoint}${workspace}?api-version=2022-10-01`, { bearer })) as {
-        properties: { mlFlowTrackingUri: string };
-      };
-      const base = `${found.properties.mlFlowTrackingUri.replace('azureml://', 'https://')}/api/2.0/mlflow`;
+      const { base, bearer } = await mlflow();
       const { experiments } = (await call('POST', `${base}/experiments/search`, {
         bearer,
         body: { max_results: 100 },
@@ -102,6 +106,14 @@ export function auditor(product: Pick<Product, 'folder' | 'info'>) {
         body: { experiment_ids: ids, max_results: 100 },
       });
       return (answer as { runs?: TrackedRun[] }).runs ?? [];
+    },
+    /** Every point of one metric of a run, as Azure ML keeps them, in the order of their arrival. */
+    history: async (runId: string, metric: string): Promise<{ step: number; value: number }[]> => {
+      const { base, bearer } = await mlflow();
+      const query = new URLSearchParams({ run_id: runId, metric_key: metric });
+      const answer = await call('GET', `${base}/metrics/get-history?${query}`, { bearer });
+      const { metrics = [] } = answer as { metrics?: { step: string | number; value: number }[] };
+      return metrics.map(({ step, value }) => ({ step: Number(step), value }));
     },
     /** From the registry's own listing, as Azure Container Registry has it; no repository is no tag. */
     imageTags: async (repository: string): Promise<string[]> => {

@@ -118,12 +118,43 @@ test('after a reboot of the VM the same version answers at the same port', async
   assert.notEqual(await bootId(), before);
 });
 
-test('a run that was asked to deploys what it made as its last step', async () => {
-  const { model, deployed } = await train({ factor: 4, recorded: 4 }, '--deploy', 'site');
+test('a run that was asked to deploys what it made as its last step, though all workers are killed at each step of that', async () => {
+  const running = train({ factor: 4, recorded: 4 }, '--deploy', 'site');
+  const killed = await killedAtEachStep(running);
+  const { model, deployed } = await running;
+  assert.ok(killed.length >= 7, `killed at ${killed.join(', ')}`);
   assert.deepEqual([deployed?.version, deployed?.replaced, deployed?.test?.rows], [model.version, 1, 3]);
   assert.deepEqual(await score([1, 2, 3]), [4, 8, 12]);
   assert.deepEqual(await units(), ['front', 'serve']);
 });
+
+/** Kills the cloud and site worker, and the VM's, once at each step of the deployment; returns the steps that it was at. */
+async function killedAtEachStep(run: Promise<unknown>): Promise<string[]> {
+  const killed: string[] = [];
+  const over = run.then(
+    () => true,
+    () => true,
+  );
+  const pause = () => new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 300));
+  const before = await runOf('deploy-demo-times');
+  while (!(await Promise.race([over, pause()]))) {
+    const status = await product.edgeTrain('status', 'deploy-demo-times', '--json');
+    const { runId, steps = [] } = JSON.parse(status.stdout) as Partial<StatusOutput>;
+    const step = steps.find(({ state }) => state === 'running')?.name;
+    if (runId === before || step === undefined || killed.includes(step)) continue;
+    killed.push(step);
+    const worker = JSON.parse(readFileSync(join(product.folder, 'worker.json'), 'utf8')) as { pid: number };
+    process.kill(worker.pid, 'SIGKILL');
+    await onMachine('sh', '-c', "systemctl kill --signal KILL 'edge-train-worker@*'");
+    // What systemd does in production is done here by `sandbox start`.
+    const started = await product.edgeTrain('sandbox', 'start', '--state', product.folder);
+    assert.equal(started.code, 0, started.stderr);
+  }
+  return killed;
+}
+
+const runOf = async (workflowId: string) =>
+  (JSON.parse((await product.edgeTrain('status', workflowId, '--json')).stdout) as Partial<StatusOutput>).runId;
 
 test('undeployed, nothing answers and nothing is left', async () => {
   const { result } = output<DeployOutput>(await product.edgeTrain('undeploy', 'times', '--json'));

@@ -9,6 +9,7 @@ import { metricsWorkflowId } from '../../domain/resource-names.ts';
 import { TrainModelResult } from '../../domain/train-model-result.ts';
 import { until } from '../support/until.ts';
 import { auditor } from './auditor.ts';
+import { faultsOf } from './faults.ts';
 import { leanJob } from './lean-job.ts';
 import { docker, ROOT, startProduct, vmContainers, type Product } from './product.ts';
 
@@ -40,6 +41,9 @@ test('300 steps, the cloud’s and the edge’s worker killed among them: in Azu
     workflowId: string;
   };
   const { workflowId } = started;
+  // Of two of them the answer is lost: what Azure ML has is asked for, and not sent again.
+  const lost = { route: 'POST /mlflow/**/runs/log-batch', moment: 'after', action: 'drop' } as const;
+  for (const skip of [2, 4]) await faultsOf(product).order({ ...lost, skip });
   const handle = client.workflow.getHandle(workflowId);
   const jobId = await until('the run is planned', async () => (await statusOf(workflowId))?.job, PATIENCE);
 
@@ -54,18 +58,18 @@ test('300 steps, the cloud’s and the edge’s worker killed among them: in Azu
   await during(workflowId, 'they go on after the edge’s', async () => (await sent(jobId)).length > before);
   const result = TrainModelResult.parse(await handle.result());
 
-  const points = await sent(jobId);
+  const run = (await audit.runs()).find(({ data }) => data.tags?.some(({ value }) => value === jobId));
+  assert.ok(run);
   const rounded = (value: number) => Number(value.toPrecision(6));
   for (const [name, value] of [
     ['loss', (step: number) => rounded(1 / (step + 3))],
     ['val/accuracy', (step: number) => rounded(1 - 1 / (step + 7))],
   ] as const)
     assert.deepEqual(
-      points.filter(({ key }) => key === name).map((point) => [point.step, point.value]),
+      (await audit.history(run.info.run_id, name)).map((point) => [point.step, point.value]),
       Array.from({ length: STEPS }, (_, step) => [step, value(step)]),
       name,
     );
-  assert.equal(points.length, 2 * STEPS);
 
   const published = await client.workflow.getHandle(metricsWorkflowId(jobId)).query<PublishedMetrics>('published');
   assert.deepEqual(published, { points: 2 * STEPS, names: ['loss', 'val/accuracy'], withheld: 0, complete: true });
@@ -135,8 +139,8 @@ async function during(workflowId: string, what: string, condition: () => Promise
   );
 }
 
-/** Every point that Azure ML was sent and has taken, in the order of its arrival, doubles and all. */
-async function sent(job: string): Promise<{ key: string; value: number; step: number }[]> {
+/** Every point that Azure ML was sent and has answered for. */
+async function sent(job: string): Promise<unknown[]> {
   const run = (await audit.runs()).find(({ data }) => data.tags?.some(({ value }) => value === job));
   if (!run) return [];
   const taken = (await audit.requests()).filter(

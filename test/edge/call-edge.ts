@@ -1,12 +1,18 @@
+import type { Duration } from '@temporalio/common';
 import { proxyActivities } from '@temporalio/workflow';
 import type { EdgeActivities } from '../../activities/contract.ts';
 
 /** Asks one verb of a VM, as `trainModel` would; cancelling it cancels the step and waits for its end. */
-export async function callEdge(queue: string, verb: keyof EdgeActivities, request?: unknown): Promise<unknown> {
+export async function callEdge(
+  queue: string,
+  verb: keyof EdgeActivities,
+  request?: unknown,
+  heartbeatTimeout: Duration = '5 seconds',
+): Promise<unknown> {
   const edge = proxyActivities<Record<string, (request?: unknown) => Promise<unknown>>>({
     taskQueue: queue,
     startToCloseTimeout: '10 minutes',
-    heartbeatTimeout: '5 seconds',
+    heartbeatTimeout,
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     retry: { initialInterval: '100ms', backoffCoefficient: 1 },
   });

@@ -133,11 +133,12 @@ describe('the edge worker on a VM', () => {
     { timeout: 240_000 },
     async () => {
       const job = 'b'.repeat(20);
-      const handle = await edge.train(job, 'for i in $(seq 20); do echo "line $i"; sleep 1; done');
+      const plan = planFor(job, 'for i in $(seq 20); do echo "line $i"; sleep 1; done');
+      const handle = await edge.trainPlan(plan, '10 minutes');
       const unit = `edge-train-worker@${edge.machine.bundle.digest.slice(0, 12)}`;
       await until('line 3 on site', async () => (await edge.log(job)).includes('line 3\n'));
       await edge.machine.sh(`systemctl kill -s KILL ${unit}`);
-      // At once, by the next worker: no heartbeat has to be missed first.
+      // By the next worker: no heartbeat has been missed.
       await until('its step is tried again', async () => {
         const [step] = (await handle.describe()).raw.pendingActivities ?? [];
         return step?.lastFailure?.applicationFailureInfo?.type === 'WorkerRestarted' && (step.attempt ?? 0) > 1;

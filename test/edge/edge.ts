@@ -7,7 +7,7 @@ import {
   WorkflowFailedError,
   type WorkflowHandleWithFirstExecutionRunId,
 } from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
+import { ActivityFailure, ApplicationFailure, type Duration } from '@temporalio/common';
 import { NativeConnection, Worker, type NativeConnectionOptions, type WorkerOptions } from '@temporalio/worker';
 import type { EdgeActivities } from '../../activities/contract.ts';
 import type { SealedGrant } from '../../domain/grant.ts';
@@ -46,8 +46,9 @@ export class Edge {
     this.#caller = caller;
   }
 
-  async begin(verb: keyof EdgeActivities, request?: unknown): Promise<Call> {
-    const args: Parameters<typeof callEdge> = [this.machine.config.queue, verb, request];
+  /** `heartbeat`: how long the step may be silent until it is tried again. */
+  async begin(verb: keyof EdgeActivities, request?: unknown, heartbeat?: Duration): Promise<Call> {
+    const args: Parameters<typeof callEdge> = [this.machine.config.queue, verb, request, heartbeat];
     const workflowId = `call-${++this.#count}`;
     return await this.#client.workflow.start<typeof callEdge>('callEdge', { taskQueue: QUEUE, workflowId, args });
   }
@@ -78,8 +79,8 @@ export class Edge {
     return this.trainPlan(planFor(job, command, seconds));
   }
 
-  async trainPlan(plan: TrainingPlan): Promise<Call> {
-    return await this.begin('runTrainingJob', { plan, environment, grants: [await this.siteGrant()] });
+  async trainPlan(plan: TrainingPlan, heartbeat?: Duration): Promise<Call> {
+    return await this.begin('runTrainingJob', { plan, environment, grants: [await this.siteGrant()] }, heartbeat);
   }
 
   /** What is on site of a job's log. */
