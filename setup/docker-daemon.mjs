@@ -11,6 +11,7 @@ import { unmountBelow } from './unmount.mjs';
 
 const startLimit = 60_000;
 const stopLimit = 40_000;
+const mostStarts = 5;
 
 /**
  * Starts a Docker daemon that keeps everything in `folder` and ends with this process. One that another test run has
@@ -26,10 +27,7 @@ export async function startDaemon(folder) {
     throw new SetupProblem('no Docker daemon answers, and only root can start one. Run: sudo systemctl start docker');
   }
   await mkdir(folder, { recursive: true, mode: 0o711 });
-  await endStale(folder);
-  const child = launch(folder, host);
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  await answering(folder, host, child);
+  const { child, ended } = await launched(folder, host);
   return {
     host,
     async stop() {
@@ -41,6 +39,25 @@ export async function startDaemon(folder) {
       unmountBelow(folder); // what a daemon that was killed before this one left
     },
   };
+}
+
+/**
+ * Daemons that start at the same time change the same chains of iptables, and one of them may end over it: it starts again.
+ * @param {string} folder @param {string} host
+ */
+async function launched(folder, host) {
+  for (let tries = 1; ; tries++) {
+    await endStale(folder);
+    const child = launch(folder, host);
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    try {
+      await answering(folder, host, child);
+      return { child, ended };
+    } catch (error) {
+      if (tries === mostStarts || !String(error).includes('iptables')) throw error;
+      await ended;
+    }
+  }
 }
 
 /** @param {string} folder @param {string} host */

@@ -61,3 +61,17 @@ test('a daemon ends with the process that started it, also when that is killed',
   program.child.kill('SIGKILL');
   await until('the daemon to be gone', () => !isAlive(pid));
 });
+
+test('daemons that start at the same time all start', async () => {
+  const folders = ['a', 'b', 'c'].map((name) => path.join(scratchFolder(), name));
+  const script = `
+    import { startDaemon } from '${root}/setup/docker-daemon.mjs';
+    const all = await Promise.allSettled(${JSON.stringify(folders)}.map((folder) => startDaemon(folder)));
+    for (const each of all) {
+      console.log(each.status === 'fulfilled' ? 'answers' : String(each.reason));
+      if (each.status === 'fulfilled') await each.value.stop();
+    }`;
+  const program = start('unshare', ['--net', process.execPath, '--input-type=module', '-e', script]);
+  const { code, output } = await program.ended;
+  assert.deepEqual([code, output], [0, 'answers\n'.repeat(3)]);
+});
