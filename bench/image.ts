@@ -4,7 +4,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { modelPath } from '../domain/resource-names.ts';
 import { httpsSender } from '../services/https.ts';
+import { startDaemon } from '../setup/docker-daemon.mjs';
 import { modelFiles, startCloud, type TestCloud } from '../test/cloud/cloud.ts';
 import { refreshToken, TOKEN_USER } from '../test/cloud/registry-token.ts';
 import { keepVersion } from '../test/cloud/serve-image.ts';
@@ -21,27 +23,32 @@ const run = promisify(execFile);
 async function main(pairs: number, mebibytes: number): Promise<void> {
   const cloud = await startCloud({ base: true });
   const folder = await mkdtemp(join(tmpdir(), 'edge-train-bench-'));
-  const mount = { DOCKER_CONFIG: join(folder, 'docker') };
+  const daemon = await startDaemon(join(folder, 'daemon'));
+  const access = { DOCKER_CONFIG: join(folder, 'docker'), DOCKER_HOST: daemon.host };
   try {
-    const first = await (await prepared(cloud, Buffer.from('0'), 1))();
+    const first = await (await prepared(cloud, Buffer.from('0'), 1)).build();
     const { loginServer } = cloud.registry;
     await logIn(cloud, folder);
     const environment = `${loginServer}/edge-train/bench@${first.digest}`;
-    await run('docker', ['pull', '--quiet', environment], { env: { ...process.env, ...mount } });
+    await run('docker', ['pull', '--quiet', environment], { env: { ...process.env, ...access } });
     const samples = [];
     for (let pair = 0; pair < pairs; pair += 1) {
       const weights = randomBytes(mebibytes * MIB);
-      const build = await prepared(cloud, weights, pair + 2);
+      const { build, read } = await prepared(cloud, weights, pair + 2);
       const memory = watchMemory();
       const ours = await timed(build);
       const peak = memory.stop();
       const again = await timed(build);
+      const reading = await timed(read);
       const curl = await timed(async () => put(cloud, folder, weights));
-      const docker = await timed(() => dockerBuild(folder, mount, environment, `${loginServer}/docker/bench:v${pair}`));
-      samples.push({ ours, again, curl, docker, peak, sent: again.value.uploadedBytes });
+      const docker = await timed(() =>
+        dockerBuild(folder, access, environment, `${loginServer}/docker/bench:v${pair}`),
+      );
+      samples.push({ ours, again, reading, curl, docker, peak, sent: again.value.uploadedBytes });
     }
     printFigures(`${pairs} of ${mebibytes} MiB, seconds`, samples, {
       'build and push': ({ ours }) => ours.seconds,
+      'reading alone': ({ reading }) => reading.seconds,
       'curl PUT': ({ curl }) => curl.seconds,
       'docker build and push': ({ docker }) => docker.seconds,
       'ours / curl': ({ ours, curl }) => ours.seconds / curl.seconds,
@@ -51,6 +58,7 @@ async function main(pairs: number, mebibytes: number): Promise<void> {
       'memory, MiB more': ({ peak }) => peak / MIB,
     });
   } finally {
+    await daemon.stop();
     await rm(folder, { recursive: true, force: true });
     await cloud.close();
   }
@@ -60,7 +68,12 @@ async function main(pairs: number, mebibytes: number): Promise<void> {
 async function prepared(cloud: TestCloud, weights: Buffer, number: number) {
   const files = [...(await modelFiles()), { path: 'data/weights.bin', content: weights }];
   const request = { ...(await keepVersion(cloud, files, number, 'bench')), repository: 'edge-train/bench' };
-  return () => cloud.activities.buildImage(request);
+  const read = async () => {
+    const path = modelPath('bench', request.evidence.plan.job, 'data/weights.bin');
+    const { readableStreamBody } = await cloud.release.container('edge-train-models').getBlobClient(path).download();
+    for await (const piece of readableStreamBody ?? []) void piece;
+  };
+  return { build: () => cloud.activities.buildImage(request), read };
 }
 
 /** The same bytes as one blob, in one request: the least that a push can cost. */

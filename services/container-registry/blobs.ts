@@ -92,7 +92,7 @@ async function uploadOnce(
   const hash = createHash('sha256');
   let size = 0;
   let location = await start(session, repository);
-  for await (const chunk of inChunks(source(), CHUNK)) {
+  for await (const chunk of oneAhead(inChunks(source(), CHUNK))) {
     hash.update(chunk);
     location = await sendChunk(session, location, chunk, size);
     size += chunk.length;
@@ -176,6 +176,25 @@ export async function* inChunks(source: AsyncIterable<Buffer>, size: number): As
     held += piece.length;
   }
   if (held > 0) yield Buffer.concat(parts);
+}
+
+/** What comes next is read while what came is dealt with; no more than that is held. */
+async function* oneAhead<T>(source: AsyncIterable<T>): AsyncIterable<T> {
+  const iterator = source[Symbol.asyncIterator]();
+  const read = () => {
+    const next = iterator.next();
+    next.catch(() => {}); // told when it is asked for
+    return next;
+  };
+  let next = read();
+  try {
+    for (let { done, value } = await next; !done; { done, value } = await next) {
+      next = read();
+      yield value as T;
+    }
+  } finally {
+    await iterator.return?.();
+  }
 }
 
 class UploadLost extends ServiceError {
