@@ -6,6 +6,7 @@ import { readClientFile } from './config/client-file.ts';
 import { findConfig } from './config/find-config.ts';
 import { watchDeployment } from './deploy/watch-deployment.ts';
 import { EXIT_CODE } from './exit-code.ts';
+import { readModelReference, type ModelReference } from './files/model-reference.ts';
 import type { StartedOutput } from './output.ts';
 import { printJson } from './show/json.ts';
 import { openProgress, silentProgress } from './show/progress.ts';
@@ -47,20 +48,14 @@ export async function deploy(action: Action, given: string, options: DeployOptio
   return watchDeployment({ temporal, started, links, progress, json: options.json ?? false });
 }
 
-/** `MODEL`, or `MODEL:VERSION`. */
-function parseTarget(action: Action, given: string): { model: string; version?: number } {
-  const at = given.lastIndexOf(':');
-  if (given.includes('@'))
-    throw wrong([{ path: 'model', rule: 'has no aliases here yet: say MODEL:VERSION', value: shown(given) }]);
-  if (at < 0) return { model: given };
-  const version = given.slice(at + 1);
-  if (action !== 'deploy')
-    throw wrong([{ path: 'model', rule: `names no version: ${action} goes by what serves`, value: shown(given) }]);
-  if (!/^[1-9]\d{0,8}$/.test(version))
-    throw wrong([
-      { path: 'model', rule: 'must be MODEL or MODEL:VERSION, a version a whole number', value: shown(given) },
-    ]);
-  return { model: given.slice(0, at), version: Number(version) };
+/** What is to be deployed; the others go by what serves. */
+function parseTarget(action: Action, given: string): ModelReference {
+  const reference = readModelReference(given);
+  if ('fault' in reference) throw wrong([reference.fault]);
+  const { version, alias } = reference;
+  if (action === 'deploy' || (version === undefined && alias === undefined)) return reference;
+  const rule = `names no ${alias === undefined ? 'version' : 'alias'}: ${action} goes by what serves`;
+  throw wrong([{ path: 'model', rule, value: shown(given) }]);
 }
 
 function checked(input: object, given: string): DeployModelInput {

@@ -1,19 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import { DeploymentList, type DeploymentRecord } from '../domain/deployment.ts';
-import { CLOUD_QUEUE } from '../domain/resource-names.ts';
-import { WORKFLOW_TYPE } from '../domain/signals.ts';
 import { chooseSite } from './choose-site.ts';
-import { failed } from './command-error.ts';
 import { readClientFile } from './config/client-file.ts';
 import { findConfig } from './config/find-config.ts';
 import { EXIT_CODE } from './exit-code.ts';
 import type { DeploymentsOutput } from './output.ts';
 import { printJson } from './show/json.ts';
 import { table } from './show/table.ts';
+import { askWorkflow } from './temporal/ask.ts';
 import { connectTemporal } from './temporal/connect.ts';
-import { endedBadly } from './temporal/outcome.ts';
-import { requireReadable } from './temporal/payload-codecs.ts';
-import { serviceTrouble } from './temporal/trouble.ts';
 
 /** `edge-train deployments list`: what serves, by the sites' own records. */
 export async function listDeployments(options: { site?: string; json?: boolean; config?: string }): Promise<number> {
@@ -28,24 +22,14 @@ export async function listDeployments(options: { site?: string; json?: boolean; 
 }
 
 const NEXT = 'Name the site: edge-train deployments list --site NAME.';
-/** Who gives up leaves nothing behind. */
-const PATIENCE = '2 minutes';
 
 async function ask(folder: string, site: string): Promise<DeploymentRecord[]> {
-  const temporal = await connectTemporal(folder, site);
-  try {
-    const answer: unknown = await temporal.client.workflow.execute(WORKFLOW_TYPE.listDeployments, {
-      workflowId: `deployments-${site}-${randomUUID().slice(0, 8)}`,
-      taskQueue: CLOUD_QUEUE,
-      args: [{ site }],
-      workflowExecutionTimeout: PATIENCE,
-      staticSummary: `What serves at ${site}`,
-    });
-    return DeploymentList.parse(requireReadable(answer, 'What serves')).deployments;
-  } catch (error) {
-    const outcome = endedBadly(error);
-    throw outcome ? failed(outcome.failure) : serviceTrouble(error, temporal, 'What serves cannot be read');
-  }
+  const { deployments } = await askWorkflow(await connectTemporal(folder, site), {
+    ...{ workflow: 'listDeployments', input: { site }, answer: DeploymentList },
+    ...{ id: `deployments-${site}`, summary: `What serves at ${site}`, patience: '2 minutes' },
+    trouble: 'What serves cannot be read',
+  });
+  return deployments;
 }
 
 function tell(deployments: readonly DeploymentRecord[]): void {

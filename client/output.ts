@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Metric } from '../domain/completed-job.ts';
 import { DeploymentRecord, DeployModelResult } from '../domain/deployment.ts';
 import { Failure } from '../domain/failure.ts';
+import { ModelChangeResult } from '../domain/model-change.ts';
 import { Provenance } from '../domain/provenance.ts';
 import { Artifact } from '../domain/release.ts';
 import { JobId, Sha256 } from '../domain/resource-names.ts';
@@ -86,6 +87,10 @@ export const DeployOutput = z.strictObject({ ok, ...run, result: DeployModelResu
 export type DeployOutput = z.infer<typeof DeployOutput>;
 export const DeploymentsOutput = z.strictObject({ ok, deployments: z.array(DeploymentRecord) });
 export type DeploymentsOutput = z.infer<typeof DeploymentsOutput>;
+
+/** `models promote`. */
+export const ModelChangeOutput = z.strictObject({ ok, ...ModelChangeResult.shape });
+export type ModelChangeOutput = z.infer<typeof ModelChangeOutput>;
 
 /** `cancelling` with `--detach`, else `cancelled`, with what is left in the failure's words. */
 export const CancelOutput = z.strictObject({

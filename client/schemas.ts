@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { ClientFile } from '../domain/client-file.ts';
 import { CloudFile } from '../domain/cloud-file.ts';
 import { DeployModelInput } from '../domain/deployment.ts';
+import { ChangeModelInput } from '../domain/model-change.ts';
 import { SiteFile } from '../domain/site-file.ts';
 import { TrainModelInput } from '../domain/train-model-input.ts';
 import { TrainingFile } from '../domain/training-file.ts';
@@ -20,6 +21,7 @@ const FILES = {
   cloud: ['cloud.yml of edge-train', CloudFile],
   client: ['client.yml of edge-train', ClientFile],
   'deploy-model-input': ['Input of edge-train’s deployModel workflow', DeployModelInput],
+  'change-model-input': ['Input of edge-train’s changeModel workflow', ChangeModelInput],
   'train-model-input': ['Input of edge-train’s trainModel workflow', TrainModelInput],
 } as const;
 
@@ -40,6 +42,7 @@ const OUTPUTS = {
     z.union([output.DeployOutput, output.StartedOutput, output.InterruptedOutput]),
   ],
   deployments: ['deployments list', output.DeploymentsOutput],
+  'model-change': ['models promote', output.ModelChangeOutput],
   receipt: ['receipt show, receipt verify', output.ReceiptOutput],
   image: ['image verify', output.ImageOutput],
   schedule: ['schedule create, schedule describe', output.ScheduleOutput],

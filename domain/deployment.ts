@@ -1,10 +1,8 @@
 import { z } from 'zod';
-import { ContainerImage } from './model-version.ts';
+import { AliasName } from './model-alias.ts';
+import { ContainerImage, VersionNumber } from './model-version.ts';
 import { JobId, ModelName, SiteName, VirtualMachineName } from './resource-names.ts';
 import { MachinePlan } from './training-plan.ts';
-
-/** A release's number, which its image's tag has too. */
-export const VersionNumber = z.int().min(1).max(999_999_999);
 
 /** The one JSON object that starts `deployModel`. */
 export const DeployModelInput = z
@@ -15,12 +13,16 @@ export const DeployModelInput = z
     action: z.enum(['deploy', 'rollback', 'undeploy']).default('deploy'),
     /** Absent: the newest that is not archived. */
     version: VersionNumber.optional(),
+    /** Instead: the version that this alias names when the deployment looks for it. */
+    alias: AliasName.optional(),
     /** Absent: where the model serves already; else as `site.yml` has it. */
     virtualMachine: VirtualMachineName.optional(),
   })
-  .superRefine(({ action, version, virtualMachine }, context) => {
-    const fault = (path: string) =>
-      context.addIssue({ code: 'custom', path: [path], message: `is for deploy: ${action} goes by what is deployed` });
+  .superRefine(({ action, version, alias, virtualMachine }, context) => {
+    const fault = (path: string, message = `is for deploy: ${action} goes by what is deployed`) =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    if (version !== undefined && alias !== undefined) fault('alias', 'is instead of a version: name one of the two');
+    if (action !== 'deploy' && alias !== undefined) fault('alias');
     if (action !== 'deploy' && version !== undefined) fault('version');
     if (action !== 'deploy' && virtualMachine !== undefined) fault('virtualMachine');
   });
@@ -66,6 +68,8 @@ export const DeploymentPlan = z.strictObject({
   front: Id,
   /** What is to serve; absent: the newest version. */
   version: VersionNumber.optional(),
+  /** Instead: what this alias names. */
+  alias: AliasName.optional(),
   /** Of a rollback: what that version's image was, `sha256:…`. */
   digest: z.string().optional(),
   memoryMiB: z.int().min(64),

@@ -11,6 +11,9 @@ import { TrainingPlan } from './training-plan.ts';
 export const RecordedRun = z.strictObject({ experimentId: z.string(), runId: z.string() });
 export type RecordedRun = z.infer<typeof RecordedRun>;
 
+/** A release's number, which its image's tag has too. */
+export const VersionNumber = z.int().min(1).max(999_999_999);
+
 /** A model version in Azure ML; immutable. */
 export const ModelVersion = z.strictObject({
   name: ModelName,

@@ -54,6 +54,9 @@ export const trialWorkflowId = (sweep: string, number: number): string => `${swe
 
 /** One at a time for a model. */
 export const deployWorkflowId = (site: string, model: string): string => `deploy-${site}-${model}`;
+/** Asking for the same change while it goes on is one request. `digest`: SHA-256 of the input's canonical JSON. */
+export const changeWorkflowId = (site: string, model: string, digest: string): string =>
+  `change-${site}-${model}-${digest.slice(0, 12)}`;
 /** Of a model's front on a VM. */
 export const frontId = (hash: Hash, site: string, model: string): JobId =>
   hash(`front\n${site}\n${model}`).slice(0, 20);

@@ -16,6 +16,8 @@ export const WORKFLOW_TYPE = {
   checkSite: 'checkSite',
   /** With a DeployModelInput; its result is a DeployModelResult. One at a time for a model. */
   deployModel: 'deployModel',
+  /** With a ChangeModelInput; its result is a ModelChangeResult. It asks `model`. */
+  changeModel: 'changeModel',
   /** With a CheckRequest's site; its result is a DeploymentList. */
   listDeployments: 'listDeployments',
 } as const;
@@ -29,6 +31,10 @@ export const SIGNAL = {
   requestRegistration: 'requestRegistration',
   /** To `model`, with a RegistrationWithdrawal. Who never asked is answered too. */
   withdrawRegistration: 'withdrawRegistration',
+  /** To `model`, with a ModelChangeRequest. Asking twice for one holder is one request. */
+  requestChange: 'requestChange',
+  /** To `changeModel`, with a ModelChangeAnswer and the Holder that it is for. */
+  modelChanged: 'modelChanged',
   /** To `trainModel`, with a LeaseAnswer and the Holder that it is for. */
   leaseAnswered: 'leaseAnswered',
   /** To `trainModel`, with a RegistrationAnswer or a WithdrawalAnswer and the Holder that it is for. */

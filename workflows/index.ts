@@ -1,3 +1,4 @@
+export { changeModel } from './change-model.ts';
 export { checkSite } from './check-site.ts';
 export { deployModel } from './deploy-model.ts';
 export { listDeployments } from './list-deployments.ts';

@@ -115,7 +115,14 @@ async function publish(
     () => cloudSteps().attestImage({ evidence, version, receipt, image }),
     attestationText,
   );
+  if (patched('follow-latest')) await followLatest(request);
   return { receipt, version, image, attestation };
+}
+
+/** Nobody waits for it: the model's own workflow lets `latest` name the newest version that has an image. */
+async function followLatest({ holder, evidence: { plan } }: Omit<RegistrationRequest, 'receipt'>): Promise<void> {
+  const change = { action: 'follow', site: plan.site, model: plan.model.name } as const;
+  await cloudSteps().requestChange({ holder, change, at: new Date().toISOString() });
 }
 
 /** The model's own workflow gives versions, in order. */

@@ -118,6 +118,8 @@ const cloudVerbs: Table<CloudActivities> = {
   registerModel: { attempt: '6 hours', summary: 'Verify the receipt and the artifacts; register the version' },
   withdrawRegistration: { attempt: '1 minute', summary: 'Ask for the model version no more' },
   discardRelease: { attempt: '1 hour', summary: 'Remove what was released for no version' },
+  requestChange: { attempt: '1 minute', summary: 'Ask for the change of the model' },
+  changeModel: { attempt: '5 minutes', summary: 'Change the model in Azure ML and in the registry' },
   findServingImage: { attempt: '5 minutes', summary: 'Find the version and its image' },
   grantServingImage: { attempt: '2 minutes', summary: 'Grant the VM the version’s image' },
   buildImage: { attempt: '6 hours', summary: 'Build the image and push it' },

@@ -1,29 +1,26 @@
 import type { DeploymentPlan, ServingImage } from '../../domain/deployment.ts';
-import { defaultRepository, imageTag, JobId, Repository } from '../../domain/resource-names.ts';
+import { JobId } from '../../domain/resource-names.ts';
 import { findManifest } from '../../services/container-registry/manifests.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { findModelVersion } from '../../services/machine-learning/find-version.ts';
 import type { Cloud } from './cloud.ts';
+import { imagePlace, notBuilt } from './version-image.ts';
 
 /**
  * The image of a version that Azure ML has and has not archived, by the tag that never moves. A rollback's must be the image
- * that served before. @throws ServiceError `NoSuchVersion`, `ImageNotBuilt` (input), `ModelOfAnotherSite`, `ImageDiffers` (policy)
+ * that served before. @throws ServiceError `NoSuchVersion`, `NoSuchAlias`, `ImageNotBuilt` (input), `ModelOfAnotherSite`,
+ * `ImageDiffers` (policy)
  */
 export async function findServingImage(cloud: Cloud, plan: DeploymentPlan): Promise<ServingImage> {
-  const { model, site } = plan;
-  const { version, tags } = await findModelVersion(await cloud.workspace(), model, plan.version);
-  if (tags['site'] !== site) throw anotherSite(plan, tags['site']);
-  const repository = Repository.catch(defaultRepository(model)).parse(tags[REPOSITORY_TAG] ?? defaultRepository(model));
-  const tag = imageTag(version);
-  const registry = cloud.file.registry.loginServer;
-  const found = await findManifest(await cloud.registry(), repository, tag);
-  if (!found) throw notBuilt(`${registry}/${repository}:${tag}`);
-  if (plan.digest !== undefined && plan.digest !== found.digest) throw differs(`${registry}/${repository}:${tag}`);
-  return { version, job: JobId.parse(tags['job']), image: { registry, repository, tag, digest: found.digest } };
+  const found = await findModelVersion(await cloud.workspace(), plan.model, plan);
+  if (found.tags['site'] !== plan.site) throw anotherSite(plan, found.tags['site']);
+  const place = imagePlace(cloud, plan.model, found);
+  const image = await findManifest(await cloud.registry(), place.repository, place.tag);
+  if (!image) throw notBuilt(place);
+  if (plan.digest !== undefined && plan.digest !== image.digest)
+    throw differs(`${place.registry}/${place.repository}:${place.tag}`);
+  return { version: found.version, job: JobId.parse(found.tags['job']), image: { ...place, digest: image.digest } };
 }
-
-/** Of a model version, whose image need not be in the repository that is named like the model. */
-export const REPOSITORY_TAG = 'image.repository';
 
 function anotherSite({ model, site }: DeploymentPlan, owner: string | undefined): ServiceError {
   return new ServiceError({
@@ -31,16 +28,6 @@ function anotherSite({ model, site }: DeploymentPlan, owner: string | undefined)
     type: 'ModelOfAnotherSite',
     cause: `The model ${model} was trained at ${owner ?? 'no site of ours'}, and not at ${site}.`,
     nextStep: 'Deploy it at its own site: what its predictions are compared with is there.',
-    retryable: false,
-  });
-}
-
-function notBuilt(image: string): ServiceError {
-  return new ServiceError({
-    class: 'input',
-    type: 'ImageNotBuilt',
-    cause: `The registry has no image ${image}.`,
-    nextStep: 'Wait until the run that made the version has ended; one that failed at its image is to be run again.',
     retryable: false,
   });
 }

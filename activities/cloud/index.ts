@@ -3,6 +3,7 @@ import { attestImage } from './attest-image.ts';
 import { buildImage } from './build-image.ts';
 import type { CheckedFront } from './check-temporal.ts';
 import { checkCloud } from './check-cloud.ts';
+import { changeModel } from './change-model.ts';
 import { cloudOpener, type CloudConfiguration } from './cloud.ts';
 import { attachComputeTarget, detachComputeTarget, findComputeTarget } from './compute-target.ts';
 import { describeHolder } from './describe-holder.ts';
@@ -17,6 +18,7 @@ import { logMetrics } from './log-metrics.ts';
 import { recordRun } from './record-run.ts';
 import { recordSweep } from './record-sweep.ts';
 import { registerModel } from './register-model.ts';
+import { requestChange } from './request-change.ts';
 import { requestRegistration } from './request-registration.ts';
 import { returnVirtualMachine } from './return-virtual-machine.ts';
 import type { Workflows } from './temporal.ts';
@@ -52,6 +54,8 @@ export function createCloudActivities(dependencies: CloudDependencies): CloudAct
     withdrawRegistration: (request) => withdrawRegistration(workflows, request),
     discardRelease: async (request) => discardRelease(await open(), request),
     registerModel: async (request) => registerModel(await open(), request),
+    requestChange: (request) => requestChange(workflows, request),
+    changeModel: async (request) => changeModel(await open(), request),
     checkCloud: (request) => checkCloud(open, workflows, front, request),
     buildImage: async (request) => buildImage(await open(), request),
     attestImage: async (request) => attestImage(await open(), request),

@@ -10,8 +10,8 @@ import { findServedModel, readFlavors, below } from '../../services/serving-imag
 import { canonicalJson } from '../../services/signing.ts';
 import { copyVerified } from '../../services/verified-blob.ts';
 import type { Cloud } from './cloud.ts';
-import { REPOSITORY_TAG } from './find-serving-image.ts';
 import { verifyReceipt } from './verify-receipt.ts';
+import { REPOSITORY_TAG } from './version-image.ts';
 
 /** Each holds a block in memory. */
 const AT_ONCE = 4;

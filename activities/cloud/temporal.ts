@@ -28,7 +28,7 @@ export async function signalVirtualMachine(
 export async function signalModel(
   workflows: Workflows,
   name: string,
-  signal: typeof SIGNAL.requestRegistration | typeof SIGNAL.withdrawRegistration,
+  signal: (typeof SIGNAL)['requestRegistration' | 'withdrawRegistration' | 'requestChange'],
   argument: unknown,
 ): Promise<void> {
   await workflows.signalWithStart(WORKFLOW_TYPE.model, {

@@ -8,13 +8,16 @@ export function addDeploymentCommands(program: Command, done: Done): void {
     .description(
       'let a released model serve on a VM of its site; what serves before goes on until the new version holds',
     )
-    .argument('<model[:version]>', 'the model, and its version; without one the newest')
+    .argument('<model[:version|@alias]>', 'the model, and its version or an alias; without one the newest')
     .requiredOption('--to <site>', 'the site at which it was trained')
     .option('--virtual-machine <name>', 'on which VM or host; default: where it serves, else as site.yml has it')
     .option('--detach', 'start, and do not watch')
     .addOption(json('one JSON object at the end instead of progress'))
     .addOption(config())
-    .addHelpText('after', examples('deploy breast-cancer --to demo', 'deploy breast-cancer:3 --to demo --detach'))
+    .addHelpText(
+      'after',
+      examples('deploy breast-cancer@champion --to demo', 'deploy breast-cancer:3 --to demo --detach'),
+    )
     .action(async (model: string, { to, ...options }) =>
       done(await (await import('../deploy.ts')).deploy('deploy', model, { ...options, site: to })),
     );

@@ -6,6 +6,7 @@ import { addCodecCommands } from './codec.ts';
 import { addCredentialCommands } from './credential.ts';
 import { addImageCommands } from './images.ts';
 import { addLocalCommands } from './local.ts';
+import { addModelCommands } from './models.ts';
 import { addReceiptCommands } from './receipts.ts';
 import { addRunCommands } from './runs.ts';
 import { addScheduleCommands } from './schedules.ts';
@@ -35,6 +36,7 @@ export function program(done: Done, { quiet = false } = {}): Command {
   // A further group of commands is a file beside this one and a line here.
   addRunCommands(edgeTrain, done);
   addDeploymentCommands(edgeTrain, done);
+  addModelCommands(edgeTrain, done);
   addReceiptCommands(edgeTrain, done);
   addImageCommands(edgeTrain, done);
   addScheduleCommands(edgeTrain, done);

@@ -12,9 +12,9 @@ import { serviceTrouble } from './trouble.ts';
  * @throws CommandError exit 2 then; 3, or 1 when the server refuses
  */
 export async function startDeployment(temporal: TemporalClient, input: DeployModelInput): Promise<StartedRun> {
-  const { site, model, action, version } = input;
+  const { site, model, action, version, alias } = input;
   const workflowId = deployWorkflowId(site, model);
-  const what = version === undefined ? model : `${model}:${version}`;
+  const what = `${model}${version === undefined ? '' : `:${version}`}${alias === undefined ? '' : `@${alias}`}`;
   try {
     const handle = await temporal.client.workflow.start(WORKFLOW_TYPE.deployModel, {
       workflowId,

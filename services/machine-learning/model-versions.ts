@@ -3,6 +3,8 @@ import type { ModelVersion } from '../../domain/model-version.ts';
 import { ServiceError } from '../errors.ts';
 import type { Workspace } from './workspace.ts';
 
+export type { ModelContainer };
+
 export interface ModelToRegister {
   readonly name: string;
   readonly site: string;
@@ -40,22 +42,45 @@ export async function hasModelVersion(workspace: Workspace, model: string, job: 
 
 /** A model name belongs to one site; a model that nobody has tagged yet becomes this site's. */
 async function ensureContainer(workspace: Workspace, model: ModelToRegister): Promise<ModelContainer> {
-  const { client, group, name } = workspace;
   const there = await findModel(workspace, model.name);
   const owner = there?.properties.tags?.['site'];
   if (there && owner === model.site) return there;
   if (owner) throw anotherSite(model, owner);
-  const { description, properties, tags, isArchived } = there?.properties ?? {};
-  return workspace.call(`creating the model ${model.name}`, () =>
-    client.modelContainers.createOrUpdate(group, name, model.name, {
+  return putContainer(workspace, model.name, {
+    ...there,
+    properties: {
+      ...there?.properties,
+      description: there?.properties.description ?? `Trained on premises at the site ${model.site}.`,
+      tags: { ...there?.properties.tags, site: model.site },
+    },
+  });
+}
+
+/** What is not said goes: only the caller knows what was there. */
+function putContainer(workspace: Workspace, model: string, { properties }: ModelContainer): Promise<ModelContainer> {
+  const { client, group, name } = workspace;
+  const { description, properties: own, tags, isArchived } = properties;
+  return workspace.call(`writing the model ${model}`, () =>
+    client.modelContainers.createOrUpdate(group, name, model, {
       properties: {
-        description: description ?? `Trained on premises at the site ${model.site}.`,
-        ...(properties ? { properties } : {}),
+        ...(description === undefined ? {} : { description }),
+        ...(own ? { properties: own } : {}),
         ...(isArchived === undefined ? {} : { isArchived }),
-        tags: { ...tags, site: model.site },
+        ...(tags ? { tags } : {}),
       },
     }),
   );
+}
+
+/** Writes these tags of a model, and leaves the others. One caller at a time: Azure ML has no If-Match here. */
+export async function tagModel(
+  workspace: Workspace,
+  model: string,
+  there: ModelContainer,
+  tags: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { properties } = there;
+  await putContainer(workspace, model, { properties: { ...properties, tags: { ...properties.tags, ...tags } } });
 }
 
 /** What all versions of a model belong to. */

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure, WorkflowFailedError } from '@temporalio/client';
-import { modelWorkflowId } from '../../domain/resource-names.ts';
+import { CLOUD_QUEUE, modelWorkflowId } from '../../domain/resource-names.ts';
+import { ModelChangeResult } from '../../domain/model-change.ts';
 import { TrainModelResult } from '../../domain/train-model-result.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { until } from '../support/until.ts';
-import { startHarness, type Harness } from './support/harness.ts';
+import { failureOf, startHarness, type Harness } from './support/harness.ts';
 import { request } from './support/samples.ts';
 
 let harness: Harness;
@@ -120,4 +121,87 @@ test('a version that had been made when its run was cancelled stays, and so does
     ['FINISHED'],
   );
   assert.equal(world.count('discardRun'), 0);
+});
+
+let changed = 0;
+const change = (model: string, input: object) =>
+  harness.client.workflow.start('changeModel', {
+    workflowId: `change-${model}-${++changed}`,
+    taskQueue: CLOUD_QUEUE,
+    args: [{ action: 'promote', site: 'demo', model, by: 'ada', ...input }],
+  });
+
+test('aliases of one model are moved one after the other, each with its answer', async () => {
+  const { world } = harness;
+  let together = 0;
+  let most = 0;
+  world.instead('changeModel', async () => {
+    most = Math.max(most, ++together);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    together--;
+  });
+  const runs = await Promise.all([1, 2, 3].map((version) => change('named', { version })));
+  const results = await Promise.all(runs.map(async (run) => ModelChangeResult.parse(await run.result())));
+  assert.deepEqual(
+    results.map(({ version, alias }) => [version, alias]),
+    [
+      [1, 'champion'],
+      [2, 'champion'],
+      [3, 'champion'],
+    ],
+  );
+  assert.equal(most, 1);
+  const [first] = world.values('changeModel');
+  assert.equal(first?.change.action === 'promote' && first.change.by, 'ada');
+  await harness.client.workflow.getHandle(modelWorkflowId('named')).result();
+});
+
+test('a change that is asked for twice is made once, and one that is tried again goes on to its end', async () => {
+  const { world } = harness;
+  let asked = 0;
+  world.instead('changeModel', (_, times) => {
+    if (times < 3) throw new Error('the worker died between Azure ML and the registry');
+    asked++;
+  });
+  world.instead('requestChange', async (request) => {
+    const { workflow } = harness.client;
+    const model = { taskQueue: CLOUD_QUEUE, args: [{ name: 'again' }], signal: 'requestChange', signalArgs: [request] };
+    for (const _ of [1, 2]) await workflow.signalWithStart('model', { workflowId: modelWorkflowId('again'), ...model });
+    return null;
+  });
+  const result = ModelChangeResult.parse(await (await change('again', { version: 2, alias: 'blue' })).result());
+  assert.deepEqual([result.version, result.alias], [2, 'blue']);
+  await harness.client.workflow.getHandle(modelWorkflowId('again')).result();
+  assert.equal(asked, 1);
+});
+
+test('a change that is refused says why; a wrong one is asked of nobody', async () => {
+  const { world } = harness;
+  world.instead('changeModel', () => {
+    throw new ServiceError({
+      ...{ class: 'input', type: 'NoSuchVersion', cause: 'there is none', nextStep: 'Name one.', retryable: false },
+    });
+  });
+  assert.equal((await failureOf((await change('none', { version: 9 })).result())).type, 'NoSuchVersion');
+  for (const input of [{ version: 1, alias: 'latest' }, { version: 0 }, { version: 1, alias: 'v1' }, {}])
+    assert.equal((await failureOf((await change('none', input)).result())).type, 'InvalidInput');
+  assert.equal(world.count('requestChange'), 1);
+});
+
+test('latest follows when the image of a run is there, by the model’s own workflow, and no run fails of it', async () => {
+  const { world } = harness;
+  world.instead('changeModel', () => {
+    throw new ServiceError({
+      ...{ class: 'policy', type: 'Denied', cause: 'no right', nextStep: 'Give it.', retryable: false },
+    });
+  });
+  const run = await harness.train(request('vm-1', 'followed'));
+  assert.equal(TrainModelResult.parse(await run.result()).model.version, 1);
+  await harness.client.workflow.getHandle(modelWorkflowId('followed')).result();
+  assert.deepEqual(
+    world.values('changeModel').map(({ change }) => change),
+    [{ action: 'follow', site: 'demo', model: 'followed' }],
+  );
+  const order = world.verbs('buildImage', 'attestImage', 'requestChange', 'changeModel');
+  assert.deepEqual(order, ['buildImage', 'attestImage', 'requestChange', 'changeModel']);
 });

@@ -42,6 +42,7 @@ export async function planDeployment(
     ...{ site: session.site.name, model, workflowId, virtualMachine: machine.plan },
     front: frontId(sha256, session.site.name, model),
     ...(version === undefined ? {} : { version }),
+    ...(input.alias === undefined ? {} : { alias: input.alias }),
     ...(target ? { digest: target.image.digest } : {}),
     memoryMiB: terms.memoryMiB,
     startSeconds: terms.startSeconds,

@@ -45,6 +45,8 @@ export class World {
   image: PlannedImage | undefined;
   /** Where the next VM that is enrolled listens. */
   queue = EDGE_QUEUE;
+  /** What `MODEL@ALIAS` names. */
+  readonly aliases = new Map<string, number>();
   /** What serves, and what is recorded of it. */
   readonly deployments = new ServingWorld();
   readonly installed = { publicKey: samples.publicKey, bundle: samples.bundle };
@@ -198,8 +200,18 @@ export class World {
         const modelUri = `models:/${name}/${version}`;
         return { name, version, resourceId: `/models/${name}/${version}`, modelUri, type: 'mlflow_model', tags: {} };
       },
+      requestChange: (request) => this.#signalModel(request.change.model, SIGNAL.requestChange, request),
+      changeModel: async ({ change }) => {
+        const { site, model } = change;
+        if (change.action === 'follow') return { site, model, alias: 'latest' };
+        const { version, alias } = change;
+        const from = this.aliases.get(`${model}@${alias}`);
+        this.aliases.set(`${model}@${alias}`, version);
+        return { site, model, version, alias, ...(from === undefined ? {} : { from }) };
+      },
       checkCloud: async () => ({ checks: [] }),
-      findServingImage: async ({ model, version = 1 }) => this.deployments.image(model, version),
+      findServingImage: async ({ model, alias, version = this.aliases.get(`${model}@${alias}`) ?? 1 }) =>
+        this.deployments.image(model, version),
       grantServingImage: async () => ({ kind: 'image', jwe: 'sealed', expires: '2030-01-02T03:04:05.000Z' }),
       buildImage: async ({ version: { version }, repository }) => ({
         registry: '127.0.0.1:5000',

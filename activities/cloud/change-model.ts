@@ -1,0 +1,14 @@
+import type { ModelChangeRequest, ModelChangeResult } from '../../domain/model-change.ts';
+import type { Cloud } from './cloud.ts';
+import { followLatest } from './follow-latest.ts';
+import { promoteVersion } from './promote-version.ts';
+
+/** In the `model` workflow's order. Each change finds what an earlier attempt did; what it throws, its own file says. */
+export async function changeModel(cloud: Cloud, { change, at }: ModelChangeRequest): Promise<ModelChangeResult> {
+  switch (change.action) {
+    case 'promote':
+      return promoteVersion(cloud, change, at);
+    case 'follow':
+      return followLatest(cloud, change);
+  }
+}

@@ -1,0 +1,32 @@
+import { LATEST } from '../../domain/model-alias.ts';
+import type { ModelChangeResult } from '../../domain/model-change.ts';
+import { moveTag, removeTag } from '../../services/container-registry/tags.ts';
+import { readVersions } from '../../services/machine-learning/find-version.ts';
+import type { Cloud } from './cloud.ts';
+import { modelOfSite } from './model-of-site.ts';
+import { imagePlace } from './version-image.ts';
+
+/**
+ * Lets the registry's `latest` name the newest version that is not archived. Where that has no image yet the tag stays: the run
+ * that makes the image asks again. A repository without that version has no `latest`.
+ * @throws ServiceError `NoSuchModel` (input), `ModelOfAnotherSite` (policy)
+ */
+export async function followLatest(
+  cloud: Cloud,
+  { site, model }: { readonly site: string; readonly model: string },
+): Promise<ModelChangeResult> {
+  const workspace = await cloud.workspace();
+  await modelOfSite(cloud, workspace, { site, model });
+  const registry = await cloud.registry();
+  const versions = await readVersions(workspace, model);
+  const newest = versions.find(({ archived }) => !archived);
+  const place = newest ? imagePlace(cloud, model, newest) : undefined;
+  const others = new Set(versions.map((each) => imagePlace(cloud, model, each).repository));
+  if (place) others.delete(place.repository);
+  for (const repository of others) await removeTag(registry, repository, LATEST);
+  const tagged = place ? await moveTag(registry, place.repository, { tag: LATEST, to: place.tag }) : undefined;
+  return {
+    ...{ site, model, alias: LATEST },
+    ...(newest && place && tagged ? { version: newest.version, image: { ...place, digest: tagged.digest } } : {}),
+  };
+}

@@ -1,0 +1,12 @@
+import type { ModelChangeRequest, ModelChangeResult } from '../../domain/model-change.ts';
+
+/** The verbs by which models are named and looked at: parts of `activities/contract.ts`, under the same rules. */
+export interface CloudModels {
+  /** Signal with start of the `model` workflow. The answer comes by signal, where somebody waits for one. */
+  requestChange(request: ModelChangeRequest): Promise<void>;
+  /**
+   * In the `model` workflow's order: in Azure ML, which counts, and then in the registry. A change that is made already is none;
+   * one that was asked for before the last is refused.
+   */
+  changeModel(request: ModelChangeRequest): Promise<ModelChangeResult>;
+}
