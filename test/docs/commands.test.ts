@@ -91,6 +91,7 @@ test('npm scripts and node’s files exist', () => {
 /** Flags of commands that cannot be asked here, as their vendors document them. */
 const FLAGS: Record<string, string[]> = {
   'docker import': ['--change', '--message', '--platform'],
+  'docker pull': ['--quiet', '--platform'],
   'docker push': ['--all-tags', '--quiet'],
   'docker inspect': ['--format', '--size', '--type'],
   'docker run': ['--rm', '--publish', '--detach', '--name'],
