@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Metric } from '../domain/completed-job.ts';
 import { DeploymentRecord, DeployModelResult } from '../domain/deployment.ts';
 import { Failure } from '../domain/failure.ts';
+import { DescribedModel, ModelSummary } from '../domain/model-catalog.ts';
 import { ModelChangeResult } from '../domain/model-change.ts';
 import { Provenance } from '../domain/provenance.ts';
 import { Artifact } from '../domain/release.ts';
@@ -88,6 +89,12 @@ export type DeployOutput = z.infer<typeof DeployOutput>;
 export const DeploymentsOutput = z.strictObject({ ok, deployments: z.array(DeploymentRecord) });
 export type DeploymentsOutput = z.infer<typeof DeploymentsOutput>;
 
+/** `models list`. */
+export const ModelsOutput = z.strictObject({ ok, models: z.array(ModelSummary) });
+export type ModelsOutput = z.infer<typeof ModelsOutput>;
+/** `models show`. */
+export const ModelOutput = z.strictObject({ ok, ...DescribedModel.shape });
+export type ModelOutput = z.infer<typeof ModelOutput>;
 /** `models promote`. */
 export const ModelChangeOutput = z.strictObject({ ok, ...ModelChangeResult.shape });
 export type ModelChangeOutput = z.infer<typeof ModelChangeOutput>;

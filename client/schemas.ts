@@ -42,6 +42,8 @@ const OUTPUTS = {
     z.union([output.DeployOutput, output.StartedOutput, output.InterruptedOutput]),
   ],
   deployments: ['deployments list', output.DeploymentsOutput],
+  models: ['models list', output.ModelsOutput],
+  model: ['models show', output.ModelOutput],
   'model-change': ['models promote', output.ModelChangeOutput],
   receipt: ['receipt show, receipt verify', output.ReceiptOutput],
   image: ['image verify', output.ImageOutput],

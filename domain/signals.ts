@@ -18,6 +18,10 @@ export const WORKFLOW_TYPE = {
   deployModel: 'deployModel',
   /** With a ChangeModelInput; its result is a ModelChangeResult. It asks `model`. */
   changeModel: 'changeModel',
+  /** With a ListModelsInput; its result is a ModelList. */
+  listModels: 'listModels',
+  /** With a ShowModelInput; its result is a DescribedModel. */
+  showModel: 'showModel',
   /** With a CheckRequest's site; its result is a DeploymentList. */
   listDeployments: 'listDeployments',
 } as const;

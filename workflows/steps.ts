@@ -118,6 +118,8 @@ const cloudVerbs: Table<CloudActivities> = {
   registerModel: { attempt: '6 hours', summary: 'Verify the receipt and the artifacts; register the version' },
   withdrawRegistration: { attempt: '1 minute', summary: 'Ask for the model version no more' },
   discardRelease: { attempt: '1 hour', summary: 'Remove what was released for no version' },
+  listModels: { attempt: '1 minute', summary: 'List the site’s models' },
+  showModel: { attempt: '1 minute', summary: 'Read a model and its versions' },
   requestChange: { attempt: '1 minute', summary: 'Ask for the change of the model' },
   changeModel: { attempt: '5 minutes', summary: 'Change the model in Azure ML and in the registry' },
   findServingImage: { attempt: '5 minutes', summary: 'Find the version and its image' },
@@ -156,7 +158,7 @@ const HEARTBEAT: Duration = '15 seconds';
 export const siteSteps = (within: Duration = OFFLINE_TOLERANCE): SiteActivities =>
   stepsOf(siteVerbs, { taskQueue: SITE_QUEUE, scheduleToCloseTimeout: within });
 
-/** For `deployments list`: who asks waits for it. */
+/** For `deployments list`, `models list` and the like: who asks waits for it. */
 export const LIST_PATIENCE: Duration = '1 minute';
 
 /** For `doctor`: a worker that is not there is a finding, which must not take long. */

@@ -14,6 +14,7 @@ import { grantArtifacts } from './grant-artifacts.ts';
 import { grantCode } from './grant-code.ts';
 import { grantServingImage } from './grant-serving-image.ts';
 import { leaseVirtualMachine } from './lease-virtual-machine.ts';
+import { listModels } from './list-models.ts';
 import { logMetrics } from './log-metrics.ts';
 import { recordRun } from './record-run.ts';
 import { recordSweep } from './record-sweep.ts';
@@ -21,6 +22,7 @@ import { registerModel } from './register-model.ts';
 import { requestChange } from './request-change.ts';
 import { requestRegistration } from './request-registration.ts';
 import { returnVirtualMachine } from './return-virtual-machine.ts';
+import { showModel } from './show-model.ts';
 import type { Workflows } from './temporal.ts';
 import { withdrawRegistration } from './withdraw-registration.ts';
 
@@ -54,6 +56,8 @@ export function createCloudActivities(dependencies: CloudDependencies): CloudAct
     withdrawRegistration: (request) => withdrawRegistration(workflows, request),
     discardRelease: async (request) => discardRelease(await open(), request),
     registerModel: async (request) => registerModel(await open(), request),
+    listModels: async (site) => listModels(await open(), site),
+    showModel: async (request) => showModel(await open(), request),
     requestChange: (request) => requestChange(workflows, request),
     changeModel: async (request) => changeModel(await open(), request),
     checkCloud: (request) => checkCloud(open, workflows, front, request),

@@ -1,7 +1,11 @@
+import type { DescribedModel, ModelList, ShowModelInput } from '../../domain/model-catalog.ts';
 import type { ModelChangeRequest, ModelChangeResult } from '../../domain/model-change.ts';
 
 /** The verbs by which models are named and looked at: parts of `activities/contract.ts`, under the same rules. */
 export interface CloudModels {
+  listModels(site: string): Promise<ModelList>;
+  /** Fails where there is no such model at the site, or no such version of it; an archived one is shown too. */
+  showModel(request: ShowModelInput): Promise<DescribedModel>;
   /** Signal with start of the `model` workflow. The answer comes by signal, where somebody waits for one. */
   requestChange(request: ModelChangeRequest): Promise<void>;
   /**

@@ -200,6 +200,8 @@ export class World {
         const modelUri = `models:/${name}/${version}`;
         return { name, version, resourceId: `/models/${name}/${version}`, modelUri, type: 'mlflow_model', tags: {} };
       },
+      listModels: async (site) => ({ site, models: [] }),
+      showModel: async ({ site, model }) => ({ model, site, versions: 0, archived: 0, aliases: [], registered: [] }),
       requestChange: (request) => this.#signalModel(request.change.model, SIGNAL.requestChange, request),
       changeModel: async ({ change }) => {
         const { site, model } = change;
