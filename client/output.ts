@@ -4,6 +4,7 @@ import { DeploymentRecord, DeployModelResult } from '../domain/deployment.ts';
 import { Failure } from '../domain/failure.ts';
 import { DescribedModel, ModelSummary } from '../domain/model-catalog.ts';
 import { ModelChangeResult } from '../domain/model-change.ts';
+import { VersionComparison } from '../domain/model-comparison.ts';
 import { Provenance } from '../domain/provenance.ts';
 import { Artifact } from '../domain/release.ts';
 import { JobId, Sha256 } from '../domain/resource-names.ts';
@@ -95,7 +96,10 @@ export type ModelsOutput = z.infer<typeof ModelsOutput>;
 /** `models show`. */
 export const ModelOutput = z.strictObject({ ok, ...DescribedModel.shape });
 export type ModelOutput = z.infer<typeof ModelOutput>;
-/** `models promote`. */
+/** `models diff`. */
+export const ModelDiffOutput = z.strictObject({ ok, ...VersionComparison.shape });
+export type ModelDiffOutput = z.infer<typeof ModelDiffOutput>;
+/** `models promote`, `models archive`, `models restore`. */
 export const ModelChangeOutput = z.strictObject({ ok, ...ModelChangeResult.shape });
 export type ModelChangeOutput = z.infer<typeof ModelChangeOutput>;
 

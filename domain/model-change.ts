@@ -16,6 +16,8 @@ const common = {
 /** The one JSON object that starts `changeModel`. */
 export const ChangeModelInput = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('promote'), ...common, alias: MovableAlias.default('champion') }),
+  z.strictObject({ action: z.literal('archive'), ...common }),
+  z.strictObject({ action: z.literal('restore'), ...common }),
 ]);
 export type ChangeModelInput = z.infer<typeof ChangeModelInput>;
 
@@ -45,6 +47,8 @@ export const ModelChangeResult = z.strictObject({
   /** What the alias named before. */
   from: VersionNumber.optional(),
   image: Image.optional(),
+  /** Of `archive` and `restore`. */
+  archived: z.boolean().optional(),
 });
 export type ModelChangeResult = z.infer<typeof ModelChangeResult>;
 

@@ -20,6 +20,8 @@ export const WORKFLOW_TYPE = {
   changeModel: 'changeModel',
   /** With a ListModelsInput; its result is a ModelList. */
   listModels: 'listModels',
+  /** With a CompareVersionsInput; its result is a VersionComparison. */
+  compareVersions: 'compareVersions',
   /** With a ShowModelInput; its result is a DescribedModel. */
   showModel: 'showModel',
   /** With a CheckRequest's site; its result is a DeploymentList. */

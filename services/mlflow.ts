@@ -139,10 +139,10 @@ async function findRun(connection: TrackingConnection, experimentId: string, job
   return runs.sort((a, b) => (order(a) < order(b) ? -1 : 1))[0]?.info.run_id;
 }
 
-interface RunBody {
+export interface RunBody {
   readonly info: { readonly run_id: string; readonly status: string; readonly start_time: number | string };
   readonly data?: {
-    readonly params?: readonly { readonly key: string }[];
+    readonly params?: readonly { readonly key: string; readonly value: string }[];
     readonly metrics?: readonly PointBody[];
   };
 }
@@ -186,14 +186,15 @@ function* slices<T>(items: readonly T[], size: number): Generator<readonly T[]> 
   for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
 }
 
-async function call<T = unknown>(connection: TrackingConnection, path: string, body?: object): Promise<T>;
-async function call<T>(
+/** One request of MLflow's API. @throws ServiceError */
+export async function call<T = unknown>(connection: TrackingConnection, path: string, body?: object): Promise<T>;
+export async function call<T>(
   connection: TrackingConnection,
   path: string,
   body: object | undefined,
   absent: 'absent is fine',
 ): Promise<T | undefined>;
-async function call<T>(
+export async function call<T>(
   connection: TrackingConnection,
   path: string,
   body?: object,

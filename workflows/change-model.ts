@@ -4,7 +4,7 @@ import { SIGNAL } from '../domain/signals.ts';
 import { parse } from '../domain/validation.ts';
 import { Answers } from './answers.ts';
 import { failWith } from './failure.ts';
-import { cloudSteps } from './steps.ts';
+import { cloudSteps, LIST_PATIENCE, siteSteps } from './steps.ts';
 import { validInput } from './valid-input.ts';
 
 /**
@@ -13,6 +13,7 @@ import { validInput } from './valid-input.ts';
  */
 export async function changeModel(request: unknown): Promise<ModelChangeResult> {
   const change = validInput(parse(ChangeModelInput, request ?? {}));
+  if (change.action === 'archive') await requireIdle(change);
   const { workflowId, runId, startTime } = workflowInfo();
   upsertMemo({ site: change.site, model: change.model });
   const holder = { workflowId, runId, job: uuid4().replaceAll('-', '').slice(0, 20) };
@@ -25,4 +26,17 @@ export async function changeModel(request: unknown): Promise<ModelChangeResult> 
   const answer = await answers.to(() => cloudSteps().requestChange({ holder, change, at: startTime.toISOString() }));
   if (answer.kind === 'refused') throw failWith(answer.failure);
   return answer.result;
+}
+
+/** By the site's own record. A deployment that begins at this very moment is not seen: its version serves on, archived. */
+async function requireIdle({ site, model, version }: ChangeModelInput): Promise<void> {
+  const { deployments } = await siteSteps(LIST_PATIENCE).listDeployments(site);
+  const serves = deployments.find((each) => each.model === model && each.current.version === version);
+  if (!serves) return;
+  throw failWith({
+    class: 'input',
+    type: 'VersionServes',
+    cause: `${model} version ${version} is not archived: it serves on ${serves.virtualMachine} at ${site}.`,
+    nextStep: 'Deploy another version first, or edge-train undeploy the model.',
+  });
 }

@@ -2,7 +2,7 @@ export { changeModel } from './change-model.ts';
 export { checkSite } from './check-site.ts';
 export { deployModel } from './deploy-model.ts';
 export { listDeployments } from './list-deployments.ts';
-export { listModels, showModel } from './read-models.ts';
+export { compareVersions, listModels, showModel } from './read-models.ts';
 export { model } from './model.ts';
 export { publishMetrics } from './publish-metrics.ts';
 export { trainModel } from './train-model.ts';

@@ -1,9 +1,15 @@
 import { ListModelsInput, ShowModelInput, type DescribedModel, type ModelList } from '../domain/model-catalog.ts';
+import { CompareVersionsInput, type VersionComparison } from '../domain/model-comparison.ts';
 import { parse } from '../domain/validation.ts';
 import { cloudSteps, LIST_PATIENCE } from './steps.ts';
 import { validInput } from './valid-input.ts';
 
-/** What `edge-train models` asks, which has no credential of Azure's. Both change nothing. */
+/** What `edge-train models` asks, which has no credential of Azure's. They change nothing. */
+
+/** What two versions differ in. @throws ApplicationFailure `InvalidInput`, and what the step throws */
+export async function compareVersions(request: unknown): Promise<VersionComparison> {
+  return cloudSteps(LIST_PATIENCE).compareVersions(validInput(parse(CompareVersionsInput, request ?? {})));
+}
 
 /** The models of a site. @throws ApplicationFailure `InvalidInput` */
 export async function listModels(request: unknown): Promise<ModelList> {

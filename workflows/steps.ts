@@ -120,6 +120,7 @@ const cloudVerbs: Table<CloudActivities> = {
   discardRelease: { attempt: '1 hour', summary: 'Remove what was released for no version' },
   listModels: { attempt: '1 minute', summary: 'List the site’s models' },
   showModel: { attempt: '1 minute', summary: 'Read a model and its versions' },
+  compareVersions: { attempt: '1 minute', summary: 'Compare two versions' },
   requestChange: { attempt: '1 minute', summary: 'Ask for the change of the model' },
   changeModel: { attempt: '5 minutes', summary: 'Change the model in Azure ML and in the registry' },
   findServingImage: { attempt: '5 minutes', summary: 'Find the version and its image' },

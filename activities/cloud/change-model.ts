@@ -1,4 +1,5 @@
 import type { ModelChangeRequest, ModelChangeResult } from '../../domain/model-change.ts';
+import { archiveVersion } from './archive-version.ts';
 import type { Cloud } from './cloud.ts';
 import { followLatest } from './follow-latest.ts';
 import { promoteVersion } from './promote-version.ts';
@@ -8,6 +9,9 @@ export async function changeModel(cloud: Cloud, { change, at }: ModelChangeReque
   switch (change.action) {
     case 'promote':
       return promoteVersion(cloud, change, at);
+    case 'archive':
+    case 'restore':
+      return archiveVersion(cloud, change);
     case 'follow':
       return followLatest(cloud, change);
   }

@@ -5,6 +5,7 @@ import type { CheckedFront } from './check-temporal.ts';
 import { checkCloud } from './check-cloud.ts';
 import { changeModel } from './change-model.ts';
 import { cloudOpener, type CloudConfiguration } from './cloud.ts';
+import { compareVersions } from './compare-versions.ts';
 import { attachComputeTarget, detachComputeTarget, findComputeTarget } from './compute-target.ts';
 import { describeHolder } from './describe-holder.ts';
 import { discardRelease } from './discard-release.ts';
@@ -58,6 +59,7 @@ export function createCloudActivities(dependencies: CloudDependencies): CloudAct
     registerModel: async (request) => registerModel(await open(), request),
     listModels: async (site) => listModels(await open(), site),
     showModel: async (request) => showModel(await open(), request),
+    compareVersions: async (request) => compareVersions(await open(), request),
     requestChange: (request) => requestChange(workflows, request),
     changeModel: async (request) => changeModel(await open(), request),
     checkCloud: (request) => checkCloud(open, workflows, front, request),

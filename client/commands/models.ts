@@ -41,6 +41,38 @@ export function addModelCommands(program: Command, done: Done): void {
       examples('models promote breast-cancer:3', 'models promote breast-cancer:4 --alias challenger'),
     )
     .action(async (model: string, options) =>
-      done(await (await import('../models/promote.ts')).changeModel('promote', model, options)),
+      done(await (await import('../models/change.ts')).changeModel('promote', model, options)),
+    );
+
+  for (const [action, what] of [
+    ['archive', 'take a version out of what is deployed; it keeps its number, its files and its image'],
+    ['restore', 'put an archived version back'],
+  ] as const)
+    models
+      .command(action)
+      .description(what)
+      .argument('<model:version>', 'the model, and its version')
+      .addOption(site(OWNER))
+      .addOption(json())
+      .addOption(config())
+      .addHelpText('after', examples(`models ${action} breast-cancer:3`))
+      .action(async (model: string, options) =>
+        done(await (await import('../models/change.ts')).changeModel(action, model, options)),
+      );
+
+  models
+    .command('diff')
+    .description('what two versions differ in: lineage, tags, parameters, metrics, files')
+    .argument('<model[:version|@alias]>', 'the one')
+    .argument('<model[:version|@alias]>', 'the other; of the same model :VERSION or @ALIAS is enough')
+    .addOption(site(OWNER))
+    .addOption(json())
+    .addOption(config())
+    .addHelpText(
+      'after',
+      examples('models diff breast-cancer:2 breast-cancer:3', 'models diff breast-cancer@champion :3'),
+    )
+    .action(async (one: string, other: string, options) =>
+      done(await (await import('../models/diff.ts')).diffVersions([one, other], options)),
     );
 }

@@ -130,6 +130,22 @@ async function createNext(
   return version;
 }
 
+/** Takes a version out of what is offered, or puts it back; all else of it stays as it is. */
+export async function archiveModelVersion(
+  workspace: Workspace,
+  model: string,
+  version: number,
+  isArchived: boolean,
+): Promise<void> {
+  const { client, group, name } = workspace;
+  await workspace.call(`${isArchived ? 'archiving' : 'restoring'} ${model} version ${version}`, async () => {
+    const { properties } = await client.modelVersions.get(group, name, model, String(version));
+    await client.modelVersions.createOrUpdate(group, name, model, String(version), {
+      properties: { ...properties, isArchived },
+    });
+  });
+}
+
 function readVersion(workspace: Workspace, model: string, version: string): Promise<AzureModelVersion | undefined> {
   return workspace.find(`reading ${model} version ${version}`, () =>
     workspace.client.modelVersions.get(workspace.group, workspace.name, model, version),

@@ -4,10 +4,17 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { createCloudActivities } from '../../activities/cloud/index.ts';
 import type { CloudActivities } from '../../activities/contract.ts';
+import { openAccount, type BlobContainer } from '../../services/blob-storage.ts';
 import { uploadBlob } from '../../services/container-registry/blobs.ts';
 import { putManifest } from '../../services/container-registry/manifests.ts';
 import { RegistrySession, type Registry } from '../../services/container-registry/session.ts';
-import { openCredential, openWorkspace, type Workspace } from '../../services/machine-learning/workspace.ts';
+import {
+  openCredential,
+  openWorkspace,
+  trackingUri,
+  type Workspace,
+} from '../../services/machine-learning/workspace.ts';
+import type { TrackingConnection } from '../../services/mlflow.ts';
 import { createSecrets } from '../../services/secrets.ts';
 import { generateSigningKey } from '../../services/signing.ts';
 import { startFixture, trust, type Fixture } from '../sandbox/fixture.ts';
@@ -20,6 +27,9 @@ export interface LightCloud extends AsyncDisposable {
   readonly activities: CloudActivities;
   readonly workspace: Workspace;
   readonly registry: Registry;
+  readonly tracking: TrackingConnection;
+  /** Where released models and their receipts are kept. */
+  readonly models: BlobContainer;
   /** Puts a version as a run of that site would. */
   putVersion(model: string, version: number, more?: Partial<PutVersion>): Promise<void>;
   /** Puts a small image of that content under a version's tag; returns its digest. */
@@ -55,6 +65,13 @@ export async function startLightCloud(): Promise<LightCloud> {
   const registry = { loginServer, credential, audience: 'https://containerregistry.azure.net', ca: fixture.ca };
   const workspace = openWorkspace({ ...connection, credential, ca: fixture.ca });
 
+  const tracking = { uri: await trackingUri(workspace), credential, audience: connection.audience, ca: fixture.ca };
+  const blobEndpoint = `https://127.0.0.1:${ports.release}/releases`;
+  const models = openAccount({ endpoint: blobEndpoint, key: accounts.release.key, ca: fixture.ca }).container(
+    'edge-train-models',
+  );
+  await models.create();
+
   const cloudFile = join(directory, 'cloud.yml');
   await writeFile(join(directory, 'ca.pem'), fixture.ca);
   await writeFile(join(directory, 'secret'), azure.clientSecret, { mode: 0o600 });
@@ -64,7 +81,7 @@ export async function startLightCloud(): Promise<LightCloud> {
       ...{ ...connection, ...account, clientSecret: `file:${directory}/secret` },
       caFile: join(directory, 'ca.pem'),
     },
-    release: { blobEndpoint: `https://127.0.0.1:${ports.release}/releases`, key: `file:${directory}/key` },
+    release: { blobEndpoint, key: `file:${directory}/key` },
     registry: {
       ...{ loginServer, base: `edge-train/base@sha256:${'0'.repeat(64)}` },
       packageIndex: 'https://127.0.0.1/simple',
@@ -78,7 +95,7 @@ export async function startLightCloud(): Promise<LightCloud> {
     ...{ workflows: {} as never, front: {} as never, uv: {} as never },
   });
   return {
-    ...{ fixture, activities, workspace, registry },
+    ...{ fixture, activities, workspace, registry, tracking, models },
     putVersion: async (model, version, { site = 'demo', isArchived = false, tags = {} } = {}) => {
       const { client, group, name } = workspace;
       const jobOf = version.toString(16).padStart(20, '0');

@@ -202,10 +202,15 @@ export class World {
       },
       listModels: async (site) => ({ site, models: [] }),
       showModel: async ({ site, model }) => ({ model, site, versions: 0, archived: 0, aliases: [], registered: [] }),
+      compareVersions: async ({ site, one, other }) => ({
+        ...{ site, lineage: [], tags: [] },
+        ...{ one: { model: one.model, version: 1 }, other: { model: other.model, version: 2 } },
+      }),
       requestChange: (request) => this.#signalModel(request.change.model, SIGNAL.requestChange, request),
       changeModel: async ({ change }) => {
         const { site, model } = change;
         if (change.action === 'follow') return { site, model, alias: 'latest' };
+        if (change.action !== 'promote') return { site, model, archived: change.action === 'archive' };
         const { version, alias } = change;
         const from = this.aliases.get(`${model}@${alias}`);
         this.aliases.set(`${model}@${alias}`, version);

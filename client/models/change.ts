@@ -23,7 +23,7 @@ export interface ChangeOptions {
 
 type Action = ChangeModelInput['action'];
 
-/** `edge-train models promote MODEL:VERSION`: once begun it is done to its end, whether or not this command waits for it. */
+/** `edge-train models promote|archive|restore MODEL:VERSION`: once begun it is done to its end, whether or not this command waits for it. */
 export async function changeModel(action: Action, given: string, options: ChangeOptions): Promise<number> {
   const reference = readModelReference(given);
   if ('fault' in reference) throw wrong([reference.fault]);
@@ -67,7 +67,8 @@ function userName(): string {
   }
 }
 
-function told({ model, version, alias, from, image }: ModelChangeResult): string {
+function told({ model, version, alias, from, image, archived }: ModelChangeResult): string {
+  if (archived !== undefined) return `${model} version ${version} is ${archived ? 'archived' : 'no longer archived'}`;
   const before = from === undefined ? '' : ` (before: version ${from})`;
   const where = image ? `, ${image.registry}/${image.repository}:${alias}` : '';
   return `${alias} is ${model} version ${version} now${before}${where}`;
