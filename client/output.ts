@@ -2,9 +2,6 @@ import { z } from 'zod';
 import { Metric } from '../domain/completed-job.ts';
 import { DeploymentRecord, DeployModelResult } from '../domain/deployment.ts';
 import { Failure } from '../domain/failure.ts';
-import { DescribedModel, ModelSummary } from '../domain/model-catalog.ts';
-import { ModelChangeResult } from '../domain/model-change.ts';
-import { VersionComparison } from '../domain/model-comparison.ts';
 import { Provenance } from '../domain/provenance.ts';
 import { Artifact } from '../domain/release.ts';
 import { JobId, Sha256 } from '../domain/resource-names.ts';
@@ -89,19 +86,6 @@ export const DeployOutput = z.strictObject({ ok, ...run, result: DeployModelResu
 export type DeployOutput = z.infer<typeof DeployOutput>;
 export const DeploymentsOutput = z.strictObject({ ok, deployments: z.array(DeploymentRecord) });
 export type DeploymentsOutput = z.infer<typeof DeploymentsOutput>;
-
-/** `models list`. */
-export const ModelsOutput = z.strictObject({ ok, models: z.array(ModelSummary) });
-export type ModelsOutput = z.infer<typeof ModelsOutput>;
-/** `models show`. */
-export const ModelOutput = z.strictObject({ ok, ...DescribedModel.shape });
-export type ModelOutput = z.infer<typeof ModelOutput>;
-/** `models diff`. */
-export const ModelDiffOutput = z.strictObject({ ok, ...VersionComparison.shape });
-export type ModelDiffOutput = z.infer<typeof ModelDiffOutput>;
-/** `models promote`, `models archive`, `models restore`. */
-export const ModelChangeOutput = z.strictObject({ ok, ...ModelChangeResult.shape });
-export type ModelChangeOutput = z.infer<typeof ModelChangeOutput>;
 
 /** `cancelling` with `--detach`, else `cancelled`, with what is left in the failure's words. */
 export const CancelOutput = z.strictObject({

@@ -5,10 +5,12 @@ import { ClientFile } from '../domain/client-file.ts';
 import { CloudFile } from '../domain/cloud-file.ts';
 import { DeployModelInput } from '../domain/deployment.ts';
 import { ChangeModelInput } from '../domain/model-change.ts';
+import { CleanRegistryInput } from '../domain/registry-cleaning.ts';
 import { SiteFile } from '../domain/site-file.ts';
 import { TrainModelInput } from '../domain/train-model-input.ts';
 import { TrainingFile } from '../domain/training-file.ts';
 import { DoctorReport } from './doctor.ts';
+import * as models from './models/output.ts';
 import * as output from './output.ts';
 
 /**
@@ -22,6 +24,7 @@ const FILES = {
   client: ['client.yml of edge-train', ClientFile],
   'deploy-model-input': ['Input of edge-train’s deployModel workflow', DeployModelInput],
   'change-model-input': ['Input of edge-train’s changeModel workflow', ChangeModelInput],
+  'clean-registry-input': ['Input of edge-train’s cleanRegistry workflow', CleanRegistryInput],
   'train-model-input': ['Input of edge-train’s trainModel workflow', TrainModelInput],
 } as const;
 
@@ -42,10 +45,11 @@ const OUTPUTS = {
     z.union([output.DeployOutput, output.StartedOutput, output.InterruptedOutput]),
   ],
   deployments: ['deployments list', output.DeploymentsOutput],
-  models: ['models list', output.ModelsOutput],
-  model: ['models show', output.ModelOutput],
-  'model-diff': ['models diff', output.ModelDiffOutput],
-  'model-change': ['models promote, models archive, models restore', output.ModelChangeOutput],
+  models: ['models list', models.ModelsOutput],
+  model: ['models show', models.ModelOutput],
+  'model-diff': ['models diff', models.ModelDiffOutput],
+  'model-change': ['models promote, models archive, models restore', models.ModelChangeOutput],
+  'registry-cleaned': ['registry gc', models.RegistryCleanedOutput],
   receipt: ['receipt show, receipt verify', output.ReceiptOutput],
   image: ['image verify', output.ImageOutput],
   schedule: ['schedule create, schedule describe', output.ScheduleOutput],

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ContainerImage, VersionNumber } from './model-version.ts';
 import { Failure } from './failure.ts';
 import { MovableAlias } from './model-alias.ts';
+import { CleanedRepository, Cleaning } from './registry-cleaning.ts';
 import { ModelName, SiteName } from './resource-names.ts';
 import { Holder } from './virtual-machine.ts';
 
@@ -30,7 +31,7 @@ const FollowLatest = z.strictObject({
 /** What the `model` workflow is asked for. `at`: when; a change that was asked for later is never undone by an earlier one. */
 export const ModelChangeRequest = z.strictObject({
   holder: Holder,
-  change: z.discriminatedUnion('action', [...ChangeModelInput.options, FollowLatest]),
+  change: z.discriminatedUnion('action', [...ChangeModelInput.options, FollowLatest, Cleaning]),
   at: z.iso.datetime(),
 });
 export type ModelChangeRequest = z.infer<typeof ModelChangeRequest>;
@@ -49,6 +50,8 @@ export const ModelChangeResult = z.strictObject({
   image: Image.optional(),
   /** Of `archive` and `restore`. */
   archived: z.boolean().optional(),
+  /** Of `clean`. */
+  cleaned: z.array(CleanedRepository).optional(),
 });
 export type ModelChangeResult = z.infer<typeof ModelChangeResult>;
 

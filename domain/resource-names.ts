@@ -57,6 +57,7 @@ export const deployWorkflowId = (site: string, model: string): string => `deploy
 /** Asking for the same change while it goes on is one request. `digest`: SHA-256 of the input's canonical JSON. */
 export const changeWorkflowId = (site: string, model: string, digest: string): string =>
   `change-${site}-${model}-${digest.slice(0, 12)}`;
+export const cleanWorkflowId = (site: string, digest: string): string => `clean-${site}-${digest.slice(0, 12)}`;
 /** Of a model's front on a VM. */
 export const frontId = (hash: Hash, site: string, model: string): JobId =>
   hash(`front\n${site}\n${model}`).slice(0, 20);

@@ -18,6 +18,8 @@ export const WORKFLOW_TYPE = {
   deployModel: 'deployModel',
   /** With a ChangeModelInput; its result is a ModelChangeResult. It asks `model`. */
   changeModel: 'changeModel',
+  /** With a CleanRegistryInput; its result is a CleanedRegistry. It asks each `model`. */
+  cleanRegistry: 'cleanRegistry',
   /** With a ListModelsInput; its result is a ModelList. */
   listModels: 'listModels',
   /** With a CompareVersionsInput; its result is a VersionComparison. */
@@ -39,7 +41,7 @@ export const SIGNAL = {
   withdrawRegistration: 'withdrawRegistration',
   /** To `model`, with a ModelChangeRequest. Asking twice for one holder is one request. */
   requestChange: 'requestChange',
-  /** To `changeModel`, with a ModelChangeAnswer and the Holder that it is for. */
+  /** To `changeModel` and `cleanRegistry`, with a ModelChangeAnswer and the Holder that it is for. */
   modelChanged: 'modelChanged',
   /** To `trainModel`, with a LeaseAnswer and the Holder that it is for. */
   leaseAnswered: 'leaseAnswered',

@@ -2,6 +2,7 @@ export { changeModel } from './change-model.ts';
 export { checkSite } from './check-site.ts';
 export { deployModel } from './deploy-model.ts';
 export { listDeployments } from './list-deployments.ts';
+export { cleanRegistry } from './clean-registry.ts';
 export { compareVersions, listModels, showModel } from './read-models.ts';
 export { model } from './model.ts';
 export { publishMetrics } from './publish-metrics.ts';

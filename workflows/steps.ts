@@ -122,7 +122,7 @@ const cloudVerbs: Table<CloudActivities> = {
   showModel: { attempt: '1 minute', summary: 'Read a model and its versions' },
   compareVersions: { attempt: '1 minute', summary: 'Compare two versions' },
   requestChange: { attempt: '1 minute', summary: 'Ask for the change of the model' },
-  changeModel: { attempt: '5 minutes', summary: 'Change the model in Azure ML and in the registry' },
+  changeModel: { attempt: '1 hour', summary: 'Change the model in Azure ML and in the registry' },
   findServingImage: { attempt: '5 minutes', summary: 'Find the version and its image' },
   grantServingImage: { attempt: '2 minutes', summary: 'Grant the VM the version’s image' },
   buildImage: { attempt: '6 hours', summary: 'Build the image and push it' },

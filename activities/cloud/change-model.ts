@@ -1,5 +1,6 @@
 import type { ModelChangeRequest, ModelChangeResult } from '../../domain/model-change.ts';
 import { archiveVersion } from './archive-version.ts';
+import { cleanRepositories } from './clean-repositories.ts';
 import type { Cloud } from './cloud.ts';
 import { followLatest } from './follow-latest.ts';
 import { promoteVersion } from './promote-version.ts';
@@ -12,6 +13,8 @@ export async function changeModel(cloud: Cloud, { change, at }: ModelChangeReque
     case 'archive':
     case 'restore':
       return archiveVersion(cloud, change);
+    case 'clean':
+      return cleanRepositories(cloud, change);
     case 'follow':
       return followLatest(cloud, change);
   }

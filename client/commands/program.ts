@@ -8,6 +8,7 @@ import { addImageCommands } from './images.ts';
 import { addLocalCommands } from './local.ts';
 import { addModelCommands } from './models.ts';
 import { addReceiptCommands } from './receipts.ts';
+import { addRegistryCommands } from './registry.ts';
 import { addRunCommands } from './runs.ts';
 import { addScheduleCommands } from './schedules.ts';
 import { addDeploymentCommands } from './deployments.ts';
@@ -37,6 +38,7 @@ export function program(done: Done, { quiet = false } = {}): Command {
   addRunCommands(edgeTrain, done);
   addDeploymentCommands(edgeTrain, done);
   addModelCommands(edgeTrain, done);
+  addRegistryCommands(edgeTrain, done);
   addReceiptCommands(edgeTrain, done);
   addImageCommands(edgeTrain, done);
   addScheduleCommands(edgeTrain, done);

@@ -8,7 +8,7 @@ import { refused } from '../command-error.ts';
 import { findConfig } from '../config/find-config.ts';
 import { EXIT_CODE } from '../exit-code.ts';
 import { readModelReference } from '../files/model-reference.ts';
-import type { ModelChangeOutput } from '../output.ts';
+import type { ModelChangeOutput } from './output.ts';
 import { printJson } from '../show/json.ts';
 import { printable } from '../show/text.ts';
 import { askWorkflow } from '../temporal/ask.ts';

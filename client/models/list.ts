@@ -3,7 +3,7 @@ import { chooseSite } from '../choose-site.ts';
 import { readClientFile } from '../config/client-file.ts';
 import { findConfig } from '../config/find-config.ts';
 import { EXIT_CODE } from '../exit-code.ts';
-import type { ModelsOutput } from '../output.ts';
+import type { ModelsOutput } from './output.ts';
 import { printJson } from '../show/json.ts';
 import { table } from '../show/table.ts';
 import { askWorkflow } from '../temporal/ask.ts';

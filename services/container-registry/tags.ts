@@ -1,5 +1,5 @@
-import { ContainerRegistryClient } from '@azure/container-registry';
 import { toServiceError } from '../errors.ts';
+import { registryClient } from './client.ts';
 import { sessionReader } from './content.ts';
 import { RegistrySession, type Registry } from './session.ts';
 
@@ -30,19 +30,9 @@ export async function moveTag(
 
 /** The tag alone, never what it names; absent is fine. Needs the right to delete (`AcrDelete`). */
 export async function removeTag(registry: Registry, repository: string, tag: string): Promise<void> {
-  const client = new ContainerRegistryClient(
-    `https://${registry.loginServer}`,
-    // The constructor's type wants a credential; without one the client is anonymous.
-    registry.credential as NonNullable<Registry['credential']>,
-    {
-      audience: registry.audience as never,
-      retryOptions: { maxRetries: 0 },
-      ...(registry.ca === undefined ? {} : { tlsOptions: { ca: registry.ca } }),
-    },
-  );
   try {
     const abort = registry.abortSignal ? { abortSignal: registry.abortSignal } : {};
-    await client.getArtifact(repository, tag).deleteTag(tag, abort);
+    await registryClient(registry).getArtifact(repository, tag).deleteTag(tag, abort);
   } catch (error) {
     if ((error as { statusCode?: number }).statusCode === 404) return;
     throw toServiceError(error, `removing the tag ${repository}:${tag} of ${registry.loginServer}`);

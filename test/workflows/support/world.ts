@@ -210,6 +210,7 @@ export class World {
       changeModel: async ({ change }) => {
         const { site, model } = change;
         if (change.action === 'follow') return { site, model, alias: 'latest' };
+        if (change.action === 'clean') return { site, model, cleaned: [] };
         if (change.action !== 'promote') return { site, model, archived: change.action === 'archive' };
         const { version, alias } = change;
         const from = this.aliases.get(`${model}@${alias}`);
