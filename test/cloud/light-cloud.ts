@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { cloudOpener, type Cloud, type CloudConfiguration } from '../../activities/cloud/cloud.ts';
 import { createCloudActivities } from '../../activities/cloud/index.ts';
 import type { CloudActivities } from '../../activities/contract.ts';
 import { openAccount, type BlobContainer } from '../../services/blob-storage.ts';
@@ -25,6 +26,8 @@ import { startAzurite, startDockerRegistry } from '../sandbox/upstream.ts';
 export interface LightCloud extends AsyncDisposable {
   readonly fixture: Fixture;
   readonly activities: CloudActivities;
+  /** What an activity holds. */
+  readonly open: () => Promise<Cloud>;
   readonly workspace: Workspace;
   readonly registry: Registry;
   readonly tracking: TrackingConnection;
@@ -32,7 +35,7 @@ export interface LightCloud extends AsyncDisposable {
   readonly models: BlobContainer;
   /** Puts a version as a run of that site would. */
   putVersion(model: string, version: number, more?: Partial<PutVersion>): Promise<void>;
-  /** Puts a small image of that content under a version's tag; returns its digest. */
+  /** Puts a small image of that content under a tag, as a build of the repository's model would; returns its digest. */
   putImage(repository: string, tag: string, content?: string): Promise<string>;
 }
 
@@ -89,13 +92,14 @@ export async function startLightCloud(): Promise<LightCloud> {
     sites: { demo: { receiptPublicKey: generateSigningKey().publicKey } },
   };
   await writeFile(cloudFile, stringify(file));
-  const activities = createCloudActivities({
+  const configuration: CloudConfiguration = {
     ...{ cloudFile, secrets: createSecrets({ environment: {} }), step: () => ({ progress: () => {}, attempt: 1 }) },
     // Nothing of Temporal or of packages is asked for here.
-    ...{ workflows: {} as never, front: {} as never, uv: {} as never },
-  });
+    uv: {} as never,
+  };
+  const activities = createCloudActivities({ ...configuration, workflows: {} as never, front: {} as never });
   return {
-    ...{ fixture, activities, workspace, registry, tracking, models },
+    ...{ fixture, activities, workspace, registry, tracking, models, open: cloudOpener(configuration) },
     putVersion: async (model, version, { site = 'demo', isArchived = false, tags = {} } = {}) => {
       const { client, group, name } = workspace;
       const jobOf = version.toString(16).padStart(20, '0');
@@ -118,6 +122,10 @@ export async function startLightCloud(): Promise<LightCloud> {
       });
       const manifest = {
         ...{ schemaVersion: 2, mediaType: 'application/vnd.oci.image.manifest.v1+json', layers: [] },
+        annotations: {
+          'org.opencontainers.image.title': repository.replace(/^.*\//, ''),
+          'org.opencontainers.image.base.digest': `sha256:${'0'.repeat(64)}`,
+        },
         config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...blob },
       };
       const put = { repository, tag, content: Buffer.from(JSON.stringify(manifest)) };
