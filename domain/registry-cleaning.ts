@@ -98,9 +98,7 @@ export function judge(images: readonly StoredImage[], known: Known): Judged {
   const alive = living(images, known);
   const lost = images.filter(({ digest }) => !alive.has(digest));
   const there = new Set(images.map(({ digest }) => digest));
-  const goes = new Set(
-    lost.filter(({ isOurs, subject }) => isOurs && subject === undefined).map(({ digest }) => digest),
-  );
+  const goes = new Set(lost.filter(({ subject }) => subject === undefined).map(({ digest }) => digest));
   const isAttachedToDead = ({ subject }: StoredImage) =>
     subject !== undefined && (goes.has(subject) || !there.has(subject));
   for (let size = -1; size !== goes.size;) {
@@ -130,7 +128,7 @@ function rootsOf(images: readonly StoredImage[]): (image: StoredImage) => string
   };
 }
 
-/** From what is named, to all that it needs and all that is attached to it. */
+/** What is named or is not ours, and all that it needs. What is attached to it shares its fate. */
 function living(images: readonly StoredImage[], { versions, keep }: Known): Set<string> {
   const isNamed = ({ digest, tags }: StoredImage) =>
     keep.has(digest) || tags.some((tag) => versions.has(tag) || !(isVersionTag(tag) || isListTag(tag)));
@@ -139,8 +137,9 @@ function living(images: readonly StoredImage[], { versions, keep }: Known): Set<
   const live = (digest: string): void => {
     if (alive.has(digest)) return;
     alive.add(digest);
-    for (const needed of byDigest.get(digest)?.manifests ?? []) live(needed);
-    for (const image of images) if (image.subject === digest) live(image.digest);
+    const { manifests = [], subject } = byDigest.get(digest) ?? {};
+    // Azure's registry removes with an image all that is attached to it.
+    for (const needed of subject === undefined ? manifests : [...manifests, subject]) live(needed);
   };
   for (const image of images) if (isNamed(image) || !(image.isOurs || image.subject !== undefined)) live(image.digest);
   return alive;

@@ -58,6 +58,11 @@ test('what is attached stays with its image and goes with it, however deep; that
   assert.equal(removedOf(found[1]!).why, 'attached');
 });
 
+test('what is attached and has a name of its own keeps what it is attached to', () => {
+  const images = [image('old'), attached('audited', 'old', { tags: ['audit'] }), attached('other', 'old')];
+  assert.deepEqual(dead(images), []);
+});
+
 test('the list under the tag sha256-HEX goes with the image that it is of', () => {
   const list = (of: string) =>
     attached(`list of ${of}`, of, { tags: [digest(of).replace(':', '-')], manifests: [digest(`s ${of}`)] });

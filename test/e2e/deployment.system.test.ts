@@ -5,6 +5,12 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { DeployOutput, DeploymentsOutput, ErrorOutput, StatusOutput } from '../../client/output.ts';
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
+import type {
+  ModelChangeOutput,
+  ModelOutput,
+  ModelsOutput,
+  RegistryCleanedOutput,
+} from '../../client/models/output.ts';
 import { until } from '../support/until.ts';
 import { docker, ROOT, startProduct, vmContainer, type Ended, type Product } from './product.ts';
 
@@ -77,18 +83,39 @@ const units = async () =>
     .sort();
 
 test('a version is pulled, tested on the rows that its training recorded, and answers at its port, though the VM’s worker is killed', async () => {
-  const deploying = product.edgeTrain('deploy', 'times:1', '--to', 'demo', '--json');
+  const promoted = output<ModelChangeOutput>(await product.edgeTrain('models', 'promote', 'times:1', '--json'));
+  const deploying = product.edgeTrain('deploy', 'times@champion', '--to', 'demo', '--json');
   // The VM's worker is killed under the switch of the traffic, or beside it.
   await until('the new version runs', async () => (await units()).includes('serve'), 180);
   await onMachine('sh', '-c', "systemctl kill --signal KILL 'edge-train-worker@*'");
   const { result } = output<DeployOutput>(await deploying);
   assert.deepEqual([result.version, result.address, result.test?.rows], [1, 'http://127.0.0.1:8100', 3]);
+  assert.equal(result.image?.digest, promoted.image?.digest);
   assert.deepEqual(await score([1, 2, 3]), [2, 4, 6]);
   assert.deepEqual(await units(), ['front', 'serve']);
   const list = output<DeploymentsOutput>(await product.edgeTrain('deployments', 'list', '--json'));
   assert.deepEqual(
     list.deployments.map(({ model, current, port }) => [model, current.version, port]),
     [['times', 1, 8100]],
+  );
+});
+
+test('the version that serves is the model’s champion and latest, and is neither archived nor cleaned away', async () => {
+  const { models } = output<ModelsOutput>(await product.edgeTrain('models', 'list', '--json'));
+  const times = models.find(({ model }) => model === 'times');
+  assert.deepEqual(
+    [times?.newest, times?.aliases.map(({ alias, version }) => [alias, version])],
+    [1, [['champion', 1]]],
+  );
+  const { version } = output<ModelOutput>(await product.edgeTrain('models', 'show', 'times@latest', '--json'));
+  assert.deepEqual(version?.aliases, ['champion', 'latest']);
+  assert.match(version?.lineage.receipt ?? '', /^[0-9a-f]{64}$/);
+  const { failure } = output<ErrorOutput>(await product.edgeTrain('models', 'archive', 'times:1', '--json'), 1);
+  assert.equal(failure.type, 'VersionServes');
+  const { repositories } = output<RegistryCleanedOutput>(await product.edgeTrain('registry', 'gc', '--json'));
+  assert.deepEqual(
+    repositories.filter(({ removed }) => removed.length > 0),
+    [],
   );
 });
 

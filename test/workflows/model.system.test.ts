@@ -4,6 +4,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure, WorkflowFailedError } from '@temporalio/client';
 import { CLOUD_QUEUE, modelWorkflowId } from '../../domain/resource-names.ts';
 import { ModelChangeResult } from '../../domain/model-change.ts';
+import { CleanedRegistry } from '../../domain/registry-cleaning.ts';
 import { TrainModelResult } from '../../domain/train-model-result.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { until } from '../support/until.ts';
@@ -204,4 +205,66 @@ test('latest follows when the image of a run is there, by the model’s own work
   );
   const order = world.verbs('buildImage', 'attestImage', 'requestChange', 'changeModel');
   assert.deepEqual(order, ['buildImage', 'attestImage', 'requestChange', 'changeModel']);
+});
+
+test('a version that serves at the site is not archived; another is, by the model’s own workflow', async () => {
+  const { world } = harness;
+  await harness.client.workflow.execute('deployModel', {
+    ...{ workflowId: 'deploy-serving', taskQueue: CLOUD_QUEUE, args: [{ site: 'demo', model: 'serving', version: 2 }] },
+  });
+  world.reset();
+  const archive = (version: number) => change('serving', { action: 'archive', version });
+  assert.equal((await failureOf((await archive(2)).result())).type, 'VersionServes');
+  assert.equal(world.count('requestChange'), 0);
+  assert.equal(ModelChangeResult.parse(await (await archive(1)).result()).archived, true);
+  const restored = await (await change('serving', { action: 'restore', version: 2 })).result();
+  assert.equal(ModelChangeResult.parse(restored).archived, false);
+});
+
+test('a registry is cleaned a model at a time, and what serves or a rollback goes back to is kept', async () => {
+  const { world } = harness;
+  for (const version of [1, 2, 3])
+    await harness.client.workflow.execute('deployModel', {
+      ...{ workflowId: 'deploy-cleaned', taskQueue: CLOUD_QUEUE, args: [{ site: 'demo', model: 'cleaned', version }] },
+    });
+  world.reset();
+  const summary = { site: 'demo', versions: 1, archived: 0, aliases: [] };
+  world.instead('listModels', (site) => ({
+    site,
+    models: ['cleaned', 'other'].map((model) => ({ ...summary, model })),
+  }));
+  const start = (input: object) =>
+    harness.client.workflow.execute('cleanRegistry', {
+      ...{ workflowId: `clean-${++changed}`, taskQueue: CLOUD_QUEUE, args: [{ site: 'demo', ...input }] },
+    });
+  const repository = { repository: 'edge-train/other', removed: [], bytes: 7, tooYoung: 1 };
+  world.instead('changeModel', ({ change }) =>
+    change.model === 'other' ? { site: 'demo', model: 'other', cleaned: [repository] } : undefined,
+  );
+  const cleaned = CleanedRegistry.parse(await start({}));
+  assert.deepEqual(cleaned, { site: 'demo', dryRun: true, repositories: [repository] });
+  const asked = world.values('changeModel').map(({ change }) => change);
+  assert.deepEqual(
+    asked.map((each) => [each.action, each.model, each.action === 'clean' && each.dryRun]),
+    [
+      ['clean', 'cleaned', true],
+      ['clean', 'other', true],
+    ],
+  );
+  const { keep } = asked[0] as Extract<(typeof asked)[0], { action: 'clean' }>;
+  const digests = ['3', '2'].map((digit) => `sha256:${digit.repeat(64)}`);
+  for (const digest of digests) assert.ok(keep.includes(digest), digest);
+  assert.ok(!keep.includes(`sha256:${'1'.repeat(64)}`));
+
+  await start({ model: 'other', dryRun: false, olderThanHours: 5 });
+  const [, , last] = world.values('changeModel').map(({ change }) => change);
+  assert.ok(last?.action === 'clean' && !last.dryRun && last.olderThanHours === 5 && last.model === 'other');
+
+  world.instead('listDeployments', () => {
+    throw new ServiceError({
+      ...{ class: 'policy', type: 'Denied', cause: 'no right', nextStep: 'Give it.', retryable: false },
+    });
+  });
+  await assert.rejects(start({ dryRun: false }));
+  assert.equal(world.count('changeModel'), 3, 'without the site’s word nothing is removed');
 });

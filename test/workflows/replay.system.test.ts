@@ -20,7 +20,16 @@ Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { loggin
 
 for (const encrypted of [false, true])
   test(`every kept history replays, and would not with another step in it${encrypted ? ', where payloads are encrypted from now on' : ''}`, async () => {
-    for (const type of ['train-model', 'publish-metrics', 'trial', 'virtual-machine', 'model', 'deploy-model'])
+    for (const type of [
+      'train-model',
+      'publish-metrics',
+      'trial',
+      'virtual-machine',
+      'model',
+      'deploy-model',
+      'change-model',
+      'clean-registry',
+    ])
       assert.ok(
         names.some((name) => name.startsWith(type)),
         `there is no history of ${type}`,

@@ -71,6 +71,25 @@ await cancelled.result().catch(() => {});
 await keep('train-model-cancelled', cancelled);
 
 world.reset();
+const followed = await train(request('vm-followed', 'followed'));
+await followed.result();
+const promotion = await client.workflow.start('changeModel', {
+  ...{ workflowId: 'change-model', taskQueue: CLOUD_QUEUE },
+  args: [{ action: 'promote', site: 'demo', model: 'followed', version: 1 }],
+});
+await promotion.result();
+const named = client.workflow.getHandle(modelWorkflowId('followed'));
+await named.result();
+await keep('train-model-followed', followed);
+await keep('change-model', promotion);
+await keep('model-changes', named);
+const cleaning = await client.workflow.start('cleanRegistry', {
+  ...{ workflowId: 'clean-registry', taskQueue: CLOUD_QUEUE, args: [{ site: 'demo', model: 'followed' }] },
+});
+await cleaning.result();
+await keep('clean-registry', cleaning);
+
+world.reset();
 world.idleSeconds = 0;
 const onHost = await train(hostRequest('host-straight', 'on-host'));
 await onHost.result();
