@@ -211,7 +211,8 @@ export class World {
         const { site, model } = change;
         if (change.action === 'follow') return { site, model, alias: 'latest' };
         if (change.action === 'clean') return { site, model, cleaned: [] };
-        if (change.action !== 'promote') return { site, model, archived: change.action === 'archive' };
+        if (change.action !== 'promote')
+          return { site, model, version: change.version, archived: change.action === 'archive' };
         const { version, alias } = change;
         const from = this.aliases.get(`${model}@${alias}`);
         this.aliases.set(`${model}@${alias}`, version);
