@@ -21,9 +21,11 @@ export async function followLatest(
   const versions = await readVersions(workspace, model);
   const newest = versions.find(({ archived }) => !archived);
   const place = newest ? imagePlace(cloud, model, newest) : undefined;
-  const others = new Set(versions.map((each) => imagePlace(cloud, model, each).repository));
-  if (place) others.delete(place.repository);
-  for (const repository of others) await removeTag(registry, repository, LATEST);
+  const elsewhere = versions
+    .map((each) => imagePlace(cloud, model, each))
+    .filter(({ repository }) => repository !== place?.repository);
+  for (const [repository, places] of Map.groupBy(elsewhere, ({ repository }) => repository))
+    await removeTag(registry, repository, { tag: LATEST, names: places.map(({ tag }) => tag) });
   const tagged = place ? await moveTag(registry, place.repository, { tag: LATEST, to: place.tag }) : undefined;
   return {
     ...{ site, model, alias: LATEST },

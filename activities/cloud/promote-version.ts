@@ -60,7 +60,8 @@ async function leaveOtherRepository(
 ): Promise<void> {
   const before = (await readVersions(workspace, model)).find(({ version }) => version === from);
   const place = before ? imagePlace(cloud, model, before) : undefined;
-  if (place && place.repository !== repository) await removeTag(await cloud.registry(), place.repository, alias);
+  if (place && place.repository !== repository)
+    await removeTag(await cloud.registry(), place.repository, { tag: alias, names: [place.tag] });
 }
 
 function movedSince(model: string, { alias, version, by, at }: ModelAlias): ServiceError {

@@ -28,8 +28,21 @@ export async function moveTag(
   return { digest, moved: true };
 }
 
-/** The tag alone, never what it names; absent is fine. Needs the right to delete (`AcrDelete`). */
-export async function removeTag(registry: Registry, repository: string, tag: string): Promise<void> {
+/**
+ * The tag alone, never what it names, and only where that is what one of `names` names: in a repository that models share it may be
+ * another's. Absent is fine. Needs the right to delete (`AcrDelete`).
+ */
+export async function removeTag(
+  registry: Registry,
+  repository: string,
+  { tag, names }: { readonly tag: string; readonly names: readonly string[] },
+): Promise<void> {
+  const reader = sessionReader(new RegistrySession(registry), repository);
+  const named = await reader.manifest(tag);
+  if (!named) return;
+  let isOurs = false;
+  for (const name of names) isOurs ||= (await reader.manifest(name))?.digest === named.digest;
+  if (!isOurs) return;
   try {
     const abort = registry.abortSignal ? { abortSignal: registry.abortSignal } : {};
     await registryClient(registry).getArtifact(repository, tag).deleteTag(tag, abort);

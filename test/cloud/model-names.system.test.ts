@@ -130,6 +130,22 @@ test('an alias that goes to another repository leaves the one where it was', asy
   assert.ok(await tagged('moved', 'v1'), 'the image itself stays');
 });
 
+test('in a repository that models share, a name that is another model’s stays', async () => {
+  const shared = { 'image.repository': 'team/shared' };
+  await cloud.putVersion('one', 1, { tags: shared });
+  await cloud.putVersion('two', 7, { tags: shared });
+  await cloud.putImage('team/shared', 'v1');
+  const other = await cloud.putImage('team/shared', 'v7');
+  await promote('one', 1);
+  await promote('two', 7);
+  await follow('two');
+  await cloud.putVersion('one', 2);
+  await cloud.putImage('edge-train/one', 'v2');
+  await promote('one', 2);
+  await follow('one');
+  for (const tag of ['champion', 'latest']) assert.equal(await tagged('one', tag, 'team/shared'), other, tag);
+});
+
 test('latest is the newest version that is not archived, as soon as it has its image', async () => {
   const images = await model('newest', [1, 2]);
   assert.equal((await follow('newest')).version, 2);

@@ -54,7 +54,7 @@ async function repositoryOf(model: string) {
     digests[tag] = await cloud.putImage(repository, tag);
     digests[`on ${tag}`] = await attach(repository, digests[tag] ?? '', `on ${tag}`);
   }
-  await removeTag(cloud.registry, repository, 'v4');
+  await removeTag(cloud.registry, repository, { tag: 'v4', names: ['v4'] });
   return { repository, digests };
 }
 
@@ -106,6 +106,14 @@ test('an image of another model, or of nobody, in the same repository stays', as
   const host = await cloud.putImage('shared/host', 'v7');
   assert.deepEqual(removed(await clean('guest')), []);
   assert.ok(await there('shared/host', host));
+});
+
+test('the repository of the base that images are built on is left alone', async () => {
+  await cloud.putVersion('based', 1, { tags: { 'image.repository': 'edge-train/base' } });
+  assert.deepEqual(
+    (await clean('based')).map(({ repository }) => repository),
+    ['edge-train/based'],
+  );
 });
 
 test('an image that got a name since it was looked at is not removed', async () => {
