@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { DeploymentList, type DeploymentRecord } from '../domain/deployment.ts';
+import { ServingList } from '../domain/cloud-deployment.ts';
 import { CLOUD_QUEUE } from '../domain/resource-names.ts';
 import { WORKFLOW_TYPE } from '../domain/signals.ts';
 import { chooseSite } from './choose-site.ts';
@@ -15,12 +15,14 @@ import { endedBadly } from './temporal/outcome.ts';
 import { requireReadable } from './temporal/payload-codecs.ts';
 import { serviceTrouble } from './temporal/trouble.ts';
 
-/** `edge-train deployments list`: what serves, by the sites' own records. */
+type Serving = ServingList['deployments'][number];
+
+/** `edge-train deployments list`: what serves, by the sites' own records and the endpoints'. */
 export async function listDeployments(options: { site?: string; json?: boolean; config?: string }): Promise<number> {
   const folder = findConfig(options.config);
   const named = options.site === undefined ? Object.keys((await readClientFile(folder)).sites) : [];
   const sites = named.length > 0 ? named : [await chooseSite(folder, options.site, { nextStep: NEXT })];
-  const deployments: DeploymentRecord[] = [];
+  const deployments: Serving[] = [];
   for (const site of sites) deployments.push(...(await ask(folder, site)));
   if (options.json) printJson<DeploymentsOutput>({ ok: true, deployments });
   else tell(deployments);
@@ -31,7 +33,7 @@ const NEXT = 'Name the site: edge-train deployments list --site NAME.';
 /** Who gives up leaves nothing behind. */
 const PATIENCE = '2 minutes';
 
-async function ask(folder: string, site: string): Promise<DeploymentRecord[]> {
+async function ask(folder: string, site: string): Promise<Serving[]> {
   const temporal = await connectTemporal(folder, site);
   try {
     const answer: unknown = await temporal.client.workflow.execute(WORKFLOW_TYPE.listDeployments, {
@@ -41,25 +43,22 @@ async function ask(folder: string, site: string): Promise<DeploymentRecord[]> {
       workflowExecutionTimeout: PATIENCE,
       staticSummary: `What serves at ${site}`,
     });
-    return DeploymentList.parse(requireReadable(answer, 'What serves')).deployments;
+    return ServingList.parse(requireReadable(answer, 'What serves')).deployments;
   } catch (error) {
     const outcome = endedBadly(error);
     throw outcome ? failed(outcome.failure) : serviceTrouble(error, temporal, 'What serves cannot be read');
   }
 }
 
-function tell(deployments: readonly DeploymentRecord[]): void {
-  const rows = deployments.map(({ model, site, virtualMachine, port, current, previous }) => [
-    model,
-    String(current.version),
-    site,
-    virtualMachine,
-    `http://127.0.0.1:${port}`,
-    current.at.replace(/T(\d\d:\d\d):.*/, ' $1Z'),
-    previous ? String(previous.version) : '-',
+function tell(deployments: readonly Serving[]): void {
+  const rows = deployments.map((each) => [
+    ...[each.model, String(each.current.version), each.site],
+    ...('to' in each ? ['cloud', each.address] : [each.virtualMachine, `http://127.0.0.1:${each.port}`]),
+    each.current.at.replace(/T(\d\d:\d\d):.*/, ' $1Z'),
+    each.previous ? String(each.previous.version) : '-',
   ]);
   const lines = rows.length > 0 ? table(HEAD, rows) : ['Nothing serves.'];
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-const HEAD = ['MODEL', 'VERSION', 'SITE', 'VM', 'ADDRESS', 'SINCE', 'BEFORE'];
+const HEAD = ['MODEL', 'VERSION', 'SITE', 'WHERE', 'ADDRESS', 'SINCE', 'BEFORE'];

@@ -29,8 +29,8 @@ export class Progress {
   readonly #names: readonly StepName[];
   readonly #found = new SearchAttributes();
 
-  /** `names`: the steps that there are; absent, a run's or a sweep's. */
-  constructor(input?: About, names: readonly StepName[] = namesFor(input)) {
+  /** `names`: the steps that there are; absent, a run's or a sweep's. `everywhere`: where all of them are done. */
+  constructor(input?: About, names: readonly StepName[] = namesFor(input), everywhere?: string) {
     this.#names = names;
     const machine = input?.virtualMachine.name ?? 'VM';
     this.#status = {
@@ -40,7 +40,7 @@ export class Progress {
         .filter((name) => name !== 'approve')
         .map((name) => ({
           name,
-          where: PLACES[name] ?? machine,
+          where: everywhere ?? PLACES[name] ?? machine,
           state: 'waiting',
         })),
     };

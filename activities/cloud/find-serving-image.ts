@@ -1,4 +1,4 @@
-import type { DeploymentPlan, ServingImage } from '../../domain/deployment.ts';
+import type { ServingImage, WantedVersion } from '../../domain/deployment.ts';
 import { defaultRepository, imageTag, JobId, Repository } from '../../domain/resource-names.ts';
 import { findManifest } from '../../services/container-registry/manifests.ts';
 import { ServiceError } from '../../services/errors.ts';
@@ -9,7 +9,7 @@ import type { Cloud } from './cloud.ts';
  * The image of a version that Azure ML has and has not archived, by the tag that never moves. A rollback's must be the image
  * that served before. @throws ServiceError `NoSuchVersion`, `ImageNotBuilt` (input), `ModelOfAnotherSite`, `ImageDiffers` (policy)
  */
-export async function findServingImage(cloud: Cloud, plan: DeploymentPlan): Promise<ServingImage> {
+export async function findServingImage(cloud: Cloud, plan: WantedVersion): Promise<ServingImage> {
   const { model, site } = plan;
   const { version, tags } = await findModelVersion(await cloud.workspace(), model, plan.version);
   if (tags['site'] !== site) throw anotherSite(plan, tags['site']);
@@ -25,7 +25,7 @@ export async function findServingImage(cloud: Cloud, plan: DeploymentPlan): Prom
 /** Of a model version, whose image need not be in the repository that is named like the model. */
 export const REPOSITORY_TAG = 'image.repository';
 
-function anotherSite({ model, site }: DeploymentPlan, owner: string | undefined): ServiceError {
+function anotherSite({ model, site }: WantedVersion, owner: string | undefined): ServiceError {
   return new ServiceError({
     class: 'policy',
     type: 'ModelOfAnotherSite',

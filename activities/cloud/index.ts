@@ -7,6 +7,7 @@ import { cloudOpener, type CloudConfiguration } from './cloud.ts';
 import { attachComputeTarget, detachComputeTarget, findComputeTarget } from './compute-target.ts';
 import { describeHolder } from './describe-holder.ts';
 import { discardRelease } from './discard-release.ts';
+import { endpointActivities } from './endpoint/index.ts';
 import { findServingImage } from './find-serving-image.ts';
 import { finishRun } from './finish-run.ts';
 import { grantArtifacts } from './grant-artifacts.ts';
@@ -34,6 +35,7 @@ export function createCloudActivities(dependencies: CloudDependencies): CloudAct
   const { workflows, front } = dependencies;
   const open = cloudOpener(dependencies);
   return {
+    ...endpointActivities(open),
     findServingImage: async (plan) => findServingImage(await open(), plan),
     grantServingImage: async (request) => grantServingImage(await open(), request),
     leaseVirtualMachine: (request) => leaseVirtualMachine(workflows, request),

@@ -15,6 +15,7 @@ import { samplePoints } from '../../../domain/sampling.ts';
 import { SIGNAL, WORKFLOW_TYPE } from '../../../domain/signals.ts';
 import type { LeaseRequest, PowerState, ProvisionedMachine } from '../../../domain/virtual-machine.ts';
 import * as samples from './samples.ts';
+import { EndpointWorld } from './endpoint-world.ts';
 import { ServingWorld } from './serving-world.ts';
 
 type Activities = SiteActivities & CloudActivities & EdgeActivities;
@@ -47,6 +48,8 @@ export class World {
   queue = EDGE_QUEUE;
   /** What serves, and what is recorded of it. */
   readonly deployments = new ServingWorld();
+  /** The same in the cloud. */
+  readonly cloudEndpoints = new EndpointWorld();
   readonly installed = { publicKey: samples.publicKey, bundle: samples.bundle };
   #client: Client;
 
@@ -198,6 +201,9 @@ export class World {
         const modelUri = `models:/${name}/${version}`;
         return { name, version, resourceId: `/models/${name}/${version}`, modelUri, type: 'mlflow_model', tags: {} };
       },
+      ...this.cloudEndpoints.verbs,
+      planCloudDeployment: async ({ input, workflowId, originalExecutionRunId }) =>
+        this.cloudEndpoints.plan(input, workflowId, jobId(hash, workflowId, originalExecutionRunId)),
       checkCloud: async () => ({ checks: [] }),
       findServingImage: async ({ model, version = 1 }) => this.deployments.image(model, version),
       grantServingImage: async () => ({ kind: 'image', jwe: 'sealed', expires: '2030-01-02T03:04:05.000Z' }),
