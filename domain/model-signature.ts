@@ -29,13 +29,14 @@ export function madeUpRows(inputs: unknown): MadeUpRows | undefined {
   const data = Array.from({ length: ROWS }, () => values);
   const names = columns.data.flatMap(({ name }) => (name === undefined ? [] : [name]));
   const input_data = names.length === columns.data.length ? { columns: names, data } : data;
-  return { body: { input_data }, rows: ROWS, hasText: JSON.stringify(columns.data).includes('"string"') };
+  return { body: { input_data }, rows: ROWS, hasText: JSON.stringify(columns.data).includes('"type":"string"') };
 }
 
 function ofTensors(tensors: readonly z.infer<typeof Tensor>[]): MadeUpRows | undefined {
   const made = tensors.map(({ name, 'tensor-spec': { dtype, shape } }) => ({ name, value: tensor(dtype, shape) }));
   const [first] = made;
-  if (!first || made.some(({ value }) => !Array.isArray(value))) return undefined;
+  const isKnown = tensors.every(({ 'tensor-spec': { dtype } }) => valueOfType(dtype) !== undefined);
+  if (!first || !isKnown || made.some(({ value }) => !Array.isArray(value))) return undefined;
   const hasText = tensors.some(({ 'tensor-spec': { dtype } }) => valueOfType(dtype) === 'a');
   const rows = (first.value as unknown[]).length;
   if (first.name === undefined) return { body: { input_data: first.value }, rows, hasText };
