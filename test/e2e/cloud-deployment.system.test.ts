@@ -9,6 +9,7 @@ import { endpointKey } from '../../services/machine-learning/online-endpoints.ts
 import { askEndpoint } from '../../services/machine-learning/scoring.ts';
 import { openCredential, openWorkspace } from '../../services/machine-learning/workspace.ts';
 import { generateSigningKey } from '../../services/signing.ts';
+import { until } from '../support/until.ts';
 import { faultsOf, type Gate } from './faults.ts';
 import { docker, EXAMPLE, ROOT, startProduct, type Ended, type Product } from './product.ts';
 
@@ -121,10 +122,15 @@ test('a version is verified, made, asked and given the traffic, though the worke
   await connection.close();
   const key = await keyOf(result.endpoint ?? '');
   const payloads = JSON.stringify(history, (_, value: unknown) =>
-    value instanceof Uint8Array ? Buffer.from(value).toString() : value,
+    isBuffer(value) ? Buffer.from(value.data).toString() : value,
   );
-  assert.ok(payloads.includes(result.endpoint ?? '') && !payloads.includes(key));
+  assert.ok(payloads.includes(result.endpoint ?? ''), 'payloads are readable here');
+  assert.ok(!payloads.includes(key));
 });
+
+/** As `Buffer.toJSON` makes it. */
+const isBuffer = (value: unknown): value is { data: number[] } =>
+  (value as { type?: unknown } | null)?.type === 'Buffer';
 
 test('a new version takes its place without one request lost, and a rollback goes back', async () => {
   await train({ factor: 3 });
@@ -146,6 +152,16 @@ test('a new version takes its place without one request lost, and a rollback goe
   assert.deepEqual([back.result.version, back.result.replaced], [1, 2]);
   assert.deepEqual(await score(back.result, [1]), [2]);
   assert.deepEqual(await listed(), [[true, 'times', 1, 2]]);
+});
+
+test('what serves serves again after a stop and a start of the sandbox', async () => {
+  const { result } = await cloudCommand<DeployOutput>('deploy', 'times:1', '--to', 'cloud');
+  for (const verb of ['stop', 'start']) {
+    const ended = await product.edgeTrain('sandbox', verb, '--state', product.folder);
+    assert.equal(ended.code, 0, ended.stderr);
+  }
+  await until('it answers', async () => ((await score(result, [1]).catch(() => [])) as number[])[0] === 2, 90);
+  assert.deepEqual(await score(result, [4]), [8]);
 });
 
 test('a version whose server does not start, or whose image another key signed: what served before serves, alone', async () => {

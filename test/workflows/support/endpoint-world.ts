@@ -1,3 +1,4 @@
+import { ApplicationFailure } from '@temporalio/common';
 import type { CloudEndpoints } from '../../../activities/contract/endpoint.ts';
 import type { CloudDeploymentPlan, CloudDeploymentRecord, Traffic } from '../../../domain/cloud-deployment.ts';
 import type { DeployModelInput } from '../../../domain/deployment.ts';
@@ -61,7 +62,7 @@ export class EndpointWorld {
   #remove(endpoint: string, name: string): void {
     const there = this.endpoints.get(endpoint);
     if (!there) return;
-    if ((there.traffic[name] ?? 0) > 0) throw new Error(`${name} takes traffic`);
+    if ((there.traffic[name] ?? 0) > 0) throw ApplicationFailure.nonRetryable(`${name} takes traffic`);
     there.deployments.delete(name);
   }
 }
