@@ -122,6 +122,7 @@ test('the new version takes the place of the old; the record knows both, and a r
   assert.deepEqual([first.isNew, first.traffic, first.replaces], [true, {}, undefined]);
   assert.match(first.endpoint, /^et-heart-[0-9a-f]{10}$/);
   assert.deepEqual(serversOf(first), [`${first.endpoint}.${onlineDeploymentName(1, first.job)}`]);
+  await sandbox.fault({ route: 'DELETE /**/deployments/*', moment: 'operation', action: 'delay:700' });
   const second = await deploy('heart', 2, 'run-2');
   assert.deepEqual([second.isNew, second.replaces?.version], [false, 1]);
   assert.deepEqual(serversOf(second), [`${second.endpoint}.${onlineDeploymentName(2, second.job)}`]);
@@ -186,9 +187,10 @@ test('a version that dies while it is watched, or answers no more for itself, is
   const one = target(plan, 3);
   await cloud.makeCloudDeployment(one);
   await cloud.routeEndpoint({ plan, traffic: { [one.deployment]: 100 } });
+  await cloud.watchCloudDeployment(one);
+  await assert.rejects(cloud.watchCloudDeployment({ ...one, deployment: 'another' }), { type: 'ServiceDied' });
   servers.kill(serversOf(plan)[0] ?? '');
   await assert.rejects(cloud.watchCloudDeployment(one), { type: 'ServiceDied' });
-  await assert.rejects(cloud.watchCloudDeployment({ ...one, deployment: 'another' }), { type: 'ServiceDied' });
 });
 
 test('an endpoint of the name that is not ours is left alone', async () => {
