@@ -4,6 +4,7 @@ import type { Failure } from '../domain/failure.ts';
 import type { Inspection } from '../domain/release.ts';
 import { STEPS, SWEEP_STEPS, type RunStatus, type Step, type StepName } from '../domain/run-status.ts';
 import type { JobStatus } from '../domain/search-attributes.ts';
+import type { DeployTarget } from '../domain/train-model-input.ts';
 import type { TrainModelResult } from '../domain/train-model-result.ts';
 import type { Standing } from '../domain/statement.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
@@ -20,7 +21,7 @@ export interface About {
   readonly model: { readonly name: string };
   readonly virtualMachine: { readonly name?: string | undefined };
   readonly sweep?: unknown;
-  readonly deploy?: unknown;
+  readonly deploy?: DeployTarget | undefined;
 }
 
 /** What a person sees of a run: the `status` query, and the same as Markdown in the Temporal UI. */
@@ -40,7 +41,7 @@ export class Progress {
         .filter((name) => name !== 'approve')
         .map((name) => ({
           name,
-          where: everywhere ?? PLACES[name] ?? machine,
+          where: everywhere ?? (name === 'deploy' ? input?.deploy : PLACES[name]) ?? machine,
           state: 'waiting',
         })),
     };
