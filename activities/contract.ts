@@ -29,6 +29,7 @@ import type {
   PowerState,
   ProvisionedMachine,
 } from '../domain/virtual-machine.ts';
+import type { CloudEndpoints } from './contract/endpoint.ts';
 import type { CloudModels } from './contract/models.ts';
 import type { CloudServing, EdgeServing, SiteServing } from './contract/serving.ts';
 
@@ -108,7 +109,7 @@ export interface SiteActivities extends SiteServing {
   discardRun(request: { workflowId: string; originalExecutionRunId: string }): Promise<void>;
 }
 
-export interface CloudActivities extends CloudServing, CloudModels {
+export interface CloudActivities extends CloudServing, CloudEndpoints, CloudModels {
   /** Signal with start of the VM's workflow; asking twice is one request. The answer comes by signal. */
   leaseVirtualMachine(request: LeaseRequest): Promise<void>;
   returnVirtualMachine(request: LeaseReturn & { machine: string }): Promise<void>;

@@ -15,7 +15,10 @@ import { startDeployment } from './temporal/start-deployment.ts';
 import { uiLink } from './temporal/ui-link.ts';
 
 export interface DeployOptions {
+  /** A site, or `cloud`. */
+  readonly to?: string;
   readonly site?: string;
+  readonly cloud?: boolean;
   readonly virtualMachine?: string;
   readonly detach?: boolean;
   readonly json?: boolean;
@@ -27,11 +30,9 @@ type Action = DeployModelInput['action'];
 /** `edge-train deploy`, `rollback` and `undeploy`: starts the deployment and watches it to its end. */
 export async function deploy(action: Action, given: string, options: DeployOptions): Promise<number> {
   const target = parseTarget(action, given);
-  if (options.site === 'cloud') throw notCloud();
   const folder = findConfig(options.config);
-  const option = action === 'deploy' ? '--to' : '--site';
-  const site = await chooseSite(folder, options.site, { option, nextStep: `See ${action} --help.` });
-  const input = checked({ site, action, ...target, virtualMachine: options.virtualMachine }, given);
+  const { site, to } = await place(folder, action, options);
+  const input = checked({ site, to, action, ...target, virtualMachine: options.virtualMachine }, given);
   const { temporalUi } = await readClientFile(folder);
   const temporal = await connectTemporal(folder, site);
   const progress = options.json ? silentProgress : await openProgress();
@@ -46,6 +47,19 @@ export async function deploy(action: Action, given: string, options: DeployOptio
     return EXIT_CODE.done;
   }
   return watchDeployment({ temporal, started, links, progress, json: options.json ?? false });
+}
+
+/** In the cloud a model belongs to its site all the same: that is whose Temporal namespace carries it. */
+async function place(
+  folder: string,
+  action: Action,
+  { to, site, cloud }: DeployOptions,
+): Promise<Pick<DeployModelInput, 'site' | 'to'>> {
+  const nextStep = `See ${action} --help.`;
+  if (cloud || to === 'cloud') return { to: 'cloud', site: await chooseSite(folder, site, { nextStep }) };
+  if (to !== undefined && site !== undefined && to !== site)
+    throw wrong([{ path: '--site', rule: 'is for --to cloud: which site trained the model', value: shown(site) }]);
+  return { site: await chooseSite(folder, to ?? site, { option: to === undefined ? '--site' : '--to', nextStep }) };
 }
 
 /** What is to be deployed; the others go by what serves. */
@@ -78,12 +92,3 @@ const wrong = (faults: Parameters<typeof refused>[1]) =>
     faults,
     'Correct what is named and run the command again.',
   );
-
-const notCloud = () =>
-  wrong([
-    {
-      path: '--to',
-      rule: 'must be a site: managed online endpoints of Azure ML are not made yet. The image can be run there as it is',
-      value: 'cloud',
-    },
-  ]);

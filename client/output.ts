@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { ServingList } from '../domain/cloud-deployment.ts';
 import { Metric } from '../domain/completed-job.ts';
-import { DeploymentRecord, DeployModelResult } from '../domain/deployment.ts';
+import { DeployModelResult } from '../domain/deployment.ts';
 import { Failure } from '../domain/failure.ts';
 import { Provenance } from '../domain/provenance.ts';
 import { Artifact } from '../domain/release.ts';
@@ -84,7 +85,7 @@ export type ListOutput = z.infer<typeof ListOutput>;
 /** `deploy`, `rollback`, `undeploy`. */
 export const DeployOutput = z.strictObject({ ok, ...run, result: DeployModelResult });
 export type DeployOutput = z.infer<typeof DeployOutput>;
-export const DeploymentsOutput = z.strictObject({ ok, deployments: z.array(DeploymentRecord) });
+export const DeploymentsOutput = z.strictObject({ ok, deployments: ServingList.shape.deployments });
 export type DeploymentsOutput = z.infer<typeof DeploymentsOutput>;
 
 /** `cancelling` with `--detach`, else `cancelled`, with what is left in the failure's words. */

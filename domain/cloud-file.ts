@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CloudDeployments } from './cloud-deployment.ts';
 import { PayloadCodecSettings } from './payload-codec.ts';
 import { PublicKey } from './public-key.ts';
 import { ApprovalPolicy } from './release.ts';
@@ -72,6 +73,7 @@ export const CloudFile = z
         }),
       )
       .describe('Each site by its name, and whose receipts are believed.'),
+    deployments: CloudDeployments.optional(),
     codec: PayloadCodecSettings.optional().describe(
       'Encryption of what is in Temporal. The same in `site.yml` and `client.yml`. Absent: none.',
     ),

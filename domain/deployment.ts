@@ -9,6 +9,8 @@ export const DeployModelInput = z
   .strictObject({
     site: SiteName,
     model: ModelName,
+    /** `cloud`: on a managed online endpoint of Azure ML, and no VM of the site. */
+    to: z.literal('cloud').optional(),
     /** `rollback`: to the version that served before. `undeploy`: nothing of the model serves any more. */
     action: z.enum(['deploy', 'rollback', 'undeploy']).default('deploy'),
     /** Absent: the newest that is not archived. */
@@ -18,11 +20,12 @@ export const DeployModelInput = z
     /** Absent: where the model serves already; else as `site.yml` has it. */
     virtualMachine: VirtualMachineName.optional(),
   })
-  .superRefine(({ action, version, alias, virtualMachine }, context) => {
+  .superRefine(({ action, version, alias, virtualMachine, to }, context) => {
     const fault = (path: string, message = `is for deploy: ${action} goes by what is deployed`) =>
       context.addIssue({ code: 'custom', path: [path], message });
     if (version !== undefined && alias !== undefined) fault('alias', 'is instead of a version: name one of the two');
     if (action !== 'deploy' && alias !== undefined) fault('alias');
+    if (to === 'cloud' && virtualMachine !== undefined) fault('virtualMachine', 'is for a site: the cloud has no VMs');
     if (action !== 'deploy' && version !== undefined) fault('version');
     if (action !== 'deploy' && virtualMachine !== undefined) fault('virtualMachine');
   });
@@ -84,6 +87,9 @@ export const DeploymentPlan = z.strictObject({
 });
 export type DeploymentPlan = z.infer<typeof DeploymentPlan>;
 
+/** Which version is to serve. */
+export type WantedVersion = Pick<DeploymentPlan, 'site' | 'model' | 'version' | 'alias' | 'digest'>;
+
 /** A version's image, and the job that made the version. */
 export const ServingImage = z.strictObject({
   version: VersionNumber,
@@ -105,11 +111,15 @@ export const DeployModelResult = z.strictObject({
   site: SiteName,
   model: ModelName,
   action: DeployModelInput.shape.action,
-  virtualMachine: VirtualMachineName,
+  to: DeployModelInput.shape.to,
+  /** Where it serves on site. */
+  virtualMachine: VirtualMachineName.optional(),
+  /** Where it serves in the cloud. */
+  endpoint: z.string().optional(),
   /** Absent where nothing serves any more. */
   version: VersionNumber.optional(),
   image: Image.optional(),
-  /** `http://127.0.0.1:PORT` on that VM. */
+  /** `http://127.0.0.1:PORT` on that VM, or the endpoint's scoring URI. */
   address: z.string().optional(),
   test: ServiceTest.optional(),
   /** What served before. */

@@ -52,8 +52,19 @@ export function scheduledWorkflowId(site: string, model: string, schedule: strin
 /** A trial's workflow: a child of its sweep's. */
 export const trialWorkflowId = (sweep: string, number: number): string => `${sweep}-trial-${number}`;
 
-/** One at a time for a model. */
-export const deployWorkflowId = (site: string, model: string): string => `deploy-${site}-${model}`;
+/** One at a time for a model; in the cloud beside its site. No model's name has a dot. */
+export const deployWorkflowId = (site: string, model: string, to?: 'cloud'): string =>
+  `deploy-${site}-${model}${to === undefined ? '' : `.${to}`}`;
+/** Azure ML: 3 to 32 letters, digits and -, from a letter; nobody else's in the Azure region. */
+export const onlineEndpointName = (hash: Hash, workspace: string, model: string): string =>
+  `et-${model.slice(0, 18).replace(/-+$/, '')}-${hash(`endpoint\n${workspace.toLowerCase()}\n${model}`).slice(0, 10)}`;
+/** The same limits: a deployment of one version by one run of `deployModel`. */
+export const onlineDeploymentName = (version: number, job: JobId): string => `v${version}-${job.slice(0, 8)}`;
+/** Of an image as Azure ML's environment. */
+export const environmentAsset = (model: string, version: number, digest: string) => ({
+  name: `edge-train-${model}`,
+  version: `v${version}-${digest.slice('sha256:'.length, 19)}`,
+});
 /** Asking for the same change while it goes on is one request. `digest`: SHA-256 of the input's canonical JSON. */
 export const changeWorkflowId = (site: string, model: string, digest: string): string =>
   `change-${site}-${model}-${digest.slice(0, 12)}`;

@@ -35,10 +35,13 @@ export const SWEEP_STEPS = [
 ] as const;
 /** Of a deployment. */
 export const DEPLOY_STEPS = ['plan', 'find', 'lease', 'pull', 'start', 'test', 'switch', 'watch', 'retire'] as const;
-export type StepName = (typeof STEPS)[number] | (typeof DEPLOY_STEPS)[number] | 'trials';
+/** The same in the cloud. */
+export const CLOUD_DEPLOY_STEPS = ['plan', 'find', 'verify', 'start', 'test', 'switch', 'watch', 'retire'] as const;
+export type StepName =
+  (typeof STEPS)[number] | (typeof DEPLOY_STEPS)[number] | (typeof CLOUD_DEPLOY_STEPS)[number] | 'trials';
 
 export const Step = z.strictObject({
-  name: z.enum([...new Set([...STEPS, ...DEPLOY_STEPS]), 'trials']),
+  name: z.enum([...new Set([...STEPS, ...DEPLOY_STEPS, ...CLOUD_DEPLOY_STEPS]), 'trials']),
   /** `site`, `cloud` or the VM's name. */
   where: z.string(),
   state: z.enum(['waiting', 'running', 'done', 'failed', 'skipped']),

@@ -50,9 +50,9 @@ export type MachineRequest = z.infer<typeof MachineRequest>;
 
 /** Where the new version is to serve when it has been made. */
 export const DeployTarget = z
-  .enum(['site'])
+  .enum(['site', 'cloud'])
   .describe(
-    'The last step: the new version serves. `site`: on a VM of the site. Absent: it is made, and not deployed.',
+    'The last step: the new version serves. `site`: on a VM of the site. `cloud`: on a managed online endpoint of Azure ML. Absent: it is made, and not deployed.',
   );
 export type DeployTarget = z.infer<typeof DeployTarget>;
 

@@ -57,7 +57,11 @@ async function shutDown({ directory, toolsFolder, say }: StopOptions, on: Docker
   const running = on ? await containersOf(on, directory, false) : [];
   if (on && running.length > 0) {
     await docker(on, ['stop', '-t', '60', ...running], { deadline: 180_000 });
-    say(running.length === 1 ? 'stopped its VM' : `stopped its ${running.length} VMs`);
+    const machines = (await containersOf(on, directory, true, 'edge-train.machine')).filter((id) =>
+      running.includes(id),
+    );
+    if (machines.length > 0) say(machines.length === 1 ? 'stopped its VM' : `stopped its ${machines.length} VMs`);
+    if (machines.length < running.length) say('stopped its model servers');
   }
   await endProcesses(directory, say);
   if (on) await openGateway({ on, image: await helperImage(on, toolsFolder) }, bridgeName(stateId(directory)));
@@ -71,8 +75,10 @@ async function endProcesses(directory: string, say: (text: string) => void): Pro
   if (before.length > 0) say('stopped its programs');
 }
 
-async function containersOf(on: Docker, directory: string, all: boolean): Promise<string[]> {
-  const filter = ['--filter', `label=edge-train.state=${directory}`];
+async function containersOf(on: Docker, directory: string, all: boolean, label?: string): Promise<string[]> {
+  const filter = [`edge-train.state=${directory}`, ...(label === undefined ? [] : [label])].flatMap((each) => [
+    ...['--filter', `label=${each}`],
+  ]);
   return (await docker(on, ['ps', '--quiet', ...(all ? ['--all'] : []), ...filter])).split('\n').filter(Boolean);
 }
 

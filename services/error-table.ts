@@ -110,6 +110,7 @@ export const azureCodes: Readonly<Record<string, Verdict>> = {
   QuotaExceeded: quota,
   ResourceQuotaExceeded: quota,
   OperationNotAllowed: quota,
+  OutOfQuota: quota,
   SkuNotAvailable: sizeAbsent,
   InvalidParameterVmSize: sizeAbsent,
   AllocationFailed: noCapacity,

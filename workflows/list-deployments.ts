@@ -1,10 +1,11 @@
-import { DeploymentListRequest, type DeploymentList } from '../domain/deployment.ts';
+import type { ServingList } from '../domain/cloud-deployment.ts';
+import { DeploymentListRequest } from '../domain/deployment.ts';
 import { parse } from '../domain/validation.ts';
-import { LIST_PATIENCE, siteSteps } from './steps.ts';
 import { validInput } from './valid-input.ts';
+import { whatServes } from './what-serves.ts';
 
-/** What serves at a site, by its own record. Changes nothing. @throws ApplicationFailure `InvalidInput` */
-export async function listDeployments(request: unknown): Promise<DeploymentList> {
+/** What serves of a site's models. Changes nothing. @throws ApplicationFailure `InvalidInput` */
+export async function listDeployments(request: unknown): Promise<ServingList> {
   const { site } = validInput(parse(DeploymentListRequest, request ?? {}));
-  return siteSteps(LIST_PATIENCE).listDeployments(site);
+  return { site, deployments: await whatServes(site) };
 }

@@ -4,6 +4,7 @@ import type { Failure } from '../domain/failure.ts';
 import type { Inspection } from '../domain/release.ts';
 import { STEPS, SWEEP_STEPS, type RunStatus, type Step, type StepName } from '../domain/run-status.ts';
 import type { JobStatus } from '../domain/search-attributes.ts';
+import type { DeployTarget } from '../domain/train-model-input.ts';
 import type { TrainModelResult } from '../domain/train-model-result.ts';
 import type { Standing } from '../domain/statement.ts';
 import type { TrainingPlan } from '../domain/training-plan.ts';
@@ -20,7 +21,7 @@ export interface About {
   readonly model: { readonly name: string };
   readonly virtualMachine: { readonly name?: string | undefined };
   readonly sweep?: unknown;
-  readonly deploy?: unknown;
+  readonly deploy?: DeployTarget | undefined;
 }
 
 /** What a person sees of a run: the `status` query, and the same as Markdown in the Temporal UI. */
@@ -29,8 +30,8 @@ export class Progress {
   readonly #names: readonly StepName[];
   readonly #found = new SearchAttributes();
 
-  /** `names`: the steps that there are; absent, a run's or a sweep's. */
-  constructor(input?: About, names: readonly StepName[] = namesFor(input)) {
+  /** `names`: the steps that there are; absent, a run's or a sweep's. `everywhere`: where all of them are done. */
+  constructor(input?: About, names: readonly StepName[] = namesFor(input), everywhere?: string) {
     this.#names = names;
     const machine = input?.virtualMachine.name ?? 'VM';
     this.#status = {
@@ -40,7 +41,7 @@ export class Progress {
         .filter((name) => name !== 'approve')
         .map((name) => ({
           name,
-          where: PLACES[name] ?? machine,
+          where: everywhere ?? (name === 'deploy' ? input?.deploy : PLACES[name]) ?? machine,
           state: 'waiting',
         })),
     };

@@ -13,6 +13,8 @@ import { CLOUD_QUEUE, SITE_QUEUE } from '../domain/resource-names.ts';
 export const OFFLINE_TOLERANCE = 72 * 3_600_000;
 /** What is undone must not hang a run that has failed already. */
 export const UNDO_PATIENCE: Duration = '10 minutes';
+/** The same where Azure ML takes its time: an endpoint, or one of its deployments. */
+export const ENDPOINT_UNDO_PATIENCE: Duration = '2 hours';
 /** How long a step may lie in a VM's queue before the Stack Hub is asked what became of the VM. */
 export const SILENCE: Duration = '1 minute';
 /** How often a VM that stopped under a run is started again for it. */
@@ -128,6 +130,17 @@ const cloudVerbs: Table<CloudActivities> = {
   buildImage: { attempt: '6 hours', summary: 'Build the image and push it' },
   attestImage: { attempt: '1 hour', summary: 'Sign the image; attach SBOM, provenance and receipt' },
   checkCloud: { attempt: '45 seconds', summary: 'Look at what the cloud worker needs' },
+  planCloudDeployment: { attempt: '5 minutes', summary: 'Read policy and what serves; plan the deployment' },
+  verifyCloudImage: { attempt: '6 hours', summary: 'Verify the image and what is attached to it' },
+  makeCloudDeployment: { attempt: '4 hours', summary: 'Make the new version’s deployment beside the old' },
+  testCloudDeployment: { attempt: '30 minutes', summary: 'Ask the new version for predictions of made-up rows' },
+  routeEndpoint: { attempt: '2 hours', summary: 'Move the traffic' },
+  watchCloudDeployment: { attempt: '2 hours', summary: 'Watch the new version' },
+  recordCloudDeployment: { attempt: '5 minutes', summary: 'Write down what serves' },
+  retireCloudDeployments: { attempt: '4 hours', summary: 'Delete what no longer serves' },
+  removeCloudDeployment: { attempt: '4 hours', summary: 'Delete the new version’s deployment' },
+  removeEndpoint: { attempt: '4 hours', summary: 'Delete the endpoint' },
+  listCloudDeployments: { attempt: '1 minute', summary: 'Read what serves in the cloud' },
 };
 
 const edgeVerbs: Table<Omit<EdgeActivities, 'runTrainingJob'>> = {

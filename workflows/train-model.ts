@@ -3,7 +3,7 @@ import { TrainModelInput } from '../domain/train-model-input.ts';
 import type { TrainModelResult } from '../domain/train-model-result.ts';
 import { parse } from '../domain/validation.ts';
 import { Compensation } from './compensation.ts';
-import { deployTrained } from './deploy-trained.ts';
+import { deployTrained, requireCloudDeployments } from './deploy-trained.ts';
 import { Progress } from './status.ts';
 import { sweepOnSite } from './sweep-on-site.ts';
 import { toTheEnd } from './to-the-end.ts';
@@ -20,9 +20,10 @@ export async function trainModel(request: unknown): Promise<TrainModelResult> {
   const undo = new Compensation();
   upsertMemo({ site: input.site, model: input.model.name });
   return toTheEnd(progress, undo, async () => {
+    if (input.deploy === 'cloud') await requireCloudDeployments(input);
     const trained = await (input.sweep ? sweepOnSite : trainOnSite)(input, progress, undo);
     const result = input.deploy
-      ? { ...trained, deployed: await deployTrained(input.site, trained.model, progress) }
+      ? { ...trained, deployed: await deployTrained({ ...input, deploy: input.deploy }, trained.model, progress) }
       : trained;
     progress.succeed(result);
     return result;

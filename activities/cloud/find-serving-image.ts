@@ -1,4 +1,4 @@
-import type { DeploymentPlan, ServingImage } from '../../domain/deployment.ts';
+import type { ServingImage, WantedVersion } from '../../domain/deployment.ts';
 import { JobId } from '../../domain/resource-names.ts';
 import { findManifest } from '../../services/container-registry/manifests.ts';
 import { ServiceError } from '../../services/errors.ts';
@@ -11,7 +11,7 @@ import { imagePlace, notBuilt } from './version-image.ts';
  * that served before. @throws ServiceError `NoSuchVersion`, `NoSuchAlias`, `ImageNotBuilt` (input), `ModelOfAnotherSite`,
  * `ImageDiffers` (policy)
  */
-export async function findServingImage(cloud: Cloud, plan: DeploymentPlan): Promise<ServingImage> {
+export async function findServingImage(cloud: Cloud, plan: WantedVersion): Promise<ServingImage> {
   const found = await findModelVersion(await cloud.workspace(), plan.model, plan);
   if (found.tags['site'] !== plan.site) throw anotherSite(plan, found.tags['site']);
   const place = imagePlace(cloud, plan.model, found);
@@ -22,7 +22,7 @@ export async function findServingImage(cloud: Cloud, plan: DeploymentPlan): Prom
   return { version: found.version, job: JobId.parse(found.tags['job']), image: { ...place, digest: image.digest } };
 }
 
-function anotherSite({ model, site }: DeploymentPlan, owner: string | undefined): ServiceError {
+function anotherSite({ model, site }: WantedVersion, owner: string | undefined): ServiceError {
   return new ServiceError({
     class: 'policy',
     type: 'ModelOfAnotherSite',

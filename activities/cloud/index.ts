@@ -9,6 +9,7 @@ import { compareVersions } from './compare-versions.ts';
 import { attachComputeTarget, detachComputeTarget, findComputeTarget } from './compute-target.ts';
 import { describeHolder } from './describe-holder.ts';
 import { discardRelease } from './discard-release.ts';
+import { endpointActivities } from './endpoint/index.ts';
 import { findServingImage } from './find-serving-image.ts';
 import { finishRun } from './finish-run.ts';
 import { grantArtifacts } from './grant-artifacts.ts';
@@ -39,6 +40,7 @@ export function createCloudActivities(dependencies: CloudDependencies): CloudAct
   const { workflows, front } = dependencies;
   const open = cloudOpener(dependencies);
   return {
+    ...endpointActivities(open),
     findServingImage: async (plan) => findServingImage(await open(), plan),
     grantServingImage: async (request) => grantServingImage(await open(), request),
     leaseVirtualMachine: (request) => leaseVirtualMachine(workflows, request),

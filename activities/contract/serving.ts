@@ -6,6 +6,7 @@ import type {
   DeployModelInput,
   ServiceTest,
   ServingImage,
+  WantedVersion,
 } from '../../domain/deployment.ts';
 import type { SealedGrant } from '../../domain/grant.ts';
 import type { JobId } from '../../domain/resource-names.ts';
@@ -35,7 +36,7 @@ export interface SiteServing {
 
 export interface CloudServing {
   /** The image of a version that Azure ML has and has not archived: the newest, where none is asked for. */
-  findServingImage(plan: DeploymentPlan): Promise<ServingImage>;
+  findServingImage(wanted: WantedVersion): Promise<ServingImage>;
   /** The registry's short token for that one repository, which pulls and no more, sealed to the VM. */
   grantServingImage(request: { image: ServingImage['image']; machineKey: MachineKey }): Promise<SealedGrant>;
 }

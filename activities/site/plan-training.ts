@@ -56,7 +56,7 @@ export async function planTraining(
  * @throws ServiceError `InvalidInput`, `QuotaExceeded`, `DeploymentsNotAllowed`
  */
 export async function choose(session: SiteSession, step: Step, input: TrainModelInput, slot = 1) {
-  if (input.deploy) requireDeployments(session);
+  if (input.deploy === 'site') requireDeployments(session);
   const data = await findData(session, input);
   const asked = input.job.environment;
   const environment = (await chooseImage(session, step, asked)) ?? chooseEnvironment(session.site, asked);

@@ -6,20 +6,25 @@ export function addDeploymentCommands(program: Command, done: Done): void {
   program
     .command('deploy')
     .description(
-      'let a released model serve on a VM of its site; what serves before goes on until the new version holds',
+      'let a released model serve on a VM of its site, or in the cloud; what serves before goes on until the new version holds',
     )
     .argument('<model[:version|@alias]>', 'the model, and its version or an alias; without one the newest')
-    .requiredOption('--to <site>', 'the site at which it was trained')
+    .requiredOption('--to <site|cloud>', 'the site at which it was trained, or an online endpoint of Azure ML')
+    .addOption(site('with --to cloud: the site at which it was trained; default: the only one of client.yml'))
     .option('--virtual-machine <name>', 'on which VM or host; default: where it serves, else as site.yml has it')
     .option('--detach', 'start, and do not watch')
     .addOption(json('one JSON object at the end instead of progress'))
     .addOption(config())
     .addHelpText(
       'after',
-      examples('deploy breast-cancer@champion --to demo', 'deploy breast-cancer:3 --to demo --detach'),
+      examples(
+        'deploy breast-cancer@champion --to demo',
+        'deploy breast-cancer:3 --to demo --detach',
+        'deploy breast-cancer --to cloud',
+      ),
     )
-    .action(async (model: string, { to, ...options }) =>
-      done(await (await import('../deploy.ts')).deploy('deploy', model, { ...options, site: to })),
+    .action(async (model: string, options) =>
+      done(await (await import('../deploy.ts')).deploy('deploy', model, options)),
     );
 
   for (const [action, what] of [
@@ -31,17 +36,18 @@ export function addDeploymentCommands(program: Command, done: Done): void {
       .description(what)
       .argument('<model>', 'the model')
       .addOption(site('at which site; default: the only one of client.yml'))
+      .option('--cloud', 'in the cloud, and not at the site')
       .option('--detach', 'start, and do not watch')
       .addOption(json('one JSON object at the end instead of progress'))
       .addOption(config())
-      .addHelpText('after', examples(`${action} breast-cancer`))
+      .addHelpText('after', examples(`${action} breast-cancer`, `${action} breast-cancer --cloud`))
       .action(async (model: string, options) =>
         done(await (await import('../deploy.ts')).deploy(action, model, options)),
       );
 
   program
     .command('deployments')
-    .description('what serves at a site')
+    .description('what serves at a site and in the cloud')
     .command('list')
     .description('which version of which model serves, and where it is asked')
     .addOption(site('of this site only; default: all of client.yml'))

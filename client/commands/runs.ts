@@ -112,9 +112,10 @@ export function addTrainingOptions(command: Command): Command {
     .option('--set <path=value>', 'a field of the job file, its value as YAML; may be given again', collect, [])
     .addOption(new Option('--after <what>', 'what becomes of the VM').choices(['keep', 'deallocate', 'delete']))
     .addOption(
-      new Option('--deploy <where>', 'let the new version serve when it is made: on a VM of the site').choices([
-        'site',
-      ]),
+      new Option(
+        '--deploy <where>',
+        'let the new version serve when it is made: on a VM of the site, or in the cloud',
+      ).choices(['site', 'cloud']),
     );
 }
 

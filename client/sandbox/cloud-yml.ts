@@ -52,6 +52,11 @@ sites:
     receiptPublicKey: |
       ${indented}
 
+# Released models may serve on managed online endpoints (edge-train deploy --to cloud).
+deployments:
+  instanceType: Standard_DS2_v2
+  imageKeys: [${text(keys.imagePublicKey)}] # whose images may serve
+
 # The private half of the account that Azure ML logs in to; it may do nothing on the VM.
 attach:
   privateKey: ${text(`file:${keys.attachFile}`)}

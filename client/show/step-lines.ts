@@ -1,5 +1,13 @@
 import { styleText } from 'node:util';
-import { DEPLOY_STEPS, STEPS, SWEEP_STEPS, type RunStatus, type Step, type StepName } from '../../domain/run-status.ts';
+import {
+  CLOUD_DEPLOY_STEPS,
+  DEPLOY_STEPS,
+  STEPS,
+  SWEEP_STEPS,
+  type RunStatus,
+  type Step,
+  type StepName,
+} from '../../domain/run-status.ts';
 import type { TrialStatus } from '../../domain/trial-status.ts';
 import { cut, durationText, printable } from './text.ts';
 
@@ -24,7 +32,8 @@ export const LABELS: Readonly<Record<StepName, string>> = {
   find: 'find the version and its image',
   pull: 'pull and verify the image',
   start: 'start the new version',
-  test: 'test it on recorded rows',
+  verify: 'verify the image',
+  test: 'test it before it gets traffic',
   switch: 'move the traffic',
   watch: 'watch it serve',
   retire: 'end what served before',
@@ -101,6 +110,12 @@ export function timeOf(step: Step, now: number): string {
 
 function inOrder(steps: readonly Step[]): Step[] {
   const has = (name: StepName) => steps.some((step) => step.name === name);
-  const order: readonly StepName[] = has('trials') ? SWEEP_STEPS : has('switch') ? DEPLOY_STEPS : STEPS;
+  const order: readonly StepName[] = has('trials')
+    ? SWEEP_STEPS
+    : has('verify')
+      ? CLOUD_DEPLOY_STEPS
+      : has('switch')
+        ? DEPLOY_STEPS
+        : STEPS;
   return order.flatMap((name) => steps.find((step) => step.name === name) ?? []);
 }

@@ -1,5 +1,6 @@
 import { bytesText, count } from '../../domain/amount-text.ts';
 import { attestationText } from '../../domain/model-version.ts';
+import type { DeployModelResult } from '../../domain/deployment.ts';
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import { durationText, printable } from './text.ts';
 
@@ -20,9 +21,7 @@ export function summary(result: TrainModelResult, links: RunLinks): string[] {
       `tag ${image.tag}, ${image.uploadedBytes === 0 ? 'all of it was there already' : `${bytesText(image.uploadedBytes)} uploaded`}`,
     ],
     ...(result.attestation ? [['Signed', attestationText(result.attestation)] as [string, string]] : []),
-    ...(result.deployed
-      ? [['Serves', `POST ${result.deployed.address}/score on ${result.deployed.virtualMachine}`] as [string, string]]
-      : []),
+    ...(result.deployed ? [['Serves', servesText(result.deployed)] as [string, string]] : []),
     ...listed('Metrics', metricsText(result)),
     ...sweepRows(result),
     ['Training', `${durationText(result.trainingSeconds * 1000)} on ${result.virtualMachine} (${computeText(result)})`],
@@ -95,3 +94,6 @@ function computeText({ computeTarget }: TrainModelResult): string {
     ? `compute target ${computeTarget.name}`
     : `no compute target: ${computeTarget.reason}`;
 }
+
+const servesText = ({ to, address, endpoint, virtualMachine }: DeployModelResult): string =>
+  to === 'cloud' ? `POST ${address} (${endpoint})` : `POST ${address}/score on ${virtualMachine}`;

@@ -12,8 +12,8 @@ import { serviceTrouble } from './trouble.ts';
  * @throws CommandError exit 2 then; 3, or 1 when the server refuses
  */
 export async function startDeployment(temporal: TemporalClient, input: DeployModelInput): Promise<StartedRun> {
-  const { site, model, action, version, alias } = input;
-  const workflowId = deployWorkflowId(site, model);
+  const { site, model, action, version, alias, to } = input;
+  const workflowId = deployWorkflowId(site, model, to);
   const what = `${model}${version === undefined ? '' : `:${version}`}${alias === undefined ? '' : `@${alias}`}`;
   try {
     const handle = await temporal.client.workflow.start(WORKFLOW_TYPE.deployModel, {
@@ -22,7 +22,7 @@ export async function startDeployment(temporal: TemporalClient, input: DeployMod
       args: [input],
       workflowIdConflictPolicy: 'FAIL',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      staticSummary: `${action} ${what} at ${site}`,
+      staticSummary: `${action} ${what} ${to === undefined ? `at ${site}` : `of ${site} in the cloud`}`,
       typedSearchAttributes: searchAttributes({ site, model: { name: model } }),
     });
     return { workflowId, runId: handle.firstExecutionRunId, joined: false };

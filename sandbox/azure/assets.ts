@@ -17,9 +17,9 @@ import {
   type WorkspaceResource,
 } from './cloud.ts';
 
-/** A kind of versioned asset: codes or models. */
+/** A kind of versioned asset. */
 export interface AssetKind {
-  collection: 'codes' | 'models';
+  collection: 'codes' | 'environments' | 'models';
   /** For messages: Model, Code. */
   noun: string;
   /** Members of a version beside those that every asset has. */

@@ -1,5 +1,6 @@
 import type { ServerConfig, StorageAccountKey } from '../server/config.ts';
 import { Failure } from '../server/errors.ts';
+import type { ModelServers } from '../model-servers/contract.ts';
 import type { OperationPlace, Operations } from '../server/operations.ts';
 import type { Change, Store } from '../server/store.ts';
 import type { Credentials } from './dial.ts';
@@ -16,6 +17,8 @@ export interface Cloud {
   operations: Operations;
   /** Opens an SSH session to a public address, as Azure ML does when it attaches a VM. @throws Failure */
   dial(address: string, port: number, credentials: Credentials): Promise<void>;
+  /** What managed online deployments run on. */
+  modelServers: ModelServers;
 }
 
 export const workspaceVersions = ['2022-10-01'];

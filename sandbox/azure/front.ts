@@ -7,11 +7,15 @@ import { workspaceId, type Cloud } from './cloud.ts';
 import { codes } from './codes.ts';
 import { computeRoutes } from './computes.ts';
 import { datastoreRoutes } from './datastores.ts';
+import { environments } from './environments.ts';
 import { models } from './models.ts';
+import { deploymentRoutes } from './online-deployments.ts';
+import { endpointRoutes } from './online-endpoints.ts';
+import { isScoringPath, score } from './scoring.ts';
 import { entraId, isTokenPath, machineLearningAudience, managementAudience } from './token.ts';
 import { firstDatastore, workspaceRoutes } from './workspace.ts';
 
-/** The cloud: Entra ID, ARM with Azure ML, and MLflow's REST API, as one front. */
+/** The cloud: Entra ID, ARM with Azure ML, MLflow's REST API, and the online endpoints' own, as one front. */
 export function azureFront(cloud: Cloud, key: TokenKey): Front {
   cloud.store.commit(firstDatastore(cloud));
   const { tenant, clientId, clientSecret, subscription, location } = cloud.config;
@@ -30,6 +34,9 @@ export function azureFront(cloud: Cloud, key: TokenKey): Front {
       ...datastoreRoutes(cloud),
       ...assetRoutes(cloud, codes),
       ...assetRoutes(cloud, models),
+      ...assetRoutes(cloud, environments),
+      ...endpointRoutes(cloud),
+      ...deploymentRoutes(cloud),
     ],
     subscription,
     location,
@@ -42,6 +49,7 @@ export function azureFront(cloud: Cloud, key: TokenKey): Front {
     dialect: (path) => (isTokenPath(path) ? 'token' : isMlflow(path) ? 'mlflow' : 'machine-learning'),
     handle: async (call) => {
       if (isTokenPath(call.path)) return entraId(entra, call);
+      if (isScoringPath(call.path)) return score(cloud, call);
       if (!isMlflow(call.path)) return arm(call);
       await checkBearer(key, call.headers.authorization, {
         issuer,

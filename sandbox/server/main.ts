@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { createMachines } from '../machines/machines.ts';
+import { createModelServers } from '../model-servers/containers.ts';
 import { readConfig } from './config.ts';
 import { startServer } from './server.ts';
 
@@ -10,7 +11,7 @@ if (values.state === undefined) {
   process.exit(2);
 }
 const config = readConfig(values.state);
-const server = await startServer(values.state, config, createMachines(config.machines));
+const server = await startServer(values.state, config, createMachines(config.machines), createModelServers(config));
 process.stdout.write('listening\n');
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, () => void server.close().then(() => process.exit(0)));

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { dialPublic } from '../azure/dial.ts';
 import { azureFront } from '../azure/front.ts';
-import type { Cloud } from '../azure/cloud.ts';
+import { listChildren, workspaceId, type Cloud } from '../azure/cloud.ts';
+import { resumeDeployments } from '../azure/online-deployments.ts';
 import { managementAudience, registryAudience } from '../azure/token.ts';
 import { blobFront } from '../blob/front.ts';
 import type { Machines } from '../machines/contract.ts';
+import type { ModelServers } from '../model-servers/contract.ts';
 import { registryFront } from '../registry/front.ts';
 import type { Registry } from '../registry/registry.ts';
 import { stackHubFront } from '../stack-hub/front.ts';
@@ -27,7 +29,12 @@ export interface RunningServer {
 }
 
 /** Starts every front and the admin port; resolves when all listen. What was unfinished at the last death goes on. */
-export async function startServer(directory: string, config: ServerConfig, machines: Machines): Promise<RunningServer> {
+export async function startServer(
+  directory: string,
+  config: ServerConfig,
+  machines: Machines,
+  modelServers: ModelServers,
+): Promise<RunningServer> {
   const paths = serverPaths(directory);
   const store = new Store(join(paths.own, 'state'));
   const audit = new Audit(join(paths.own, 'audit'));
@@ -42,7 +49,7 @@ export async function startServer(directory: string, config: ServerConfig, machi
   };
   const { ports, bindCloud, siteBlob } = config;
   const hub = hubOf(config, store, operations, machines);
-  const cloud = cloudOf(config, store, operations, hub);
+  const cloud = cloudOf(config, store, operations, hub, modelServers);
   const { azurite } = config;
   const places: { front: Front; address: string; port: number }[] = [
     { front: stackHubFront(hub, keys.hub), address: bindCloud, port: ports.stackHub },
@@ -64,6 +71,7 @@ export async function startServer(directory: string, config: ServerConfig, machi
     },
   ];
   operations.resume();
+  await resumeDeployments(cloud, listChildren(cloud, `${workspaceId(cloud)}/onlineEndpoints`));
   let ready = false;
   const admin = adminServer({ faults, audit, ready: () => ready });
   const servers: Server[] = [admin];
@@ -95,10 +103,16 @@ function hubOf(config: ServerConfig, store: Store, operations: Operations, machi
   };
 }
 
-function cloudOf(config: ServerConfig, store: Store, operations: Operations, hub: Hub): Cloud {
+function cloudOf(
+  config: ServerConfig,
+  store: Store,
+  operations: Operations,
+  hub: Hub,
+  modelServers: ModelServers,
+): Cloud {
   const at = (port: number) => `${config.bindCloud}:${port}`;
   return {
-    ...{ store, operations, config: config.azure, releaseAccount: config.accounts.release },
+    ...{ store, operations, modelServers, config: config.azure, releaseAccount: config.accounts.release },
     releaseOrigin: `https://${at(config.ports.release)}`,
     origin: `https://${at(config.ports.azure)}`,
     loginServer: at(config.ports.registry),

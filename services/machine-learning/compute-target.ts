@@ -1,7 +1,7 @@
 import type { ComputeResource, ErrorDetail } from '@azure/arm-machinelearning';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ComputeTarget } from '../../domain/virtual-machine.ts';
 import { ServiceError } from '../errors.ts';
+import { abort, rest, type Waiting } from './waiting.ts';
 import type { Workspace } from './workspace.ts';
 
 export interface AttachRequest {
@@ -11,14 +11,6 @@ export interface AttachRequest {
   /** That Azure ML dials. */
   readonly address: string;
   readonly account: { readonly username: string; readonly privateKey: string };
-}
-
-export interface Waiting {
-  /** Called at each look, some seconds apart at most. */
-  readonly progress?: () => void;
-  readonly abortSignal?: AbortSignal;
-  /** Between two looks; the SDK's own poller would ignore the abort signal (its pollers share one lroImpl). */
-  readonly pollMs?: number;
 }
 
 /**
@@ -139,10 +131,3 @@ function attachFailed(
 function flatten({ code, message, details }: ErrorDetail): { code: string; message: string }[] {
   return [{ code: code ?? 'Error', message: message ?? '' }, ...(details ?? []).flatMap(flatten)];
 }
-
-async function rest({ progress, abortSignal, pollMs = 2000 }: Waiting): Promise<void> {
-  progress?.();
-  await sleep(pollMs, undefined, abortSignal ? { signal: abortSignal } : {});
-}
-
-const abort = ({ abortSignal }: Waiting) => (abortSignal ? { abortSignal } : {});

@@ -46,6 +46,16 @@ export function readFlavors(text: string): Record<string, Record<string, string>
   );
 }
 
+/** What an MLmodel file says that the model takes: MLflow's list of columns or tensors; undefined where it states none. */
+export function readInputSignature(text: string): unknown {
+  const { signature } = (parseYaml(text, { maxAliasCount: 0 }) ?? {}) as { signature?: { inputs?: unknown } | null };
+  try {
+    return JSON.parse(String(signature?.inputs)) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * The lines of a model's requirements.txt, each a plain requirement: what a script wrote must not choose where the
  * image's packages come from. @throws ServiceError `RequirementRefused`

@@ -8,7 +8,10 @@ const CONFIG = join(import.meta.dirname, '..', '..', 'compose', 'client');
 
 /** Refused before anything is read or asked. */
 const REFUSED: Readonly<Record<string, readonly [path: string, rule: RegExp]>> = {
-  'deploy heart --to cloud': ['--to', /managed online endpoints .* not made yet/],
+  'deploy heart --to cloud --virtual-machine vm-a --site demo': ['--virtual-machine', /no VMs/],
+  'deploy heart --to demo --site other': ['--site', /--to cloud/],
+  'deploy heart --to cloud --site Demo': ['--site', /site name/],
+  'rollback heart:2 --cloud --site demo': ['model', /goes by what serves/],
   'deploy heart:latest --to demo': ['model', /MODEL:VERSION/],
   'deploy heart:0 --to demo': ['model', /MODEL:VERSION/],
   'deploy heart@ --to demo': ['model', /MODEL@ALIAS/],

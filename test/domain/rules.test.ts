@@ -74,6 +74,27 @@ test('derived names keep Azure’s limits', () => {
   );
 });
 
+test('an online endpoint and its deployments keep Azure’s limits, whatever the model is called', () => {
+  const online = /^[a-z][a-z0-9-]{1,30}[a-z0-9]$/;
+  fc.assert(
+    fc.property(
+      fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),
+      fc.integer({ min: 1, max: 999_999_999 }),
+      (model, version) => {
+        const endpoint = names.onlineEndpointName(sha256, '/subscriptions/S/W', model);
+        assert.match(endpoint, online);
+        assert.equal(endpoint, names.onlineEndpointName(sha256, '/SUBSCRIPTIONS/s/w', model), 'ids in any case');
+        assert.match(names.onlineDeploymentName(version, names.jobId(sha256, model, '1')), online);
+        const asset = names.environmentAsset(model, version, `sha256:${sha256(model)}`);
+        assert.match(asset.version, /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,29}$/);
+      },
+    ),
+  );
+  const [a = '', b = ''] = ['1', '2'].map((end) => `${'a-model-of-a-long-name-'.repeat(2)}${end}`);
+  assert.match(names.onlineEndpointName(sha256, 'w', a), online);
+  assert.notEqual(names.onlineEndpointName(sha256, 'w', a), names.onlineEndpointName(sha256, 'w', b));
+});
+
 test('two VMs with a long common beginning get two compute targets', () => {
   const [a, b] = ['hospital-north-ds2-v2', 'hospital-north-ds3-v2'].map((m) => names.computeTargetName(sha256, m));
   assert.notEqual(a, b);

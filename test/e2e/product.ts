@@ -70,8 +70,9 @@ type Running = Pick<Product, 'info' | 'folder'>;
 
 /** Names of the containers that are the sandbox's VMs; with `--all` of those that are stopped, too. */
 export async function vmContainers({ info, folder }: Running, ...more: string[]): Promise<string[]> {
-  const label = `label=edge-train.state=${join(folder, 'sandbox')}`;
-  const names = await docker(info, 'ps', ...more, '--filter', label, '--format', '{{.Names}}');
+  const labels = [`label=edge-train.state=${join(folder, 'sandbox')}`, 'label=edge-train.machine'];
+  const filters = labels.flatMap((label) => ['--filter', label]);
+  const names = await docker(info, 'ps', ...more, ...filters, '--format', '{{.Names}}');
   return names.split('\n').filter(Boolean);
 }
 

@@ -8,9 +8,11 @@ import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import type { Machines } from '../../sandbox/machines/contract.ts';
+import type { ModelServers } from '../../sandbox/model-servers/contract.ts';
 import type { ServerConfig } from '../../sandbox/server/config.ts';
 import { startServer, type RunningServer } from '../../sandbox/server/server.ts';
 import type { FaultOrder } from '../../sandbox/server/faults.ts';
+import { modelServersDouble } from './model-servers-double.ts';
 
 /** The server alone, in this process, on free loopback ports, with the given machines behind it. */
 export interface Fixture extends AsyncDisposable {
@@ -27,10 +29,11 @@ export interface Fixture extends AsyncDisposable {
 export async function startFixture(
   machines: Machines,
   change: (config: ServerConfig) => ServerConfig = (config) => config,
+  modelServers: ModelServers = modelServersDouble(),
 ): Promise<Fixture> {
   const directory = await mkdtemp(join(tmpdir(), 'edge-train-sandbox-'));
   const config = change(await makeConfig());
-  let server: RunningServer = await startServer(directory, config, machines);
+  let server: RunningServer = await startServer(directory, config, machines, modelServers);
   const admin = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
     const answer = await fetch(`http://127.0.0.1:${config.ports.adminHttp}${path}`, {
       method,
@@ -46,7 +49,7 @@ export async function startFixture(
     ca: readFileSync(join(directory, 'ca.pem'), 'utf8'),
     restart: async () => {
       await server.close();
-      server = await startServer(directory, config, machines);
+      server = await startServer(directory, config, machines, modelServers);
     },
     fault: async (order) => (await admin<{ id: string }>('POST', '/faults', order)).id,
     [Symbol.asyncDispose]: async () => {

@@ -49,6 +49,27 @@ test('the version that it made serves, by the model’s own deployment, and the 
   assert.equal(served('straight'), 2);
 });
 
+test('in the cloud, too; and where the cloud worker would refuse it, nothing is trained', async () => {
+  const { world } = harness;
+  const asked = (model: string) => harness.train({ ...request(`train-${model}`, model), deploy: 'cloud' });
+  const run = await asked('cloudy');
+  const { deployed } = TrainModelResult.parse(await run.result());
+  assert.deepEqual([deployed?.to, deployed?.version, deployed?.address], ['cloud', 1, 'https://et-cloudy/score']);
+  const step = await lastStep(run);
+  assert.deepEqual([step?.name, step?.where, step?.state], ['deploy', 'cloud', 'done']);
+  const child = harness.client.workflow.getHandle(deployWorkflowId('demo', 'cloudy', 'cloud'));
+  assert.equal((await child.describe()).type, 'deployModel');
+  assert.equal(world.count('planDeployment'), 0);
+
+  world.instead('planCloudDeployment', () => {
+    const trouble = { class: 'policy', type: 'CloudDeploymentsNotAllowed', cause: 'none', nextStep: 'Ask.' } as const;
+    throw new ServiceError({ ...trouble, retryable: false });
+  });
+  world.calls.length = 0;
+  assert.equal((await failureOf((await asked('forbidden')).result())).type, 'CloudDeploymentsNotAllowed');
+  assert.deepEqual(world.verbs(), ['planCloudDeployment']);
+});
+
 test('a run that was not asked to has no such step', async () => {
   const run = await harness.train(request('train-plain', 'plain'));
   assert.equal(TrainModelResult.parse(await run.result()).deployed, undefined);

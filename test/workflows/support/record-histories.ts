@@ -122,6 +122,24 @@ const unwatched = await deployment('deploy-model-failed', 'failed', { version: 2
 await unwatched.result().catch(() => {});
 await keep('deploy-model-failed', unwatched);
 
+const toCloud = (name: string, input: object) => deployment(name, 'cloudy', { to: 'cloud', ...input });
+for (const [name, input] of Object.entries({
+  straight: { version: 1 },
+  failed: { version: 3 },
+  rollback: { action: 'rollback' },
+  undeploy: { action: 'undeploy' },
+})) {
+  world.reset();
+  if (name === 'failed')
+    world.instead('watchCloudDeployment', () => {
+      throw failure;
+    });
+  if (name === 'rollback') await (await toCloud('deploy-model-cloud-second', { version: 2 })).result();
+  const run = await toCloud(`deploy-model-cloud-${name}`, input);
+  await run.result().catch(() => {});
+  await keep(`deploy-model-cloud-${name}`, run);
+}
+
 for (const word of ['approve', 'reject'] as const) {
   world.reset();
   world.approval = 'always';

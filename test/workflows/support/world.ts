@@ -15,6 +15,7 @@ import { samplePoints } from '../../../domain/sampling.ts';
 import { SIGNAL, WORKFLOW_TYPE } from '../../../domain/signals.ts';
 import type { LeaseRequest, PowerState, ProvisionedMachine } from '../../../domain/virtual-machine.ts';
 import * as samples from './samples.ts';
+import { EndpointWorld } from './endpoint-world.ts';
 import { ServingWorld } from './serving-world.ts';
 
 type Activities = SiteActivities & CloudActivities & EdgeActivities;
@@ -49,6 +50,8 @@ export class World {
   readonly aliases = new Map<string, number>();
   /** What serves, and what is recorded of it. */
   readonly deployments = new ServingWorld();
+  /** The same in the cloud. */
+  readonly cloudEndpoints = new EndpointWorld();
   readonly installed = { publicKey: samples.publicKey, bundle: samples.bundle };
   #client: Client;
 
@@ -218,6 +221,9 @@ export class World {
         this.aliases.set(`${model}@${alias}`, version);
         return { site, model, version, alias, ...(from === undefined ? {} : { from }) };
       },
+      ...this.cloudEndpoints.verbs,
+      planCloudDeployment: async ({ input, workflowId, originalExecutionRunId }) =>
+        this.cloudEndpoints.plan(input, workflowId, jobId(hash, workflowId, originalExecutionRunId)),
       checkCloud: async () => ({ checks: [] }),
       findServingImage: async ({ model, alias, version = this.aliases.get(`${model}@${alias}`) ?? 1 }) =>
         this.deployments.image(model, version),

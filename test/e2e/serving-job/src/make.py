@@ -1,4 +1,4 @@
-"""Makes a model that multiplies, and records what a model of another factor would predict, where it is asked to."""
+"""Makes a model that multiplies (by 0: one whose server does not start), and records what a model of another factor would predict, where it is asked to."""
 
 import json
 import pathlib
@@ -8,7 +8,7 @@ SCORE = """import json
 
 
 def init():
-    pass
+    1 / {factor}
 
 
 def run(data):
