@@ -54,6 +54,11 @@ await keep('virtual-machine-delete', machine);
 await keep('model', client.workflow.getHandle(modelWorkflowId('straight')));
 
 world.reset();
+const deployed = await train({ ...request('vm-deployed', 'deployed'), deploy: 'site' });
+await deployed.result();
+await keep('train-model-deployed', deployed);
+
+world.reset();
 world.instead('runTrainingJob', () => {
   throw failure;
 });
