@@ -207,26 +207,31 @@ test('latest follows when the image of a run is there, by the model’s own work
   assert.deepEqual(order, ['buildImage', 'attestImage', 'requestChange', 'changeModel']);
 });
 
-test('a version that serves at the site is not archived; another is, by the model’s own workflow', async () => {
-  const { world } = harness;
-  await harness.client.workflow.execute('deployModel', {
-    ...{ workflowId: 'deploy-serving', taskQueue: CLOUD_QUEUE, args: [{ site: 'demo', model: 'serving', version: 2 }] },
+for (const to of ['site', 'cloud'] as const)
+  test(`a version that serves (${to}) is not archived; another is, by the model’s own workflow`, async () => {
+    const { world } = harness;
+    const model = `serving-${to}`;
+    await deployed({ model, version: 2, ...(to === 'cloud' ? { to } : {}) });
+    world.reset();
+    const archive = (version: number) => change(model, { action: 'archive', version });
+    const refused = await failureOf((await archive(2)).result());
+    assert.equal(refused.type, 'VersionServes');
+    assert.match(refused.cause, to === 'cloud' ? /in the cloud/ : /on vm-serving-site at demo/);
+    assert.equal(world.count('requestChange'), 0);
+    assert.equal(ModelChangeResult.parse(await (await archive(1)).result()).archived, true);
+    const restored = await (await change(model, { action: 'restore', version: 2 })).result();
+    assert.equal(ModelChangeResult.parse(restored).archived, false);
   });
-  world.reset();
-  const archive = (version: number) => change('serving', { action: 'archive', version });
-  assert.equal((await failureOf((await archive(2)).result())).type, 'VersionServes');
-  assert.equal(world.count('requestChange'), 0);
-  assert.equal(ModelChangeResult.parse(await (await archive(1)).result()).archived, true);
-  const restored = await (await change('serving', { action: 'restore', version: 2 })).result();
-  assert.equal(ModelChangeResult.parse(restored).archived, false);
-});
+
+const deployed = (input: { model: string; version: number; to?: 'cloud' }) =>
+  harness.client.workflow.execute('deployModel', {
+    ...{ workflowId: `deploy-${input.model}`, taskQueue: CLOUD_QUEUE, args: [{ site: 'demo', ...input }] },
+  });
 
 test('a registry is cleaned a model at a time, and what serves or a rollback goes back to is kept', async () => {
   const { world } = harness;
-  for (const version of [1, 2, 3])
-    await harness.client.workflow.execute('deployModel', {
-      ...{ workflowId: 'deploy-cleaned', taskQueue: CLOUD_QUEUE, args: [{ site: 'demo', model: 'cleaned', version }] },
-    });
+  for (const version of [1, 2, 3]) await deployed({ model: 'cleaned', version });
+  await deployed({ model: 'cleaned', version: 4, to: 'cloud' });
   world.reset();
   const summary = { site: 'demo', versions: 1, archived: 0, aliases: [] };
   world.instead('listModels', (site) => ({
@@ -252,7 +257,7 @@ test('a registry is cleaned a model at a time, and what serves or a rollback goe
     ],
   );
   const { keep } = asked[0] as Extract<(typeof asked)[0], { action: 'clean' }>;
-  const digests = ['3', '2'].map((digit) => `sha256:${digit.repeat(64)}`);
+  const digests = ['4', '3', '2'].map((digit) => `sha256:${digit.repeat(64)}`);
   for (const digest of digests) assert.ok(keep.includes(digest), digest);
   assert.ok(!keep.includes(`sha256:${'1'.repeat(64)}`));
 
@@ -260,11 +265,13 @@ test('a registry is cleaned a model at a time, and what serves or a rollback goe
   const [, , last] = world.values('changeModel').map(({ change }) => change);
   assert.ok(last?.action === 'clean' && !last.dryRun && last.olderThanHours === 5 && last.model === 'other');
 
-  world.instead('listDeployments', () => {
-    throw new ServiceError({
-      ...{ class: 'policy', type: 'Denied', cause: 'no right', nextStep: 'Give it.', retryable: false },
+  for (const silent of ['listDeployments', 'listCloudDeployments'] as const) {
+    world.instead(silent, () => {
+      throw new ServiceError({
+        ...{ class: 'policy', type: 'Denied', cause: 'no right', nextStep: 'Give it.', retryable: false },
+      });
     });
-  });
-  await assert.rejects(start({ dryRun: false }));
-  assert.equal(world.count('changeModel'), 3, 'without the site’s word nothing is removed');
+    await assert.rejects(start({ dryRun: false }));
+    assert.equal(world.count('changeModel'), 3, 'without their word nothing is removed');
+  }
 });
