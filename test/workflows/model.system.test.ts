@@ -230,8 +230,8 @@ const deployed = (input: { model: string; version: number; to?: 'cloud' }) =>
 
 test('a registry is cleaned a model at a time, and what serves or a rollback goes back to is kept', async () => {
   const { world } = harness;
-  for (const version of [1, 2, 3]) await deployed({ model: 'cleaned', version });
-  await deployed({ model: 'cleaned', version: 4, to: 'cloud' });
+  for (const version of [5, 6, 7]) await deployed({ model: 'cleaned', version });
+  await deployed({ model: 'cleaned', version: 8, to: 'cloud' });
   world.reset();
   const summary = { site: 'demo', versions: 1, archived: 0, aliases: [] };
   world.instead('listModels', (site) => ({
@@ -257,9 +257,9 @@ test('a registry is cleaned a model at a time, and what serves or a rollback goe
     ],
   );
   const { keep } = asked[0] as Extract<(typeof asked)[0], { action: 'clean' }>;
-  const digests = ['4', '3', '2'].map((digit) => `sha256:${digit.repeat(64)}`);
+  const digests = ['8', '7', '6'].map((digit) => `sha256:${digit.repeat(64)}`);
   for (const digest of digests) assert.ok(keep.includes(digest), digest);
-  assert.ok(!keep.includes(`sha256:${'1'.repeat(64)}`));
+  assert.ok(!keep.includes(`sha256:${'5'.repeat(64)}`));
 
   await start({ model: 'other', dryRun: false, olderThanHours: 5 });
   const [, , last] = world.values('changeModel').map(({ change }) => change);
