@@ -82,12 +82,12 @@ describe('the table of verdicts', () => {
   it('says what became of a file, and not its path: a patient’s name can be in it', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'edge-train-of-patient-'));
     const failures = [
-      readFile(join(folder, 'absent')),
-      mkdir(join(folder, 'x'.repeat(300))),
-      rename(join(folder, 'absent'), join(folder, 'other')),
+      () => readFile(join(folder, 'absent')),
+      () => mkdir(join(folder, 'x'.repeat(300))),
+      () => rename(join(folder, 'absent'), join(folder, 'other')),
     ];
     for (const failure of failures) {
-      const error: unknown = await failure.catch((thrown: unknown) => thrown);
+      const error: unknown = await failure().catch((thrown: unknown) => thrown);
       assert.match((error as Error).message, /of-patient/);
       const { message } = toServiceError(error, 'keeping a file');
       assert.match(message, /^keeping a file: E[A-Z]+: E[A-Z]+: [a-z ]+, [a-z]+$/);
