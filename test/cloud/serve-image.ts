@@ -36,21 +36,25 @@ export interface Served {
   readonly url: string;
   readonly container: string;
   score(body: unknown): Promise<{ status: number; body: unknown }>;
+  remove(): Promise<void>;
   /** Removes container and image. */
   close(): Promise<void>;
 }
 
-/** A container of the pulled image, read-only and without a capability. */
+/** A container of the pulled image, read-only and without a capability. `mount`: of a file, as `docker run --volume` has it. */
 export async function serve(
   cloud: TestCloud,
   { registry, repository, digest }: { registry: string; repository: string; digest: string },
+  { mount }: { mount?: string } = {},
 ): Promise<Served> {
   const image = `${registry}/${repository}@${digest}`;
   await pull(image, await refreshToken(cloud.registry));
   const confined = ['--read-only', '--tmpfs', '/tmp', '--cap-drop', 'ALL', '--publish', '127.0.0.1::5001'];
-  const container = await docker('run', '--detach', ...confined, image);
+  const mounted = mount === undefined ? [] : ['--volume', mount];
+  const container = await docker('run', '--detach', ...confined, ...mounted, image);
+  const remove = async () => void (await docker('rm', '--force', container));
   const close = async () => {
-    await docker('rm', '--force', container);
+    await remove();
     await docker('rmi', image);
   };
   const [address] = (await docker('port', container, '5001/tcp')).split('\n');
@@ -64,7 +68,7 @@ export async function serve(
     });
     return { status: answer.status, body: (await answer.json()) as unknown };
   };
-  return { url, container, score, close };
+  return { url, container, score, remove, close };
 }
 
 /** Not `docker login`: that would write the token into the user's own configuration. */
