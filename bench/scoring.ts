@@ -47,7 +47,7 @@ async function main(pairs: number, requests: number): Promise<void> {
 }
 
 async function ask(served: Served, requests: number): Promise<{ rate: number; p99: number }> {
-  const body = { input_data: { columns: ['length', 'width', 'count'], data: [[2, 1, 3]] } };
+  const body = { input_data: { columns: ['length', 'width', 'count'], data: [[2.5, 1.5, 3]] } };
   const times: number[] = [];
   const caller = async () => {
     while (times.length < requests) {
