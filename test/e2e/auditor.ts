@@ -115,8 +115,8 @@ export function auditor(product: Pick<Product, 'folder' | 'info'>) {
       const { metrics = [] } = answer as { metrics?: { step: string | number; value: number }[] };
       return metrics.map(({ step, value }) => ({ step: Number(step), value }));
     },
-    /** From the registry's own listing, as Azure Container Registry has it; no repository is no tag. */
-    imageTags: async (repository: string): Promise<string[]> => {
+    /** From the registry's own listing, as Azure Container Registry has it; no repository is no tag. `latest` follows when a run is over, and is left out. */
+    versionTags: async (repository: string): Promise<string[]> => {
       const name = encodeURIComponent(repository);
       try {
         const bearer = await registryToken(`repository:${repository}:metadata_read`);
@@ -127,7 +127,8 @@ export function auditor(product: Pick<Product, 'folder' | 'info'>) {
             bearer,
           },
         );
-        return (found as { tags: { name: string }[] }).tags.map((tag) => tag.name);
+        const tags = (found as { tags: { name: string }[] }).tags.map((tag) => tag.name);
+        return tags.filter((tag) => tag !== 'latest');
       } catch (error) {
         if (/ 404 /.test(String(error))) return [];
         throw error;

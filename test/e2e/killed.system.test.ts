@@ -183,5 +183,5 @@ async function completedOnce(
     versions.map(({ properties }) => properties.tags?.['job']),
     [result.job],
   );
-  assert.deepEqual(await audit.imageTags(`edge-train/${model}`), ['v1']);
+  assert.deepEqual(await audit.versionTags(`edge-train/${model}`), ['v1']);
 }

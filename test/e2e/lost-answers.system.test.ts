@@ -75,7 +75,7 @@ test('nothing is there twice', async () => {
     (await audit.modelVersions(MODEL)).map(({ name }) => name),
     ['1'],
   );
-  assert.deepEqual(await audit.imageTags(`edge-train/${MODEL}`), ['v1']);
+  assert.deepEqual(await audit.versionTags(`edge-train/${MODEL}`), ['v1']);
   const attached = result.attestation?.state === 'signed' ? result.attestation.attached : [];
   assert.equal(attached.length, 4, 'receipt, SBOM, provenance and signature');
   const manifests = [result.image.digest, ...attached.map(({ digest }) => digest)].sort();

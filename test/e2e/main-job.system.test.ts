@@ -57,7 +57,7 @@ test('the main job ends with one VM, one compute target, one finished run, versi
   assert.equal(tags['site'], 'demo');
   assert.ok(Object.values(tags).includes(first.data.rootDigest), 'tagged with the data’s root digest');
   assert.ok(Object.values(tags).includes(first.receipt), 'tagged with the receipt');
-  assert.deepEqual(await audit.imageTags('edge-train/breast-cancer'), ['v1']);
+  assert.deepEqual(await audit.versionTags('edge-train/breast-cancer'), ['v1']);
 });
 
 test('the receipt says what the cage was made of, where the model went, and what the uplink’s own log tells of the VM', async () => {
@@ -183,7 +183,7 @@ test('a second start uses the same VM and gives version 2', async () => {
   assert.equal(second.virtualMachine, first.virtualMachine);
   assert.equal((await audit.virtualMachines()).length, 1);
   assert.equal((await audit.computeTargets()).length, 1);
-  assert.deepEqual((await audit.imageTags('edge-train/breast-cancer')).sort(), ['v1', 'v2']);
+  assert.deepEqual((await audit.versionTags('edge-train/breast-cancer')).sort(), ['v1', 'v2']);
 });
 
 test('two runs at once for one VM and one model name give versions 1 and 2', async () => {
@@ -220,7 +220,7 @@ test('killed workers: the run completes with no human act, and no second of trai
   assert.equal((await audit.modelVersions('killed')).length, 1);
   assert.equal((await audit.virtualMachines()).length, 1);
   assert.equal((await audit.runs()).length, before.length + 1);
-  assert.deepEqual(await audit.imageTags('edge-train/killed'), ['v1']);
+  assert.deepEqual(await audit.versionTags('edge-train/killed'), ['v1']);
 });
 
 test('where the site asks for approval, the model leaves when an approver has signed for it, and not before, though all is stopped and started meanwhile', async () => {

@@ -226,7 +226,7 @@ async function whatWasMade(tags: string[]): Promise<void> {
   assert.equal((await audit.virtualMachines()).length, 1);
   assert.equal((await audit.computeTargets()).length, 1);
   assert.equal((await audit.modelVersions('breast-cancer')).length, tags.length);
-  assert.deepEqual((await audit.imageTags('edge-train/breast-cancer')).sort(), tags);
+  assert.deepEqual((await audit.versionTags('edge-train/breast-cancer')).sort(), tags);
 }
 
 /** Runs the printed line in a shell, as a person does, and asks what the other printed line asks. */

@@ -40,7 +40,7 @@ test('a run that is started from the Temporal UI’s form completes, and its pag
   assert.equal((await statusOf('train-breast-cancer')).state, 'succeeded');
   const audit = auditor(product);
   assert.equal((await audit.modelVersions('breast-cancer')).length, 1);
-  assert.deepEqual(await audit.imageTags('edge-train/breast-cancer'), ['v1']);
+  assert.deepEqual(await audit.versionTags('edge-train/breast-cancer'), ['v1']);
 
   await openRun('train-breast-cancer', 'timeline');
   const built = () => page.getByText('Build the image and push it').waitFor({ timeout: 20_000 });
