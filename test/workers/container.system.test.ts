@@ -80,6 +80,7 @@ test('the image holds the workers and what they need, and nothing else', async (
       './.tools/workflow-bundles/DIGEST.js',
       './package-lock.json',
       './package.json',
+      './services/serving-image/logging.json',
       './workers/vm/tracking/requirements.in.txt',
       './workers/vm/tracking/requirements.txt',
     ],
