@@ -177,5 +177,5 @@ test('an input that contradicts itself is refused in the first task', async () =
   const { world } = harness;
   const run = await begin({ model: 'wrong', action: 'rollback', version: 2 });
   assert.equal((await failureOf(run.result())).type, 'InvalidInput');
-  assert.equal(world.calls.length, 0);
+  assert.deepEqual(world.asked, []);
 });

@@ -203,7 +203,7 @@ test(
         assert.deepEqual([failure.class, failure.type], ['policy', 'PlaintextRefused'], type);
         assert.match(failure.cause, /codec\.required.*input came without encryption/);
       }
-      assert.equal(harness.world.calls.length, 0, 'nothing was asked of anyone');
+      assert.deepEqual(harness.world.asked, [], 'nothing was asked of anyone');
 
       const workflowId = await waitingRun(harness, 'strict');
       const [own, plain] = [harness.client, stranger].map(({ workflow }) => workflow.getHandle(workflowId));

@@ -55,6 +55,11 @@ export class World {
   readonly installed = { publicKey: samples.publicKey, bundle: samples.bundle };
   #client: Client;
 
+  /** What was asked, but for `latest`, which follows a run when it may be over, and so in the next test. */
+  get asked(): World['calls'] {
+    return this.calls.filter(({ verb }) => verb !== 'requestChange' && verb !== 'changeModel');
+  }
+
   constructor(client: Client) {
     this.#client = client;
   }
