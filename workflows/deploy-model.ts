@@ -5,6 +5,7 @@ import { parse } from '../domain/validation.ts';
 import { Compensation } from './compensation.ts';
 import { deployOnMachine } from './deploy-on-machine.ts';
 import { deployToCloud } from './deploy-to-cloud.ts';
+import { plannedText } from './deployment-steps.ts';
 import { Progress } from './status.ts';
 import { siteSteps } from './steps.ts';
 import { toTheEnd } from './to-the-end.ts';
@@ -38,8 +39,7 @@ async function planned(input: DeployModelInput, progress: Progress): Promise<Dep
   const plan = await progress.step(
     'plan',
     () => siteSteps().planDeployment({ input, workflowId, originalExecutionRunId }),
-    ({ virtualMachine: { name }, replaces }) =>
-      `${name}${replaces ? `, where version ${replaces.version} serves` : ', where no version serves yet'}`,
+    ({ virtualMachine: { name }, replaces }) => plannedText(name, replaces),
   );
   progress.planned(plan);
   return plan;

@@ -10,6 +10,7 @@ import type {
 import type { MachineKey } from '../domain/virtual-machine.ts';
 import { Access } from './access.ts';
 import type { Compensation } from './compensation.ts';
+import { findImage, retiredText } from './deployment-steps.ts';
 import { describeMachine, Lease } from './lease.ts';
 import { LeasedMachine } from './leased-machine.ts';
 import type { Progress } from './status.ts';
@@ -53,13 +54,6 @@ export async function deployOnMachine(
     ...(replaced === undefined ? {} : { replaced }),
   };
 }
-
-const findImage = (plan: DeploymentPlan, progress: Progress): Promise<ServingImage> =>
-  progress.step(
-    'find',
-    () => cloudSteps().findServingImage(plan),
-    ({ version, image: { digest } }) => `version ${version}, image ${digest.slice(7, 19)}`,
-  );
 
 async function pull({ plan, found, machine, progress }: Deployment, machineKey: MachineKey): Promise<void> {
   const { image, version } = found;
@@ -135,7 +129,7 @@ async function settle(deployment: Deployment, port: number): Promise<void> {
         deployment.settled = true;
         await machine.do((edge) => edge.retireOthers(plan));
       },
-      () => (plan.replaces ? `version ${plan.replaces.version} is gone` : 'nothing served before'),
+      () => retiredText(plan.replaces),
     );
   });
 }

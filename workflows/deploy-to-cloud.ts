@@ -5,6 +5,7 @@ import type { DeployModelInput, DeployModelResult, ServiceTest, ServingImage } f
 import { onlineDeploymentName } from '../domain/resource-names.ts';
 import { CLOUD_DEPLOY_STEPS } from '../domain/run-status.ts';
 import { Compensation } from './compensation.ts';
+import { findImage, plannedText, retiredText } from './deployment-steps.ts';
 import { Progress } from './status.ts';
 import { cloudSteps, ENDPOINT_UNDO_PATIENCE } from './steps.ts';
 import { toTheEnd } from './to-the-end.ts';
@@ -32,8 +33,7 @@ function planned(input: DeployModelInput, progress: Progress): Promise<CloudDepl
   return progress.step(
     'plan',
     () => cloudSteps().planCloudDeployment({ input, workflowId, originalExecutionRunId }),
-    ({ endpoint, replaces }) =>
-      `${endpoint}${replaces ? `, where version ${replaces.version} serves` : ', where no version serves yet'}`,
+    ({ endpoint, replaces }) => plannedText(endpoint, replaces),
   );
 }
 
@@ -52,11 +52,7 @@ type Came = Pick<DeployModelResult, 'version' | 'image' | 'address' | 'test'>;
 
 /** A line an arrow: image, deployment, test, traffic, watch. Until the last of them a failure leaves the traffic where it was. */
 async function deploy(plan: CloudDeploymentPlan, progress: Progress, undo: Compensation): Promise<Came> {
-  const found = await progress.step(
-    'find',
-    () => cloudSteps().findServingImage(plan),
-    ({ version, image: { digest } }) => `version ${version}, image ${digest.slice(7, 19)}`,
-  );
+  const found = await findImage(plan, progress);
   const name = onlineDeploymentName(found.version, plan.job);
   const deployment: Deployment = { plan, found, deployment: name, progress, undo, settled: false };
   const { description } = await verified(deployment);
@@ -144,7 +140,7 @@ async function settle(target: Deployment): Promise<void> {
         target.settled = true;
         await cloudSteps().retireCloudDeployments({ plan, keep: deployment });
       },
-      () => (plan.replaces ? `version ${plan.replaces.version} is gone` : 'nothing served before'),
+      () => retiredText(plan.replaces),
     );
   });
 }

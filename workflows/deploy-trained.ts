@@ -26,7 +26,6 @@ export async function deployTrained(
     const waiting = () => progress.note('deploy', `waits for another deployment of the model, ${workflowId}`);
     const child = await startWhenFree(
       WORKFLOW_TYPE.deployModel,
-      DEPLOYMENT_WAIT,
       {
         workflowId,
         taskQueue: CLOUD_QUEUE,
@@ -35,7 +34,7 @@ export async function deployTrained(
         cancellationType: 'WAIT_CANCELLATION_COMPLETED',
         staticSummary: `deploy ${name}:${version} ${to ? `of ${site} in the cloud` : `at ${site}`}`,
       },
-      waiting,
+      { wait: DEPLOYMENT_WAIT, waiting },
     );
     progress.note('deploy', `goes on in ${workflowId}`);
     return DeployModelResult.parse(await child.result());

@@ -4,12 +4,10 @@ import {
   isCancellation,
   log,
   patched,
-  sleep,
-  startChild,
   type ChildWorkflowHandle,
   type Workflow,
 } from '@temporalio/workflow';
-import { WorkflowExecutionAlreadyStartedError, type Duration } from '@temporalio/common';
+import type { Duration } from '@temporalio/common';
 import type { CompletedJob } from '../domain/completed-job.ts';
 import type { PublishedMetrics } from '../domain/metric-stream.ts';
 import type { RecordedRun } from '../domain/model-version.ts';
@@ -20,6 +18,7 @@ import type { TrainingPlan } from '../domain/training-plan.ts';
 import type { MetricWatch } from '../domain/trial-intervals.ts';
 import { toFailure } from './failure.ts';
 import type { MetricsState } from './publish-metrics.ts';
+import { startWhenFree } from './start-when-free.ts';
 import type { Progress } from './status.ts';
 import { METRICS_GRACE, METRICS_STARTS, OFFLINE_TOLERANCE, TRIAL_NAME_WAIT, UNDO_PATIENCE } from './steps.ts';
 
@@ -93,21 +92,18 @@ export class MetricsPublisher {
   async #start(run: RecordedRun, queue: string, state?: MetricsState): Promise<ChildWorkflowHandle<Workflow>> {
     const { job, release, model, site } = this.#plan;
     const watch = this.#watch ? { watch: this.#watch } : {};
-    for (let tries = 1; ; tries++) {
-      try {
-        return await startChild(WORKFLOW_TYPE.publishMetrics, {
-          workflowId: metricsWorkflowId(job),
-          taskQueue: CLOUD_QUEUE,
-          args: [{ plan: { job, release }, run, queue, ...watch, ...(state ? { state } : {}) }],
-          parentClosePolicy: 'TERMINATE',
-          staticSummary: `Numbers of ${model.name} at ${site}, to Azure ML`,
-        });
-      } catch (error) {
-        // A reset run's own, which has not ended yet.
-        if (!(error instanceof WorkflowExecutionAlreadyStartedError) || tries >= METRICS_STARTS) throw error;
-        await sleep(TRIAL_NAME_WAIT);
-      }
-    }
+    // A reset run's own may not have ended yet.
+    return startWhenFree(
+      WORKFLOW_TYPE.publishMetrics,
+      {
+        workflowId: metricsWorkflowId(job),
+        taskQueue: CLOUD_QUEUE,
+        args: [{ plan: { job, release }, run, queue, ...watch, ...(state ? { state } : {}) }],
+        parentClosePolicy: 'TERMINATE',
+        staticSummary: `Numbers of ${model.name} at ${site}, to Azure ML`,
+      },
+      { wait: TRIAL_NAME_WAIT, most: METRICS_STARTS },
+    );
   }
 
   async #hear(child: ChildWorkflowHandle<Workflow>): Promise<void> {

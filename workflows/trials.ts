@@ -127,14 +127,18 @@ export class Trials {
   async #child(trial: PlannedTrial, slot: number, workflowId: string): Promise<KeptTrial | StoppedTrial> {
     const { input, parentRun } = this.#request;
     // A sweep that was terminated leaves trials that still undo what they did, under the names of the next one's.
-    const child = await startWhenFree(WORKFLOW_TYPE.trial, TRIAL_NAME_WAIT, {
-      workflowId,
-      taskQueue: CLOUD_QUEUE,
-      args: [{ input, trial: { ...trial, slot, parentRun } }],
-      parentClosePolicy: 'REQUEST_CANCEL',
-      cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-      staticSummary: `Trial ${trial.number} of ${input.model.name} at ${input.site}`,
-    });
+    const child = await startWhenFree(
+      WORKFLOW_TYPE.trial,
+      {
+        workflowId,
+        taskQueue: CLOUD_QUEUE,
+        args: [{ input, trial: { ...trial, slot, parentRun } }],
+        parentClosePolicy: 'REQUEST_CANCEL',
+        cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+        staticSummary: `Trial ${trial.number} of ${input.model.name} at ${input.site}`,
+      },
+      { wait: TRIAL_NAME_WAIT },
+    );
     this.#begun.push({ workflowId, originalExecutionRunId: child.firstExecutionRunId });
     this.#early?.begun(trial.number, (reason) => void child.signal(SIGNAL.stopTrial, reason).catch(hasEnded));
     try {

@@ -7,6 +7,7 @@ import { ServiceError, toServiceError } from '../../services/errors.ts';
 import { askService, isHealthy, serviceSocket, type ServicePlace } from './ask-service.ts';
 import { breakableConnection, type EdgeDependencies } from './dependencies.ts';
 import { openGrant } from './grants.ts';
+import { smokeTestFailed } from '../smoke-test-failed.ts';
 
 const POLL_MS = 200;
 /** A server that ends so often at its start will not come up. */
@@ -97,14 +98,7 @@ const notHealthy = ({ job }: DeploymentPlan, why: string) =>
   });
 
 const failed = (why: string) =>
-  new ServiceError({
-    class: 'script',
-    type: 'SmokeTestFailed',
-    cause: `The new version does not pass its smoke test: ${why}.`,
-    nextStep:
-      'What served before goes on. Compare the model and its packages with what the training script recorded, and train again.',
-    retryable: false,
-  });
+  smokeTestFailed(why, 'Compare the model and its packages with what the training script recorded');
 
 const otherwise = ({ version }: DeploymentPlan, difference: string) =>
   failed(`${difference} when it was trained${version === undefined ? '' : ` (version ${version})`}`);

@@ -4,6 +4,7 @@ import type { ServiceTest } from '../../../domain/deployment.ts';
 import { ServiceError } from '../../../services/errors.ts';
 import type { Answer } from '../../../services/machine-learning/scoring.ts';
 import type { CloudDeployment } from '../../contract/endpoint.ts';
+import { smokeTestFailed } from '../../smoke-test-failed.ts';
 import type { Cloud } from '../cloud.ts';
 import { openProbe, type Probe } from './probe.ts';
 
@@ -67,11 +68,4 @@ const notHealthy = () =>
   });
 
 const failed = (why: string) =>
-  new ServiceError({
-    class: 'script',
-    type: 'SmokeTestFailed',
-    cause: `The new version does not pass its smoke test: ${why}.`,
-    nextStep:
-      'What served before goes on. Compare the model with its signature (mlflow.models.infer_signature), and train again.',
-    retryable: false,
-  });
+  smokeTestFailed(why, 'Compare the model with its signature (mlflow.models.infer_signature)');
