@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { sandboxProcesses } from './supervisor/processes.ts';
 
@@ -20,15 +21,34 @@ const names = [
 /** `siteBlob` and `uplink` are on the bridge's gateway address, all others on loopback. */
 export type Ports = Record<(typeof names)[number], number>;
 
-/** Free ports below the range that the kernel gives to outgoing connections, so that they are free again after a restart. */
-export async function choosePorts(): Promise<Ports> {
+/**
+ * Free ports that no other start on this machine has chosen, and that are free again after a restart. They are held by this
+ * process to its end: when it has started the programs that listen on them.
+ */
+export async function choosePorts(range = outsideOfOutgoing()): Promise<Ports> {
   const chosen = new Set<number>();
   while (chosen.size < names.length) {
-    const port = randomInt(20_000, 32_000);
-    if (!chosen.has(port) && (await isFree('0.0.0.0', port))) chosen.add(port);
+    const port = randomInt(range.from, range.to);
+    if ((await hold(port)) && (await isFree('0.0.0.0', port))) chosen.add(port);
   }
   const list = [...chosen];
   return Object.fromEntries(names.map((name, index) => [name, list[index]])) as Ports;
+}
+
+/** Below the range that the kernel gives to outgoing connections (`ip_local_port_range`), where it leaves any. */
+function outsideOfOutgoing(): { from: number; to: number } {
+  const lowest = Number(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').trim().split(/\s+/)[0]);
+  const to = lowest > 4_000 ? lowest : 32_000;
+  return { from: Math.max(2_000, to - 12_000), to };
+}
+
+/** By an abstract socket name: the kernel gives it back when the process ends, however it ends. */
+function hold(port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error) => settleTaken(error, resolve, reject));
+    server.listen(`\0edge-train-sandbox-port-${port}`, () => resolve(true)).unref();
+  });
 }
 
 /**
@@ -50,9 +70,16 @@ export async function refuseTakenPorts(directory: string, ports: Ports, gateway:
 function isFree(address: string, port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
-    );
+    server.once('error', (error) => settleTaken(error, resolve, reject));
     server.listen({ host: address, port, exclusive: true }, () => server.close(() => resolve(true)));
   });
+}
+
+function settleTaken(
+  error: NodeJS.ErrnoException,
+  resolve: (free: boolean) => void,
+  reject: (error: Error) => void,
+): void {
+  if (error.code === 'EADDRINUSE') resolve(false);
+  else reject(error);
 }
