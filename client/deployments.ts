@@ -1,4 +1,5 @@
 import { ServingList } from '../domain/cloud-deployment.ts';
+import { addressOf } from '../domain/deployment.ts';
 import { chooseSite } from './choose-site.ts';
 import { readClientFile } from './config/client-file.ts';
 import { findConfig } from './config/find-config.ts';
@@ -13,17 +14,23 @@ type Serving = ServingList['deployments'][number];
 
 /** `edge-train deployments list`: what serves, by the sites' own records and the endpoints'. */
 export async function listDeployments(options: { site?: string; json?: boolean; config?: string }): Promise<number> {
-  const folder = findConfig(options.config);
-  const named = options.site === undefined ? Object.keys((await readClientFile(folder)).sites) : [];
-  const sites = named.length > 0 ? named : [await chooseSite(folder, options.site, { nextStep: NEXT })];
-  const deployments: Serving[] = [];
-  for (const site of sites) deployments.push(...(await ask(folder, site)));
+  const deployments = await whatServes(options);
   if (options.json) printJson<DeploymentsOutput>({ ok: true, deployments });
   else tell(deployments);
   return EXIT_CODE.done;
 }
 
-const NEXT = 'Name the site: edge-train deployments list --site NAME.';
+/** At one site, or at all of `client.yml`. */
+export async function whatServes(options: { site?: string; config?: string }): Promise<Serving[]> {
+  const folder = findConfig(options.config);
+  const named = options.site === undefined ? Object.keys((await readClientFile(folder)).sites) : [];
+  const sites = named.length > 0 ? named : [await chooseSite(folder, options.site, { nextStep: NEXT })];
+  const deployments: Serving[] = [];
+  for (const site of sites) deployments.push(...(await ask(folder, site)));
+  return deployments;
+}
+
+const NEXT = 'Name the site: --site NAME.';
 
 async function ask(folder: string, site: string): Promise<Serving[]> {
   const { deployments } = await askWorkflow(await connectTemporal(folder, site), {
@@ -37,7 +44,7 @@ async function ask(folder: string, site: string): Promise<Serving[]> {
 function tell(deployments: readonly Serving[]): void {
   const rows = deployments.map((each) => [
     ...[each.model, String(each.current.version), each.site],
-    ...('to' in each ? ['cloud', each.address] : [each.virtualMachine, `http://127.0.0.1:${each.port}`]),
+    ...('to' in each ? ['cloud', each.address] : [each.virtualMachine, addressOf(each)]),
     each.current.at.replace(/T(\d\d:\d\d):.*/, ' $1Z'),
     each.previous ? String(each.previous.version) : '-',
   ]);

@@ -87,6 +87,9 @@ export const DeployOutput = z.strictObject({ ok, ...run, result: DeployModelResu
 export type DeployOutput = z.infer<typeof DeployOutput>;
 export const DeploymentsOutput = z.strictObject({ ok, deployments: ServingList.shape.deployments });
 export type DeploymentsOutput = z.infer<typeof DeploymentsOutput>;
+/** `deployments key`. */
+export const DeploymentKeyOutput = z.strictObject({ ok, name: z.string(), key: z.string(), sha256: Sha256 });
+export type DeploymentKeyOutput = z.infer<typeof DeploymentKeyOutput>;
 
 /** `cancelling` with `--detach`, else `cancelled`, with what is left in the failure's words. */
 export const CancelOutput = z.strictObject({

@@ -45,6 +45,7 @@ const OUTPUTS = {
     z.union([output.DeployOutput, output.StartedOutput, output.InterruptedOutput]),
   ],
   deployments: ['deployments list', output.DeploymentsOutput],
+  'deployment-key': ['deployments key', output.DeploymentKeyOutput],
   models: ['models list', models.ModelsOutput],
   model: ['models show', models.ModelOutput],
   'model-diff': ['models diff', models.ModelDiffOutput],

@@ -46,13 +46,27 @@ export const DeployedVersion = z.strictObject({
 });
 export type DeployedVersion = z.infer<typeof DeployedVersion>;
 
+/** Where a model is asked. Absent in records and results of a time when it was loopback of its VM only. */
+const Reached = z.strictObject({
+  /** `http://127.0.0.1:PORT` on the VM, or `https://ADDRESS:PORT`. */
+  address: z.string().optional(),
+  /** PEM: whom to trust there, where it is https. */
+  certificate: z.string().optional(),
+});
+
+/** Where a front leads to a service, as the VM says. */
+export const RoutedModel = z.strictObject({ port: z.int(), ...Reached.shape });
+export type RoutedModel = z.infer<typeof RoutedModel>;
+
+export const addressOf = ({ address, port }: RoutedModel): string => address ?? `http://127.0.0.1:${port}`;
+
 /** What the site knows of a model that serves there, in a container of its own where no VM may write. */
 export const DeploymentRecord = z.strictObject({
   site: SiteName,
   model: ModelName,
   virtualMachine: VirtualMachineName,
-  /** On that VM's loopback. */
   port: z.int(),
+  ...Reached.shape,
   current: DeployedVersion,
   /** What `rollback` goes back to. */
   previous: DeployedVersion.optional(),
@@ -69,6 +83,8 @@ export const DeploymentPlan = z.strictObject({
   virtualMachine: MachinePlan,
   /** Of the model on that VM: it stays, whatever version serves. */
   front: Id,
+  /** Where the site lets models listen; absent in plans of a time when it was loopback. */
+  listen: z.string().optional(),
   /** What is to serve; absent: the newest version. */
   version: VersionNumber.optional(),
   /** Instead: what this alias names. */
@@ -119,8 +135,9 @@ export const DeployModelResult = z.strictObject({
   /** Absent where nothing serves any more. */
   version: VersionNumber.optional(),
   image: Image.optional(),
-  /** `http://127.0.0.1:PORT` on that VM, or the endpoint's scoring URI. */
+  /** Where it is asked on site, or the endpoint's scoring URI. */
   address: z.string().optional(),
+  certificate: Reached.shape.certificate,
   test: ServiceTest.optional(),
   /** What served before. */
   replaced: VersionNumber.optional(),

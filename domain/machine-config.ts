@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LOOPBACK } from './deployments.ts';
 import { PayloadKeys } from './payload-codec.ts';
 import { ReleasePolicy } from './release.ts';
 import { Sha256, SiteName, VirtualMachineName } from './resource-names.ts';
@@ -23,11 +24,14 @@ export const MachinePolicy = z.strictObject({
   /** Whether jobs have MLflow's tracking server. */
   trackingServer: z.boolean().default(true),
   release: ReleasePolicy,
-  /** What one model service may hold, and the ports of loopback that fronts may have; absent: no model serves here. */
+  /** What one model service may hold, and where fronts listen; absent: no model serves here. */
   services: z
     .strictObject({
       memoryBytes: z.int().min(1),
       ports: z.tuple([z.int(), z.int()]),
+      /** Loopback, or where others may ask: with TLS, and a key whose SHA-256 is here. */
+      listen: z.ipv4().default(LOOPBACK),
+      keys: z.record(z.string(), Sha256).default({}),
       /** Whose signature an image must have, and whose receipt; SPKI PEMs. */
       imageKeys: z.array(z.string()),
       receiptKeys: z.array(z.string()),

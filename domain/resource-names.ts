@@ -121,6 +121,7 @@ export function machineResources(machine: string) {
     osDisk: `${machine}-os`,
     extension: 'edge-train',
     attachRule: 'edge-train-attach',
+    servingRule: 'edge-train-serving',
   } as const;
 }
 

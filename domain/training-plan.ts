@@ -53,6 +53,8 @@ export const MachinePlan = z.strictObject({
   /** Deallocated this long after its last lease. */
   idleSeconds: z.int().min(0),
   computeTarget: z.string(),
+  /** Also a VM that answers at once is looked at, so that it has the site’s file as it is now. */
+  upToDate: z.literal(true).optional(),
 });
 export type MachinePlan = z.infer<typeof MachinePlan>;
 

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { z } from 'zod';
 import type { FailureClass } from '../domain/failure.ts';
+import { RoutedModel } from '../domain/deployment.ts';
 import { ServiceError } from './errors.ts';
 
 /** What a job may use; the launcher checks each number against the site's policy on the VM. */
@@ -64,8 +65,8 @@ export interface Launcher {
   /** Starts the image's server as a service of its own, for the front to be led to it. Also says where the front leads now. */
   serve(request: ServiceTerms): Promise<StartedService>;
   serving(service: string): Promise<ServiceStatus>;
-  /** Leads the front to the service: one rename. */
-  route(request: { front: string; service: string }): Promise<{ port: number }>;
+  /** Leads the front to the service: one rename. Says where it is asked, by the policy on the VM. */
+  route(request: { front: string; service: string }): Promise<RoutedModel>;
   unroute(front: string): Promise<void>;
   /** What is under way ends first; absent is fine. @throws ServiceError `ServiceRouted` where the front leads there */
   retire(service: string): Promise<void>;
@@ -117,7 +118,7 @@ export function createLauncher(socket = LAUNCHER_SOCKET): Launcher {
     remove: (job) => ask(JobStatus, { verb: 'remove', job }),
     serve: (request) => ask(StartedService, { verb: 'serve', ...request }),
     serving: (service) => ask(ServiceStatus, { verb: 'serving', service }),
-    route: (request) => ask(z.object({ port: z.int() }), { verb: 'route', ...request }),
+    route: (request) => ask(RoutedModel.strip(), { verb: 'route', ...request }),
     unroute: (front) => ask(Anything, { verb: 'unroute', front }),
     retire: (service) => ask(Anything, { verb: 'retire', service }),
     settle: (front) => ask(Anything, { verb: 'settle', front }),

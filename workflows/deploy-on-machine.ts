@@ -1,11 +1,13 @@
 import { CancellationScope } from '@temporalio/workflow';
 import { count } from '../domain/amount-text.ts';
-import type {
-  DeployModelInput,
-  DeploymentPlan,
-  DeployModelResult,
-  ServiceTest,
-  ServingImage,
+import {
+  addressOf,
+  type DeployModelInput,
+  type DeploymentPlan,
+  type DeployModelResult,
+  type RoutedModel,
+  type ServiceTest,
+  type ServingImage,
 } from '../domain/deployment.ts';
 import type { MachineKey } from '../domain/virtual-machine.ts';
 import { Access } from './access.ts';
@@ -42,15 +44,16 @@ export async function deployOnMachine(
   await pull(deployment, leased.publicKey);
   const before = await start(deployment);
   const test = await tested(deployment, leased.publicKey);
-  const port = await switchTraffic(deployment, before);
-  await watch(deployment, port);
-  await settle(deployment, port);
+  const routed = await switchTraffic(deployment, before);
+  await watch(deployment, routed);
+  await settle(deployment, routed);
   lease.cleaned();
   await lease.giveBack();
   const replaced = plan.replaces?.version;
   return {
     ...{ site, model, action, virtualMachine: leased.name, version: found.version, image: found.image, test },
-    address: `http://127.0.0.1:${port}`,
+    address: addressOf(routed),
+    ...(routed.certificate === undefined ? {} : { certificate: routed.certificate }),
     ...(replaced === undefined ? {} : { replaced }),
   };
 }
@@ -93,31 +96,36 @@ function tested({ plan, found, machine, progress }: Deployment, machineKey: Mach
   );
 }
 
-async function switchTraffic(deployment: Deployment, before: string | null): Promise<number> {
+/** Who may ask is let in once there is something to ask, and not before. */
+async function switchTraffic(deployment: Deployment, before: string | null): Promise<RoutedModel> {
   const { plan, machine, progress, undo } = deployment;
   undo.register('lead the traffic back', async () => {
     if (deployment.settled || machine.isGone) return;
     const edge = undoing(machine);
-    if (before === null || before === plan.job) await edge.unrouteModel(plan);
-    else await edge.routeService({ plan, service: before });
+    if (before !== null && before !== plan.job) return void (await edge.routeService({ plan, service: before }));
+    await edge.unrouteModel(plan);
+    await settleRule(plan, false);
   });
-  const { port } = await progress.step(
+  return await progress.step(
     'switch',
-    () => machine.do((edge) => edge.routeService({ plan, service: plan.job })),
-    ({ port }) => `http://127.0.0.1:${port}`,
+    async () => {
+      const routed = await machine.do((edge) => edge.routeService({ plan, service: plan.job }));
+      await settleRule(plan, true);
+      return routed;
+    },
+    addressOf,
   );
-  return port;
 }
 
-const watch = ({ plan, machine, progress }: Deployment, port: number): Promise<void> =>
+const watch = ({ plan, machine, progress }: Deployment, routed: RoutedModel): Promise<void> =>
   progress.step(
     'watch',
-    () => machine.do((edge) => edge.watchService({ plan, port })),
+    () => machine.do((edge) => edge.watchService({ plan, ...routed })),
     () => `it held for ${plan.probationSeconds} s`,
   );
 
 /** From here on the new version is the one: what cannot be cancelled is not torn in two. */
-async function settle(deployment: Deployment, port: number): Promise<void> {
+async function settle(deployment: Deployment, routed: RoutedModel): Promise<void> {
   const { plan, found, machine, progress } = deployment;
   await CancellationScope.nonCancellable(async () => {
     const at = new Date().toISOString();
@@ -125,7 +133,7 @@ async function settle(deployment: Deployment, port: number): Promise<void> {
     await progress.step(
       'retire',
       async () => {
-        await siteSteps().recordDeployment({ plan, deployed, port });
+        await siteSteps().recordDeployment({ plan, deployed, ...routed });
         deployment.settled = true;
         await machine.do((edge) => edge.retireOthers(plan));
       },
@@ -135,3 +143,8 @@ async function settle(deployment: Deployment, port: number): Promise<void> {
 }
 
 const undoing = ({ machine }: LeasedMachine) => edgeSteps(machine.queue, { within: UNDO_PATIENCE });
+
+/** Plans of a time when models listened on loopback only say nothing of it. */
+export async function settleRule(plan: DeploymentPlan, serves: boolean): Promise<void> {
+  if (plan.listen !== undefined) await siteSteps().settleServingRule({ plan, serves });
+}

@@ -7,14 +7,15 @@ import { BOOT_SILENCE, edgeSteps, siteSteps, UNDO_PATIENCE, WARM_SILENCE } from 
 
 /**
  * From a plan to a VM that runs, carries our worker, has said hello, and is attached as the site wants.
- * `known` is the VM as it was last leased: when it answers at once, nothing is asked of the Stack Hub.
+ * `known` is the VM as it was last leased: when it answers at once, nothing is asked of the Stack Hub, unless the plan asks.
  */
 export async function makeReady(
   plan: MachinePlan,
   known: VirtualMachine | undefined,
   undo: Compensation,
 ): Promise<VirtualMachine> {
-  const warm = known && known.size.name === plan.size.name ? await stillThere(known) : undefined;
+  const mayBeWarm = known && known.size.name === plan.size.name && plan.upToDate === undefined;
+  const warm = mayBeWarm ? await stillThere(known) : undefined;
   const machine = warm ?? (await bringUp(plan, undo));
   const computeTarget = await attach(plan, machine, known?.computeTarget, undo);
   return { ...machine, computeTarget };

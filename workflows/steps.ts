@@ -96,6 +96,7 @@ const siteVerbs: Table<SiteActivities> = {
   issueReceipt: { attempt: '2 minutes', summary: 'Sign the receipt' },
   planDeployment: { attempt: '5 minutes', summary: 'Read policy and what serves; plan the deployment' },
   grantSmokeTest: { attempt: '2 minutes', summary: 'Grant the VM the recorded rows' },
+  settleServingRule: { attempt: '15 minutes', summary: 'Let those ask who may' },
   recordDeployment: { attempt: '2 minutes', summary: 'Write down what serves' },
   forgetDeployment: { attempt: '2 minutes', summary: 'Write down that nothing serves' },
   listDeployments: { attempt: '1 minute', summary: 'Read what serves' },

@@ -1,5 +1,6 @@
 import type { DeployModelInput, DeploymentPlan, DeployModelResult } from '../domain/deployment.ts';
 import type { Compensation } from './compensation.ts';
+import { settleRule } from './deploy-on-machine.ts';
 import { describeMachine, Lease } from './lease.ts';
 import { LeasedMachine } from './leased-machine.ts';
 import type { Progress } from './status.ts';
@@ -28,7 +29,10 @@ async function clear(plan: DeploymentPlan, progress: Progress, undo: Compensatio
   const machine = new LeasedMachine(leased, lease);
   await progress.step(
     'switch',
-    () => machine.do((edge) => edge.unrouteModel(plan)),
+    async () => {
+      await machine.do((edge) => edge.unrouteModel(plan));
+      await settleRule(plan, false);
+    },
     () => 'nobody is asked at its port any more',
   );
   await progress.step(

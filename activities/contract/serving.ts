@@ -4,6 +4,7 @@ import type {
   DeploymentPlan,
   DeploymentRecord,
   DeployModelInput,
+  RoutedModel,
   ServiceTest,
   ServingImage,
   WantedVersion,
@@ -23,12 +24,15 @@ export interface SiteServing {
   }): Promise<DeploymentPlan>;
   /** Reads the rows that the job recorded, for an hour, sealed to the VM; null: its model has none. */
   grantSmokeTest(request: { plan: DeploymentPlan; job: JobId; machineKey: MachineKey }): Promise<SealedGrant | null>;
+  /**
+   * Lets the site's `clients` reach the ports of models on the VM, where models listen beyond loopback and one serves there; else
+   * nobody. `serves`: whether this one does. A host's network is its operator's: nothing is done there.
+   */
+  settleServingRule(request: { plan: DeploymentPlan; serves: boolean }): Promise<void>;
   /** The version serves from now on: what `rollback` and the VM's rest go by. */
-  recordDeployment(request: {
-    plan: DeploymentPlan;
-    deployed: DeployedVersion;
-    port: number;
-  }): Promise<DeploymentRecord>;
+  recordDeployment(
+    request: RoutedModel & { plan: DeploymentPlan; deployed: DeployedVersion },
+  ): Promise<DeploymentRecord>;
   /** Nothing of the model serves any more; absent is fine. */
   forgetDeployment(plan: DeploymentPlan): Promise<void>;
   listDeployments(site: string): Promise<DeploymentList>;
@@ -51,9 +55,9 @@ export interface EdgeServing {
   /** Until it is well, then the recorded rows; without grants it is only waited for. */
   testService(request: { plan: DeploymentPlan; grants: SealedGrant[] }): Promise<ServiceTest>;
   /** Traffic goes there from now on. */
-  routeService(request: { plan: DeploymentPlan; service: string }): Promise<{ port: number }>;
+  routeService(request: { plan: DeploymentPlan; service: string }): Promise<RoutedModel>;
   /** For the plan's probation. Fails as `ServiceDied`. */
-  watchService(request: { plan: DeploymentPlan; port: number }): Promise<void>;
+  watchService(request: RoutedModel & { plan: DeploymentPlan }): Promise<void>;
   /** What is under way ends first; absent is fine. */
   retireService(service: string): Promise<void>;
   /** All services of the model but the one that traffic goes to. */

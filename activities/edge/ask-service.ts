@@ -1,13 +1,22 @@
-import { request } from 'node:http';
+import * as http from 'node:http';
+import * as https from 'node:https';
 import { join } from 'node:path';
+import { addressOf, type RoutedModel } from '../../domain/deployment.ts';
 import type { EdgeDependencies } from './dependencies.ts';
 
-/** A service's own socket, or the port of loopback at which its front is asked. */
-export type ServicePlace = { readonly socketPath: string } | { readonly host: '127.0.0.1'; readonly port: number };
+/** A service's own socket, or where its front is asked: on loopback, or by TLS. */
+export type ServicePlace =
+  { readonly socketPath: string } | { readonly host: string; readonly port: number; readonly ca?: string | undefined };
 
 export const serviceSocket = ({ home }: EdgeDependencies, service: string): ServicePlace => ({
   socketPath: join(home, 'services', service, 'socket', 'http.sock'),
 });
+
+/** Whom to trust is what the VM's root has said. */
+export function frontOf(routed: RoutedModel): ServicePlace {
+  const { hostname: host, port } = new URL(addressOf(routed));
+  return { host, port: Number(port), ca: routed.certificate };
+}
 
 const PATIENCE_MS = 60_000;
 const MOST = 16 * 2 ** 20;
@@ -20,7 +29,10 @@ export async function askService(
 ): Promise<{ status: number; text: string }> {
   const within = AbortSignal.any([AbortSignal.timeout(patienceMs), ...(signal ? [signal] : [])]);
   return await new Promise((resolve, reject) => {
-    const headers = { host: 'localhost', connection: 'close', ...(body === undefined ? {} : JSON_HEADERS) };
+    // Elsewhere the host is whom the certificate names.
+    const host = 'socketPath' in place ? { host: 'localhost' } : {};
+    const headers = { ...host, connection: 'close', ...(body === undefined ? {} : JSON_HEADERS) };
+    const { request } = 'ca' in place && place.ca !== undefined ? https : http;
     const asked = request({ ...place, path, method: body === undefined ? 'GET' : 'POST', headers, signal: within });
     asked.once('error', reject);
     asked.once('response', (response) => {

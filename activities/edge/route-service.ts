@@ -1,11 +1,11 @@
-import type { DeploymentPlan } from '../../domain/deployment.ts';
+import type { DeploymentPlan, RoutedModel } from '../../domain/deployment.ts';
 import type { EdgeDependencies } from './dependencies.ts';
 
 /** New connections go to the service from now on, at the model's one port; those under way end where they began. */
 export async function routeService(
   edge: EdgeDependencies,
   { plan, service }: { plan: Pick<DeploymentPlan, 'front'>; service: string },
-): Promise<{ port: number }> {
+): Promise<RoutedModel> {
   return edge.launcher.route({ front: plan.front, service });
 }
 

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
-import type { DeploymentPlan } from '../../domain/deployment.ts';
+import type { DeploymentPlan, RoutedModel } from '../../domain/deployment.ts';
 import { ServiceError } from '../../services/errors.ts';
-import { isHealthy } from './ask-service.ts';
+import { frontOf, isHealthy } from './ask-service.ts';
 import type { EdgeDependencies } from './dependencies.ts';
 
 const POLL_MS = 1000;
@@ -22,15 +22,16 @@ interface Seen {
  */
 export async function watchService(
   edge: EdgeDependencies,
-  { plan, port }: { plan: DeploymentPlan; port: number },
+  { plan, ...routed }: RoutedModel & { plan: DeploymentPlan },
 ): Promise<void> {
   const context = Context.current();
+  const front = frontOf(routed);
   const seen = await began(edge, plan, context.info.heartbeatDetails as Seen | undefined);
   for (let missed = 0; ;) {
     context.heartbeat(seen);
     const { state, invocation } = await edge.launcher.serving(plan.job);
     if (state !== 'running' || invocation !== seen.invocation) throw died('its server ended');
-    missed = (await isHealthy({ host: '127.0.0.1', port })) ? 0 : missed + 1;
+    missed = (await isHealthy(front)) ? 0 : missed + 1;
     if (missed >= MOST_MISSED) throw died('it gave no healthy answer any more');
     if (missed === 0 && Date.now() >= seen.until) return;
     context.cancellationSignal.throwIfAborted();

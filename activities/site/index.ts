@@ -11,6 +11,7 @@ import { deleteVirtualMachine } from './delete-virtual-machine.ts';
 import type { SiteDependencies, Step } from './dependencies.ts';
 import { grantSmokeTest } from './deploy/grant-smoke-test.ts';
 import { planDeployment } from './deploy/plan-deployment.ts';
+import { settleServingRule } from './deploy/serving-rule.ts';
 import { forgetDeployment, listDeployments, recordDeployment } from './deploy/record.ts';
 import { discardRun } from './discard-run.ts';
 import { enlargeMachine } from './enlarge-machine.ts';
@@ -55,6 +56,7 @@ export function createSiteActivities(dependencies: SiteDependencies): SiteActivi
     checkSite: (request) => checkSite(() => openSite(dependencies), dependencies, request),
     planDeployment: (request) => at((session, step) => planDeployment(session, step, request)),
     grantSmokeTest: (request) => at((session, step) => grantSmokeTest(session, step, dependencies, request)),
+    settleServingRule: (request) => at((session, step) => settleServingRule(session, step, request)),
     recordDeployment: (request) => at((session) => recordDeployment(session, request)),
     forgetDeployment: (plan) => at((session) => forgetDeployment(session, plan)),
     listDeployments: () => at((session) => listDeployments(session)),

@@ -2,7 +2,7 @@ import type { MachineConfig } from '../../domain/machine-config.ts';
 import { TokenIssuer } from '../../domain/temporal-credential.ts';
 import { publicKeyOf } from '../../services/signing.ts';
 import { readPayloadKeys } from '../../services/payload-codec.ts';
-import type { Deployments } from '../../domain/deployments.ts';
+import { LOOPBACK, type Deployments } from '../../domain/deployments.ts';
 import type { SiteDependencies } from './dependencies.ts';
 import type { SiteSession } from './site-session.ts';
 
@@ -43,11 +43,14 @@ export async function machineSettings(
 }
 
 const servicesOf = (
-  { memoryMiB, ports: { from, to }, imageKeys, receiptKeys }: Deployments,
+  { memoryMiB, ports: { from, to }, listen, keys, imageKeys, receiptKeys }: Deployments,
   receiptKey: string,
 ): NonNullable<MachineConfig['policy']['services']> => ({
   memoryBytes: memoryMiB * 2 ** 20,
   ports: [from, to],
+  listen,
+  // On loopback nobody is asked for one: a front of before takes none either.
+  keys: listen === LOOPBACK ? {} : keys,
   imageKeys,
   receiptKeys: [receiptKey, ...receiptKeys],
 });

@@ -45,9 +45,8 @@ export function addDeploymentCommands(program: Command, done: Done): void {
         done(await (await import('../deploy.ts')).deploy(action, model, options)),
       );
 
-  program
-    .command('deployments')
-    .description('what serves at a site and in the cloud')
+  const deployments = program.command('deployments').description('what serves at a site and in the cloud');
+  deployments
     .command('list')
     .description('which version of which model serves, and where it is asked')
     .addOption(site('of this site only; default: all of client.yml'))
@@ -55,4 +54,23 @@ export function addDeploymentCommands(program: Command, done: Done): void {
     .addOption(config())
     .addHelpText('after', examples('deployments list'))
     .action(async (options) => done(await (await import('../deployments.ts')).listDeployments(options)));
+
+  deployments
+    .command('certificate')
+    .description('whom to trust when a model is asked on site by https: a PEM')
+    .argument('<model>', 'the model')
+    .addOption(site('at which site; default: all of client.yml'))
+    .addOption(config())
+    .addHelpText('after', examples('deployments certificate breast-cancer > breast-cancer.pem'))
+    .action(async (model: string, options) =>
+      done(await (await import('../deploy/certificate.ts')).tellCertificate(model, options)),
+    );
+
+  deployments
+    .command('key')
+    .description('make a key with which a model is asked from another machine, and what site.yml says of it')
+    .argument('<name>', 'whose it is: a-z, 0-9 and -')
+    .addOption(json())
+    .addHelpText('after', examples('deployments key ward-7'))
+    .action(async (name: string, options) => done((await import('../deploy/key.ts')).makeKey(name, options)));
 }

@@ -11,10 +11,11 @@ export function deploymentLines(result: DeployModelResult): string[] {
   ];
 }
 
-function onMachine({ virtualMachine, address, test }: DeployModelResult): string[] {
+function onMachine({ model, virtualMachine, address, certificate, test }: DeployModelResult): string[] {
   const rows = test?.rows;
   return [
     `Where     ${virtualMachine}, POST ${address}/score`,
+    ...(certificate === undefined ? [] : [`Trust     edge-train deployments certificate ${model} > ${model}.pem`]),
     `Tested    ${rows == null ? 'that it is well; the model recorded no rows to compare' : `${rows} predictions are as recorded`}`,
   ];
 }

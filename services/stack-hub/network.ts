@@ -12,6 +12,7 @@ export function networkAddresses(machine: string) {
   return {
     securityGroup: at(`networkSecurityGroups/${names.securityGroup}`),
     attachRule: at(`networkSecurityGroups/${names.securityGroup}/securityRules/${names.attachRule}`),
+    servingRule: at(`networkSecurityGroups/${names.securityGroup}/securityRules/${names.servingRule}`),
     virtualNetwork: at(`virtualNetworks/${names.virtualNetwork}`),
     subnet: at(`virtualNetworks/${names.virtualNetwork}/subnets/${names.subnet}`),
     networkInterface: at(`networkInterfaces/${names.networkInterface}`),
@@ -80,6 +81,23 @@ export function attachRuleBody(from: string): object {
       access: 'Allow',
       direction: 'Inbound',
       priority: 100,
+    },
+  };
+}
+
+/** The ports of models, from who may ask them, and from nowhere else. */
+export function servingRuleBody(clients: readonly string[], { from, to }: { from: number; to: number }): object {
+  return {
+    properties: {
+      description: 'Models that serve on this VM are asked here; edge-train removes this rule with the last of them.',
+      protocol: 'Tcp',
+      sourceAddressPrefixes: clients,
+      sourcePortRange: '*',
+      destinationAddressPrefix: '*',
+      destinationPortRange: `${from}-${to}`,
+      access: 'Allow',
+      direction: 'Inbound',
+      priority: 110,
     },
   };
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { ErrorOutput } from '../../client/output.ts';
+import { DeploymentKeyOutput, type ErrorOutput } from '../../client/output.ts';
 import { command } from './command.ts';
 
 const CONFIG = join(import.meta.dirname, '..', '..', 'compose', 'client');
@@ -40,3 +41,17 @@ for (const [line, [path, rule]] of Object.entries(REFUSED))
     assert.equal(faults[0]?.path, path);
     assert.match(faults[0]?.rule ?? '', rule);
   });
+
+test('a key is made anew each time, and site.yml gets its SHA-256 alone', async () => {
+  const made = await command(['deployments', 'key', 'ward-7', '--json']);
+  const { key, sha256, name } = DeploymentKeyOutput.parse(JSON.parse(made.stdout));
+  assert.deepEqual([name, Buffer.from(key, 'base64url').length], ['ward-7', 32]);
+  assert.equal(createHash('sha256').update(key).digest('hex'), sha256);
+  const { stdout } = await command(['deployments', 'key', 'ward-7']);
+  const other = /^Key +(\S+)$/m.exec(stdout)?.[1] ?? '';
+  assert.notEqual(other, key);
+  const refused = await command(['deployments', 'key', 'Ward 7']);
+  assert.deepEqual([refused.exitCode, refused.stdout], [2, '']);
+  assert.match(refused.stderr, /NAME: a key’s name is a-z, 0-9 and -, from a letter/);
+  assert.match(stdout, new RegExp(`^    ward-7: ${createHash('sha256').update(other).digest('hex')}$`, 'm'));
+});

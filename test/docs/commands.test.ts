@@ -20,7 +20,20 @@ two <in >out 2>err | three \\
 });
 
 /** What pages may name besides the programs that are checked below. */
-const PLAIN = ['umask', 'chown', 'chmod', 'cd', 'cat', 'printf', 'sed', 'grep', 'base64', 'sha256sum', 'python3'];
+const PLAIN = [
+  'umask',
+  'chown',
+  'chmod',
+  'cd',
+  'cat',
+  'printf',
+  'sed',
+  'grep',
+  'base64',
+  'sha256sum',
+  'python3',
+  'curl',
+];
 const CHECKED = [
   ...['edge-train', 'bin/edge-train', 'npm', 'node', 'docker', 'az'],
   ...['temporal', 'openssl', 'ssh-keygen'], // commands.system.test.ts

@@ -56,7 +56,7 @@ test('a rollback or an undeployment names neither version nor VM', () => {
     assert.deepEqual(issuesOf({ site: 'demo', model: 'heart', version }), ['version']);
 });
 
-test('models are asked on loopback and nowhere else, and the reason is told', () => {
+test('models are asked on loopback, or elsewhere by whoever has a key and an address that may', () => {
   const refusal = (value: object) => {
     const parsed = parse(Deployments, { imageKeys: ['-----BEGIN PUBLIC KEY-----\n'], ...value });
     return parsed.ok ? undefined : parsed.issues[0];
@@ -64,7 +64,21 @@ test('models are asked on loopback and nowhere else, and the reason is told', ()
   assert.equal(refusal({}), undefined);
   for (const imageKeys of [undefined, [], ['a key']])
     assert.match(refusal({ imageKeys })?.path ?? '', /^imageKeys/, 'whose images may serve must be said');
-  assert.match(refusal({ listen: '0.0.0.0' })?.rule ?? '', /no TLS and no key/);
+  const [keys, clients] = [{ 'ward-7': 'a'.repeat(64) }, ['10.20.0.0/16']];
+  assert.equal(refusal({ listen: '0.0.0.0', keys, clients }), undefined);
+  assert.equal(refusal({ listen: '10.20.0.4', keys, clients }), undefined);
+  for (const [path, value] of [
+    ['keys', { clients }],
+    ['keys', { keys: {}, clients }],
+    ['clients', { keys }],
+    ['clients[0]', { keys, clients: ['everybody'] }],
+    ['clients[0]', { keys, clients: ['10.20.0.0'] }],
+    ['keys.ward-7', { keys: { 'ward-7': 'the key itself' }, clients }],
+    ['keys["Ward 7"]', { keys: { 'Ward 7': 'a'.repeat(64) }, clients }],
+    ['listen', { keys, clients, listen: 'localhost' }],
+    ['listen', { keys, clients, listen: '::' }],
+  ] as const)
+    assert.equal(refusal({ listen: '0.0.0.0', ...value })?.path, path);
   assert.equal(refusal({ ports: { from: 9000, to: 8000 } })?.path, 'ports');
   assert.equal(refusal({ ports: { from: 80, to: 90 } })?.path, 'ports.from');
 });

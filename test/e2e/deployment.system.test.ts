@@ -3,7 +3,13 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { DeployOutput, DeploymentsOutput, ErrorOutput, StatusOutput } from '../../client/output.ts';
+import type {
+  DeploymentKeyOutput,
+  DeployOutput,
+  DeploymentsOutput,
+  ErrorOutput,
+  StatusOutput,
+} from '../../client/output.ts';
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import type {
   ModelChangeOutput,
@@ -11,13 +17,19 @@ import type {
   ModelsOutput,
   RegistryCleanedOutput,
 } from '../../client/models/output.ts';
+import { networkAddresses } from '../../services/stack-hub/network.ts';
+import { getResource } from '../../services/stack-hub/resource.ts';
+import { openStackHub } from '../../services/stack-hub/session.ts';
 import { until } from '../support/until.ts';
+import { ask } from '../vm/outside.ts';
 import { docker, ROOT, startProduct, vmContainer, type Ended, type Product } from './product.ts';
 
 /** A released model that serves on its site's VM: the way of a version in, of one that is refused, over a reboot, and out. */
 let product: Product;
 let folder: string;
 let container: string;
+/** The VM, as ARM calls it. */
+let machine: string;
 
 before(
   async () => {
@@ -74,7 +86,7 @@ const units = async () =>
     await onMachine(
       'sh',
       '-c',
-      "systemctl list-units --all --plain --no-legend 'edge-train-serve@*' 'edge-train-front@*.socket' | cut -d@ -f1",
+      "systemctl list-units --all --plain --no-legend 'edge-train-serve@*' 'edge-train-front@*.socket' 'edge-train-tls-front@*' | cut -d@ -f1",
     )
   )
     .split('\n')
@@ -90,6 +102,7 @@ test('a version is pulled, tested on the rows that its training recorded, and an
   await onMachine('sh', '-c', "systemctl kill --signal KILL 'edge-train-worker@*'");
   const { result } = output<DeployOutput>(await deploying);
   assert.deepEqual([result.version, result.address, result.test?.rows], [1, 'http://127.0.0.1:8100', 3]);
+  machine = result.virtualMachine ?? '';
   assert.equal(result.image?.digest, promoted.image?.digest);
   assert.deepEqual(await score([1, 2, 3]), [2, 4, 6]);
   assert.deepEqual(await units(), ['front', 'serve']);
@@ -183,10 +196,48 @@ async function killedAtEachStep(run: Promise<unknown>): Promise<string[]> {
 const runOf = async (workflowId: string) =>
   (JSON.parse((await product.edgeTrain('status', workflowId, '--json')).stdout) as Partial<StatusOutput>).runId;
 
+test('where site.yml says so, it is asked from other machines: with TLS, by who has a key', async () => {
+  const { key, sha256 } = output<DeploymentKeyOutput>(await product.edgeTrain('deployments', 'key', 'ward', '--json'));
+  const siteFile = join(product.folder, 'site.yml');
+  const beyond = `deployments:\n  listen: 0.0.0.0\n  keys: { ward: ${sha256} }\n  clients: [10.20.0.0/16]\n`;
+  writeFileSync(siteFile, readFileSync(siteFile, 'utf8').replace('deployments:\n', beyond));
+  const { result } = output<DeployOutput>(await product.edgeTrain('deploy', 'times', '--to', 'demo', '--json'));
+  assert.match(result.address ?? '', /^https:\/\/[\d.]+:8100$/);
+  const told = await product.edgeTrain('deployments', 'certificate', 'times');
+  assert.equal(told.stdout, result.certificate, told.stderr);
+  const model = { port: 8100, address: result.address, certificate: told.stdout };
+
+  const body = JSON.stringify({ input_data: [1, 2, 3] });
+  const answers = async (given: { key?: string; body?: string }) => (await ask(model, '/score', given)).status;
+  assert.deepEqual(JSON.parse((await ask(model, '/score', { key, body })).text), [4, 8, 12]);
+  assert.deepEqual([await answers({ body }), await answers({ body, key: sha256 })], [401, 401]);
+  const many = 1 << 20;
+  const large = await ask(model, '/score', { key, body: JSON.stringify({ input_data: Array(many).fill(1) }) });
+  assert.equal((JSON.parse(large.text) as unknown[]).length, many);
+  assert.equal((await ask(model, '/')).status, 200);
+  assert.deepEqual(await servingRules(), [['10.20.0.0/16']]);
+  const { stdout } = await product.edgeTrain('deployments', 'list');
+  assert.match(stdout, new RegExp(`^times +\\d+ +demo +\\S+ +${result.address} `, 'm'));
+});
+
+/** From where the VM's security group lets models be asked. */
+async function servingRules(): Promise<unknown[]> {
+  const { endpoint, tenant, subscription, clientId, clientSecretFile } = product.info.stackHub;
+  const hub = await openStackHub({
+    ...{ endpoint, tenant, subscription, clientId, location: 'local', resourceGroup: 'edge-train' },
+    ...{ clientSecret: readFileSync(clientSecretFile, 'utf8').trim(), ca: readFileSync(product.info.caFile, 'utf8') },
+  });
+  const group = await getResource(hub, networkAddresses(machine).securityGroup, undefined);
+  assert.ok(group, machine);
+  const rules = group.properties['securityRules'] as { properties: { sourceAddressPrefixes?: string[] } }[];
+  return rules.map(({ properties }) => properties.sourceAddressPrefixes);
+}
+
 test('undeployed, nothing answers and nothing is left', async () => {
   const { result } = output<DeployOutput>(await product.edgeTrain('undeploy', 'times', '--json'));
   assert.equal(result.version, undefined);
   await assert.rejects(score([1]), /refused/i);
+  assert.deepEqual(await servingRules(), [], 'nobody is let in any more');
   assert.deepEqual(await units(), []);
   assert.equal(
     await onMachine(

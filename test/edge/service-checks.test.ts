@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import type { EdgeDependencies } from '../../activities/edge/dependencies.ts';
 import { testService } from '../../activities/edge/test-service.ts';
 import { watchService } from '../../activities/edge/watch-service.ts';
 import type { DeploymentPlan } from '../../domain/deployment.ts';
+import { serverCertificate } from '../../sandbox/server/certificate-authority.ts';
 import type { ServiceStatus } from '../../services/systemd.ts';
 
 const JOB = 'a'.repeat(20);
@@ -104,6 +106,33 @@ test('a version that is watched is asked through its front, and one that was sta
   // Started anew while the VM's worker was away: what an attempt before saw counts.
   await assert.rejects(watch({ ...UP, invocation: 'two' }, seen), { type: 'ServiceDied' });
   await watch({ ...UP, invocation: 'two' }, { ...seen, service: 'b'.repeat(20) });
+});
+
+test('a front with TLS is asked by its certificate, and another’s is its end', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'edge-train-front-'));
+  const pair = async (name: string) => {
+    mkdirSync(join(folder, name));
+    return serverCertificate({ ca: join(folder, name, 'ca.pem'), own: join(folder, name) }, ['127.0.0.1']);
+  };
+  try {
+    const [own, other] = [await pair('own'), await pair('other')];
+    const [certificate, anothers] = ['own', 'other'].map((name) => readFileSync(join(folder, name, 'ca.pem'), 'utf8'));
+    const front = createTlsServer(own, (_request, response) => void response.end());
+    servers.push(front);
+    await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
+    const { port } = front.address() as AddressInfo;
+    const watch = (trusted: string | undefined) =>
+      step(
+        () => UP,
+        (edge) =>
+          watchService(edge, { plan: plan(), port, address: `https://127.0.0.1:${port}`, certificate: trusted ?? '' }),
+      );
+    await watch(certificate);
+    await assert.rejects(watch(anothers), { type: 'ServiceDied', message: /healthy/ });
+    assert.ok(other);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('a front that does not answer is its end too, though one late answer is not', async () => {

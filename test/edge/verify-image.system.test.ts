@@ -41,7 +41,7 @@ describe('a VM that is to serve an image', () => {
 
   type Services = NonNullable<MachinePolicy['services']>;
   const OURS: Services = {
-    ...{ memoryBytes: 1, ports: [8100, 8101] },
+    ...{ memoryBytes: 1, ports: [8100, 8101], listen: '127.0.0.1', keys: {} },
     ...{ imageKeys: KEYS.keys, receiptKeys: KEYS.receiptKeys },
   };
 

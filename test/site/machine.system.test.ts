@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { ReleasePolicy } from '../../domain/release.ts';
 import type { MachinePlan } from '../../domain/training-plan.ts';
-import { openStackHub } from '../../services/stack-hub/session.ts';
 import { send, token } from '../sandbox/fixture.ts';
 import { startSite, type TestSite } from './site.ts';
 
@@ -30,7 +29,7 @@ const plan = (change: Partial<MachinePlan> = {}): MachinePlan => ({
 
 /** As somebody in the Stack Hub's portal would. */
 async function deletedByHand(path: string, apiVersion: string): Promise<void> {
-  const hub = await operator();
+  const hub = await site.operator();
   const id = `subscriptions/${hub.subscription}/resourceGroups/edge-train/providers/${path}`;
   await hub.resources.resources.beginDeleteByIdAndWait(id, apiVersion);
 }
@@ -38,24 +37,9 @@ async function deletedByHand(path: string, apiVersion: string): Promise<void> {
 /** Names of all that is in the site's resource group. */
 async function resources(): Promise<string[]> {
   const names: string[] = [];
-  for await (const { name } of (await operator()).resources.resources.listByResourceGroup('edge-train'))
+  for await (const { name } of (await site.operator()).resources.resources.listByResourceGroup('edge-train'))
     names.push(name ?? '');
   return names.sort();
-}
-
-async function operator() {
-  const { subscription, clientId, clientSecret } = site.fixture.config.stackHub;
-  const options = {
-    endpoint: site.fixture.stackHub,
-    tenant: 'adfs',
-    subscription,
-    location: 'local',
-    resourceGroup: 'edge-train',
-    clientId,
-    clientSecret,
-    ca: site.fixture.ca,
-  };
-  return openStackHub(options);
 }
 
 const whole = ['demo-ds1-v2', 'demo-ds1-v2-nic', 'demo-ds1-v2-nsg', 'demo-ds1-v2-os', 'demo-ds1-v2-vnet'];

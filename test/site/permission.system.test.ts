@@ -12,6 +12,8 @@ import { TrainModelInput } from '../../domain/train-model-input.ts';
 import type { TrainingPlan } from '../../domain/training-plan.ts';
 import type { InstalledMachine } from '../../domain/virtual-machine.ts';
 import { openContainer, putIfAbsent, readText, replaceText, STACK_HUB_VERSION } from '../../services/blob-storage.ts';
+import { NETWORK_VERSION } from '../../services/stack-hub/network.ts';
+import { getResource } from '../../services/stack-hub/resource.ts';
 import { recipeDigest } from '../../services/release-decision.ts';
 import { generateMachineKey, generateSigningKey, openSeal, sha256, verifyStatement } from '../../services/signing.ts';
 import { validInput } from '../domain/valid-input.ts';
@@ -115,6 +117,52 @@ describe('a deployment', () => {
     await site.activities.forgetDeployment(gone);
     await site.activities.forgetDeployment(gone);
     assert.deepEqual((await site.activities.listDeployments('demo')).deployments, []);
+  });
+
+  it('lets those ask a model who may, while one serves there, and nobody otherwise', async () => {
+    const beyond = { imageKeys, virtualMachine: machine.name, listen: '0.0.0.0', ports: { from: 8100, to: 8109 } };
+    const open = async (clients: string[]) =>
+      site.configure({ deployments: { ...beyond, clients, keys: { ward: 'a'.repeat(64) } } });
+    const rules = async () => {
+      const nsg = `Microsoft.Network/networkSecurityGroups/${machine.name}-nsg`;
+      const found = await getResource(await site.operator(), { path: nsg, apiVersion: NETWORK_VERSION }, undefined);
+      return (found?.properties['securityRules'] as { name: string; properties: Record<string, unknown> }[]).map(
+        ({ name, properties }) => [
+          name,
+          properties['access'],
+          properties['sourceAddressPrefixes'],
+          properties['destinationPortRange'],
+        ],
+      );
+    };
+    await open(['10.20.0.0/16']);
+    const first = await asked();
+    assert.deepEqual([first.listen, first.virtualMachine.upToDate], ['0.0.0.0', true]);
+    await site.activities.settleServingRule({ plan: first, serves: true });
+    await record(first, 1);
+    assert.deepEqual(await rules(), [['edge-train-serving', 'Allow', ['10.20.0.0/16'], '8100-8109']]);
+    const puts = async () =>
+      (await site.fixture.admin<{ method: string; path: string }[]>('GET', '/requests?front=stack-hub')).filter(
+        ({ method, path }) => method === 'PUT' && path.includes('edge-train-serving'),
+      ).length;
+    await site.activities.settleServingRule({ plan: first, serves: true });
+    assert.equal(await puts(), 1, 'what is as it should be is left');
+    await open(['10.20.0.0/16', '10.30.1.7/32']);
+    await site.activities.settleServingRule({ plan: first, serves: true });
+    assert.deepEqual((await rules())[0]?.[2], ['10.20.0.0/16', '10.30.1.7/32']);
+
+    const other = { ...first, model: 'another' };
+    await site.activities.settleServingRule({ plan: other, serves: false });
+    assert.equal((await rules()).length, 1, 'one that is left still serves');
+    await site.activities.settleServingRule({ plan: first, serves: false });
+    assert.deepEqual(await rules(), []);
+    await site.activities.settleServingRule({ plan: first, serves: true });
+    await site.configure({ deployments: { imageKeys, virtualMachine: machine.name } });
+    await site.activities.settleServingRule({ plan: first, serves: true });
+    assert.deepEqual(await rules(), [], 'on loopback nobody is let in');
+    const host = { ...first, virtualMachine: { ...first.virtualMachine, name: 'a-host', host: true as const } };
+    await site.activities.settleServingRule({ plan: host, serves: true });
+    await site.activities.forgetDeployment(first);
   });
 
   it('lets the VM read the rows that the job recorded, and no other blob', async () => {

@@ -10,6 +10,7 @@ import { generateSigningKey, sha256 } from '../../services/signing.ts';
 import { installCommand } from '../../workers/vm/install-command.ts';
 import { installCredentialCommand } from '../../workers/vm/install-credential-command.ts';
 import type { ServerConfig } from '../../sandbox/server/config.ts';
+import { openStackHub, type StackHub } from '../../services/stack-hub/session.ts';
 import { secret, startFixture, type Fixture } from '../sandbox/fixture.ts';
 import { startAzurite } from '../sandbox/upstream.ts';
 import { machinesDouble, type MachinesDouble } from '../sandbox/machines-double.ts';
@@ -30,6 +31,8 @@ export interface TestSite extends AsyncDisposable {
   /** The heartbeats of the steps so far; `resumed` is what the next step starts with. */
   step: { heartbeats: unknown[]; resumed: unknown; request: string; signal?: AbortSignal };
   put(store: string, path: string, content: string): Promise<void>;
+  /** As somebody in the Stack Hub's portal. */
+  operator(): Promise<StackHub>;
 }
 
 export async function startSite(
@@ -135,6 +138,13 @@ export async function startSite(
       'the second payload key': payloadKeys[1] ?? '',
     },
     activities: createSiteActivities(dependencies),
+    operator: () => {
+      const { subscription, clientId, clientSecret } = fixture.config.stackHub;
+      return openStackHub({
+        ...{ endpoint: fixture.stackHub, tenant: 'adfs', subscription, clientId, clientSecret, ca: fixture.ca },
+        ...{ location: 'local', resourceGroup: 'edge-train' },
+      });
+    },
     put: async (store, path, content) => {
       await blobs.container(store).getBlockBlobClient(path).upload(content, Buffer.byteLength(content));
     },

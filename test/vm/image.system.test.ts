@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
+import { LOOPBACK } from '../../domain/deployments.ts';
 import { until } from '../support/until.ts';
 import { call, createJob, LIMITS, newJob, runJob, runToEnd, type LauncherError } from './jobs.ts';
-import { get, putServer } from './serving.ts';
+import { get, putServer, unpack } from './serving.ts';
 import { bootMachine, type TestMachine } from './vm.ts';
 
-const run = promisify(execFile);
 const script = (name: string) => readFile(join(import.meta.dirname, name), 'utf8');
-const serving = join(import.meta.dirname, '..', '..', '.tools', 'images', 'serving.tar');
 const DIGEST = 'a'.repeat(64);
 const IMAGES = '/var/lib/edge-train/images';
 const image = {
@@ -43,7 +40,10 @@ describe('the tree of an image as the cage’s root', () => {
         ...config,
         policy: {
           ...config.policy,
-          services: { memoryBytes: 256 * 2 ** 20, ports: [8100, 8101], imageKeys: [], receiptKeys: [] },
+          services: {
+            ...{ memoryBytes: 256 * 2 ** 20, ports: [8100, 8101], imageKeys: [], receiptKeys: [] },
+            ...{ listen: LOOPBACK, keys: {} },
+          },
         },
       }));
       await unpack(
@@ -178,8 +178,9 @@ describe('the tree of an image as the cage’s root', () => {
     });
     assert.deepEqual([begun.state, begun.routed], ['running', null]);
     await healthy(machine, one);
-    assert.deepEqual(await call(machine, { verb: 'route', front, service: one }), { port: 8100, service: one });
-    const { uid, slow: _, ...said } = await get(machine, 8100);
+    const led = { port: 8100, address: 'http://127.0.0.1:8100' };
+    assert.deepEqual(await call(machine, { verb: 'route', front, service: one }), { ...led, service: one });
+    const { uid, slow: _, told: __, ...said } = await get(machine, 8100);
     assert.deepEqual(said, { service: one, flavour: 'image', folder: '/opt' });
     assert.ok(Number(uid) >= 61_184, 'a dynamic user');
 
@@ -189,7 +190,7 @@ describe('the tree of an image as the cage’s root', () => {
     const slow = get(machine, 8100, '/?seconds=8');
     const first = `/var/lib/edge-train/services/${one}/socket/http.sock`;
     await until('the slow request is under way', async () => (await get(machine, first))['slow'] === 1);
-    assert.deepEqual(await call(machine, { verb: 'route', front, service: two }), { port: 8100, service: two });
+    assert.deepEqual(await call(machine, { verb: 'route', front, service: two }), { ...led, service: two });
     assert.equal((await get(machine, 8100))['service'], two);
     assert.deepEqual(await call(machine, { verb: 'settle', front }), { service: two, retired: [one] });
     assert.equal((await slow)['service'], one, 'what was under way is answered');
@@ -352,14 +353,3 @@ describe('what a VM keeps for the next run', () => {
     assert.deepEqual(await kept(), ['9', 'd', 'e']);
   });
 });
-
-/** What the worker does: unpacks in the folder that it is given. Here by the VM's own tar, from an image's root file system. */
-async function unpack(machine: TestMachine, digest: string, then: string): Promise<void> {
-  await run('docker', ['cp', serving, `${machine.container}:/var/tmp/image.tar`]);
-  const { path } = await call<{ path: string }>(machine, { verb: 'image', digest });
-  const unpack =
-    "import tarfile; t = tarfile.open('/var/tmp/image.tar'); t.extractall('.', [m for m in t if m.isreg() or m.isdir() or m.issym() or m.islnk()])";
-  await machine.sh(`set -e; mkdir ${path}/tree; cd ${path}/tree; python3 -c "${unpack}"; chmod -R u+w .; ${then}`, {
-    user: 'edge-train',
-  });
-}

@@ -25,7 +25,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "seconds" in query:
             slow += 1
             time.sleep(float(query["seconds"]))
-        answer = {"service": UNIT, "flavour": os.environ.get("FLAVOUR"), "folder": os.getcwd(), "uid": os.getuid(), "slow": slow}
+        answer = {"service": UNIT, "flavour": os.environ.get("FLAVOUR"), "folder": os.getcwd(), "uid": os.getuid(), "slow": slow, "told": sorted(name.lower() for name in self.headers)}
         if url.path == "/probe":
             done = subprocess.run([sys.executable, "/opt/probe.py", query["given"]], capture_output=True, text=True)
             answer = json.loads(done.stdout)

@@ -1,7 +1,12 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { call } from './jobs.ts';
 import type { TestMachine } from './vm.ts';
 
+const run = promisify(execFile);
+const serving = join(import.meta.dirname, '..', '..', '.tools', 'images', 'serving.tar');
 const script = (name: string) => readFileSync(join(import.meta.dirname, name), 'utf8');
 
 /** What the worker writes beside an image before it is sealed. */
@@ -40,4 +45,15 @@ export async function get(
   const { code, stdout, stderr } = await machine.exec(['python3', '-I', '-c', ask], { user });
   if (code !== 0) throw new Error(stderr.trim().split('\n').at(-1));
   return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+/** What the worker does: unpacks in the folder that it is given. Here by the VM's own tar, from an image's root file system. */
+export async function unpack(machine: TestMachine, digest: string, then: string): Promise<void> {
+  await run('docker', ['cp', serving, `${machine.container}:/var/tmp/image.tar`]);
+  const { path } = await call<{ path: string }>(machine, { verb: 'image', digest });
+  const unpack =
+    "import tarfile; t = tarfile.open('/var/tmp/image.tar'); t.extractall('.', [m for m in t if m.isreg() or m.isdir() or m.issym() or m.islnk()])";
+  await machine.sh(`set -e; mkdir ${path}/tree; cd ${path}/tree; python3 -c "${unpack}"; chmod -R u+w .; ${then}`, {
+    user: 'edge-train',
+  });
 }

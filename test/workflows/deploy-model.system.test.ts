@@ -73,6 +73,43 @@ test('a version gets the traffic when it has shown that it holds, and then what 
   assert.ok(DeploymentList.parse(list).deployments.some(({ model }) => model === 'straight'));
 });
 
+test('who may ask from elsewhere is let in once the traffic is there, and shut out with what was taken away', async () => {
+  const { world } = harness;
+  const elsewhere = { port: 8100, address: 'https://10.20.0.4:8100', certificate: 'PEM' };
+  world.instead('planDeployment', async ({ input, workflowId }) => {
+    const plan = world.deployments.plan(input, workflowId, 'd'.repeat(20));
+    return { ...plan, listen: '0.0.0.0', virtualMachine: { ...plan.virtualMachine, upToDate: true } };
+  });
+  world.instead('routeService', async ({ plan, service }) => ({
+    ...world.deployments.route(plan.front, service),
+    ...elsewhere,
+  }));
+  const result = await deploy({ model: 'elsewhere', version: 1 });
+  assert.deepEqual([result.address, result.certificate], [elsewhere.address, elsewhere.certificate]);
+  assert.deepEqual(world.verbs('routeService', 'settleServingRule', 'watchService'), [
+    'routeService',
+    'settleServingRule',
+    'watchService',
+  ]);
+  const [watched] = world.values('watchService');
+  assert.deepEqual([watched?.address, watched?.certificate], [elsewhere.address, elsewhere.certificate]);
+  assert.equal(world.values('recordDeployment')[0]?.certificate, elsewhere.certificate);
+  await deploy({ model: 'elsewhere', action: 'undeploy' });
+  assert.deepEqual(
+    world.values('settleServingRule').map(({ serves }) => serves),
+    [true, false],
+  );
+  world.instead('watchService', () => {
+    throw broken('ServiceDied');
+  });
+  assert.equal((await failureOf((await begin({ model: 'elsewhere' })).result())).type, 'ServiceDied');
+  assert.deepEqual(
+    world.values('settleServingRule').map(({ serves }) => serves),
+    [true, false, true, false],
+  );
+  assert.equal(world.count('enrolVirtualMachine'), 3, 'the warm VM gets the site’s file as it is now');
+});
+
 test('rollback goes back by the same way, and back again', async () => {
   const { world } = harness;
   await deploy({ model: 'back', version: 1 });

@@ -45,7 +45,7 @@ async function bundleFiles(): Promise<BundleFile[]> {
   const text = async (name: string) => ({ name, mode: 0o644, content: await readFile(join(here, name)) });
   const inFolder = async (folder: string) => {
     const names = (await readdir(join(here, folder)))
-      .filter((name) => /\.(py|service|socket|slice)$/.test(name))
+      .filter((name) => /\.(py|ts|service|socket|slice)$/.test(name))
       .sort();
     return await Promise.all(names.map((name) => text(`${folder}/${name}`)));
   };

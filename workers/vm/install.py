@@ -62,7 +62,7 @@ def systemd_version():
 
 
 def make_users():
-    for group in ("edge-train", "edge-train-job"):
+    for group in ("edge-train", "edge-train-job", "edge-train-front"):
         with contextlib.suppress(KeyError):
             grp.getgrnam(group)
             continue

@@ -64,7 +64,7 @@ UNITS = {
     "edge-train-serve@%s.service": dict(WANTED, **OF_SERVICE),
 }
 
-FRONT = "edge-train-front@%s.service"
+FRONTS = ("edge-train-front@%s.service", "edge-train-tls-front@%s.service")
 
 # By SystemCallFilter= and nothing else; systemd shows every call that is let through.
 FILTERED = set(
@@ -107,9 +107,10 @@ def prove_cage(version):
             differences = unit_differences(name, wanted, version) + filter_differences(name) + unknown_directives(name)
             if differences:
                 stop("this systemd did not understand the cage's unit %s: %s" % (unit % "", "; ".join(differences)))
-        unknown = unknown_directives(FRONT % PROOF)
-        if unknown:
-            stop("this systemd did not understand the unit %s: %s" % (FRONT % "", "; ".join(unknown)))
+        for unit in FRONTS:
+            unknown = unknown_directives(unit % PROOF)
+            if unknown:
+                stop("this systemd did not understand the unit %s: %s" % (unit % "", "; ".join(unknown)))
         call("start", job=PROOF)
         run_to_end(path)
     finally:

@@ -1,5 +1,5 @@
 import { DeployModelInput, type DeploymentPlan, type DeploymentRecord } from '../../../domain/deployment.ts';
-import type { Deployments } from '../../../domain/deployments.ts';
+import { LOOPBACK, type Deployments } from '../../../domain/deployments.ts';
 import { chooseSize } from '../../../domain/machine-size.ts';
 import { computeTargetName, frontId, jobId, virtualMachineName } from '../../../domain/resource-names.ts';
 import type { MachinePlan } from '../../../domain/training-plan.ts';
@@ -41,6 +41,7 @@ export async function planDeployment(
     job: jobId(sha256, workflowId, originalExecutionRunId),
     ...{ site: session.site.name, model, workflowId, virtualMachine: machine.plan },
     front: frontId(sha256, session.site.name, model),
+    listen: terms.listen,
     ...(version === undefined ? {} : { version }),
     ...(input.alias === undefined ? {} : { alias: input.alias }),
     ...(target ? { digest: target.image.digest } : {}),
@@ -54,8 +55,11 @@ export async function planDeployment(
 }
 
 /** What is taken away needs no terms. */
-const NO_TERMS = { memoryMiB: 64, startSeconds: 1, probationSeconds: 0 } as const;
-type Terms = Pick<Deployments, keyof typeof NO_TERMS> & Partial<Pick<Deployments, 'virtualMachine' | 'size'>>;
+const NO_TERMS: Pick<Deployments, 'memoryMiB' | 'startSeconds' | 'probationSeconds' | 'listen'> = {
+  ...{ memoryMiB: 64, startSeconds: 1, probationSeconds: 0 },
+  listen: LOOPBACK,
+};
+type Terms = typeof NO_TERMS & Partial<Pick<Deployments, 'virtualMachine' | 'size'>>;
 
 function checked({ site }: SiteSession, given: DeployModelInput): DeployModelInput {
   const parsed = parse(DeployModelInput, given);
@@ -112,6 +116,8 @@ const common = ({ site }: SiteSession, name: string) => ({
   onLoss: 'restart' as const,
   idleSeconds: Math.round(site.virtualMachines.idleMinutes * 60),
   computeTarget: computeTargetName(sha256, name),
+  // Where models listen, and whose keys they take, may have changed since the VM was made.
+  upToDate: true as const,
 });
 
 /** @throws ServiceError `DeploymentsNotAllowed` */

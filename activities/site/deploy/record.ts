@@ -3,6 +3,7 @@ import {
   type DeployedVersion,
   type DeploymentList,
   type DeploymentPlan,
+  type RoutedModel,
 } from '../../../domain/deployment.ts';
 import { DEPLOYMENTS, deploymentPath } from '../../../domain/resource-names.ts';
 import {
@@ -58,7 +59,7 @@ export async function servedOn(session: SiteSession, machine: string): Promise<s
  */
 export async function recordDeployment(
   session: SiteSession,
-  { plan, deployed, port }: { plan: DeploymentPlan; deployed: DeployedVersion; port: number },
+  { plan, deployed, ...routed }: RoutedModel & { plan: DeploymentPlan; deployed: DeployedVersion },
 ): Promise<DeploymentRecord> {
   const container = await records(session);
   await ensureContainer(container);
@@ -68,7 +69,7 @@ export async function recordDeployment(
   const previous = replaces && replaces.version !== deployed.version ? replaces : before?.previous;
   const virtualMachine = plan.virtualMachine.name;
   const record: DeploymentRecord = {
-    ...{ site, model, virtualMachine, port, current: deployed },
+    ...{ site, model, virtualMachine, ...routed, current: deployed },
     ...(previous ? { previous } : {}),
   };
   const text = canonicalJson(record);

@@ -160,6 +160,7 @@ export class World {
       planDeployment: async ({ input, workflowId, originalExecutionRunId }) =>
         this.deployments.plan(input, workflowId, jobId(hash, workflowId, originalExecutionRunId)),
       grantSmokeTest: async () => ({ kind: 'smoke-test', jwe: 'sealed', expires: '2030-01-02T03:04:05.000Z' }),
+      settleServingRule: async () => {},
       recordDeployment: async ({ plan, deployed, port }) => this.deployments.record(plan, deployed, port),
       forgetDeployment: async ({ model }) => void this.deployments.records.delete(model),
       listDeployments: async (site) => ({ site, deployments: [...this.deployments.records.values()] }),

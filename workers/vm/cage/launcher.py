@@ -11,6 +11,7 @@ import sys
 
 sys.path.insert(0, "/opt/edge-train/cage")
 
+import fronts  # noqa: E402
 import images  # noqa: E402
 import jobs  # noqa: E402
 import services  # noqa: E402
@@ -28,7 +29,7 @@ VERBS = {
     "serve": (services.serve, [{"service", "front", "image", "memoryBytes"}]),
     "serving": (services.serving, [{"service"}]),
     "route": (services.route, [{"front", "service"}]),
-    "unroute": (services.unroute, [{"front"}]),
+    "unroute": (fronts.unroute, [{"front"}]),
     "retire": (services.retire, [{"service"}]),
     "settle": (services.settle, [{"front"}]),
 }

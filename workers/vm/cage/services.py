@@ -1,8 +1,7 @@
 """What the launcher does to model services: start, traffic and end. Runs as root; callers have checked every name.
 
 /var/lib/edge-train/services/SERVICE is root's: terms.json, spec (the image's config), socket (the service's own socket, shared by
-group). services/by-front/FRONT is a link to the service that a model's front leads to: moving it is the switch. Settings lie in
-/etc, and services and fronts are enabled, so that a reboot changes nothing.
+group). Settings lie in /etc, and services are enabled, so that a reboot changes nothing. Where they are asked: fronts.py.
 """
 
 import contextlib
@@ -10,15 +9,16 @@ import os
 import re
 import shutil
 
+import fronts
 import images
 import stock
+from fronts import begin, policy, routed
 from jobs import MIB, Refused
 from root_files import ensure, lock, lock_path, read, write
-from units import PERSISTENT, dropin, remove_dropin, systemctl, write_dropin
+from units import PERSISTENT, remove_dropin, systemctl, write_dropin
 
 HOME = "/var/lib/edge-train"
 SERVICES = HOME + "/services"
-FRONTS = SERVICES + "/by-front"
 LEAST_MEMORY = 64 * MIB
 UNIT = "/etc/systemd/system/edge-train-serve@.service"
 IMAGE_FILE = "image.json"
@@ -64,13 +64,6 @@ def spec_of(image):
     return spec
 
 
-def policy():
-    allowed = (read("/etc/edge-train/policy.json") or {}).get("services")
-    if not allowed:
-        raise Refused("PolicyRefused", "this site lets no model serve on this machine")
-    return allowed
-
-
 def allowed_memory(wanted):
     if type(wanted) is not int or wanted < LEAST_MEMORY:
         raise Refused("InvalidRequest", "memoryBytes must be a whole number of at least %d" % LEAST_MEMORY)
@@ -85,50 +78,10 @@ def settings(terms):
 
 
 def route(front, service):
-    """Leads the front to a service, by moving one link. A front keeps its port; a new one gets the lowest that is free."""
+    """Leads the front to one of its services; says where it is asked."""
     if (read(folder(service) + "/terms.json") or {}).get("front") != front:
         raise Refused("InvalidRequest", "there is no service %s of this front" % service)
-    with lock("fronts"):
-        port = port_of(front) or free_port()
-        new = "%s/.new-%s" % (FRONTS, front)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(new)
-        os.symlink("../" + service, new)
-        os.rename(new, "%s/%s" % (FRONTS, front))
-        write_dropin(socket_unit(front), "[Socket]\nListenStream=127.0.0.1:%d\n" % port, PERSISTENT)
-        systemctl("daemon-reload")
-        systemctl("enable", "--quiet", socket_unit(front))
-        begin(socket_unit(front))
-    return {"port": port, "service": routed(front)}
-
-
-def free_port():
-    first, last = policy()["ports"]
-    taken = {port_of(front) for front in os.listdir(FRONTS)}
-    for port in range(first, last + 1):
-        if port not in taken:
-            return port
-    raise Refused("PolicyRefused", "all ports that this site has for models are taken: %d to %d" % (first, last))
-
-
-def port_of(front):
-    with contextlib.suppress(FileNotFoundError):
-        with open(dropin(socket_unit(front), PERSISTENT)) as file:
-            return int(re.search(r"^ListenStream=127\.0\.0\.1:(\d+)$", file.read(), re.M).group(1))
-    return None
-
-
-def unroute(front):
-    """Nobody answers at the front's port any more, and the port is free. Absent is fine."""
-    with lock("fronts"):
-        systemctl("disable", "--quiet", socket_unit(front))
-        systemctl("stop", socket_unit(front), front_unit(front))
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink("%s/%s" % (FRONTS, front))
-        remove_dropin(socket_unit(front), PERSISTENT)
-        systemctl("daemon-reload")
-        systemctl("reset-failed", socket_unit(front), front_unit(front))
-    return {"service": None}
+    return fronts.lead(front, service)
 
 
 def retire(service):
@@ -182,36 +135,14 @@ def standing(service):
     }
 
 
-def routed(front):
-    try:
-        return os.path.basename(os.readlink("%s/%s" % (FRONTS, front)))
-    except FileNotFoundError:
-        return None
-
-
 def images_in_use():
     """For the stock, which keeps what a service needs."""
     names = [name for name in os.listdir(SERVICES) if re.fullmatch("[0-9a-f]{20}", name)] if os.path.isdir(SERVICES) else []
     return {(read(folder(name) + "/terms.json") or {}).get("image") for name in names}
 
 
-def begin(name):
-    systemctl("reset-failed", name)
-    begun = systemctl("start", name)
-    if begun.returncode != 0:
-        raise Refused("StartFailed", "systemd could not start %s; journalctl -u %s says more" % (name, name))
-
-
 def unit(service):
     return "edge-train-serve@%s.service" % service
-
-
-def socket_unit(front):
-    return "edge-train-front@%s.socket" % front
-
-
-def front_unit(front):
-    return "edge-train-front@%s.service" % front
 
 
 def folder(service):
