@@ -176,6 +176,14 @@ function platformOf({ config }: BaseImage): PythonPlatform {
 
 const HOME = 'opt/edge-train';
 /** By path, as in the layer. */
-const SCRIPTS = ['logging.json', 'score.py', 'serving_log.py'];
+const SCRIPTS = [
+  'bad_input.py',
+  'logging.json',
+  'score.py',
+  'scoring_columns.py',
+  'scoring_input.py',
+  'scoring_tensors.py',
+  'serving_log.py',
+];
 const descriptor = ({ digest, size }: BlobDescriptor): BlobDescriptor => ({ digest, size });
 const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
