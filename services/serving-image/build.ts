@@ -2,6 +2,7 @@ import type { ContainerClient } from '@azure/storage-blob';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { readText } from '../blob-storage.ts';
 import {
   ensureBlob,
@@ -19,12 +20,14 @@ import { assembleImage } from '../oci-image/image.ts';
 import { watchPackages, type LayerPackages } from '../oci-image/layer-packages.ts';
 import { writeTar, type TarFile } from '../oci-image/tar.ts';
 import type { PackageTool, PythonPlatform } from '../python-environment.ts';
+import { readVerified } from '../verified-blob.ts';
 import type { Artifact } from '../../domain/release.ts';
 import { PACKAGES } from './environment-layer.ts';
 import { rememberPackages } from './image-packages.ts';
 import { ensureLayer, ensureText, type LayerPlace } from './layer-memo.ts';
 import { MODEL_FOLDER, modelFiles } from './model-layer.ts';
-import { below, findServedModel, readRequirements, type ServedModel } from './mlflow-model.ts';
+import { below, findServedModel, readRequirements, readSignature, type ServedModel } from './mlflow-model.ts';
+import { describeService } from './openapi.ts';
 import { lockPackages, packagesKey, withPackages } from './packages.ts';
 
 /** SHA-256 of the lock of the image's Python packages, as a label on it. */
@@ -62,7 +65,7 @@ export async function buildServingImage(
 
   const carried = await bringBase(session, repository, base, progress);
   const environment = await environmentLayer(request, place, served, target);
-  const script = await scriptLayer(place);
+  const script = await scriptLayer(request, place, served);
   const weights = await modelLayer(request, place);
 
   const image = assembleImage({
@@ -118,15 +121,35 @@ async function environmentLayer(
   return { ...layer, lock: digest };
 }
 
-/** The entry script of MLflow models, and what each service's server logs and how. */
-async function scriptLayer(place: LayerPlace): Promise<BlobDescriptor & { sent: number }> {
-  const contents = await Promise.all(SCRIPTS.map((name) => readFile(join(import.meta.dirname, name))));
-  const files = contents.map((content, n): TarFile => ({
-    path: `${HOME}/${SCRIPTS[n]}`,
+/** The entry script of MLflow models with the service's description, and what each service's server logs and how. */
+async function scriptLayer(
+  request: ServingImageRequest,
+  place: LayerPlace,
+  served: ServedModel,
+): Promise<BlobDescriptor & { sent: number }> {
+  const scripts = await Promise.all(
+    SCRIPTS.map(async (name) => ({ name, content: await readFile(join(import.meta.dirname, name)) })),
+  );
+  const contents = [...scripts, ...(await descriptions(request, served))];
+  const files = contents.map(({ name, content }): TarFile => ({
+    path: `${HOME}/${name}`,
     bytes: content.length,
     open: once(content),
   }));
-  return ensureLayer(place, `score-${sha256(Buffer.concat(contents))}`, (use) => use(() => writeTar(files)));
+  const key = sha256(JSON.stringify(contents.map(({ name, content }) => [name, sha256(content)])));
+  return ensureLayer(place, `score-${key}`, (use) => use(() => writeTar(files)));
+}
+
+/** Of an own score.py the server tells what the script itself declares. */
+async function descriptions(
+  { models, modelPath, model }: ServingImageRequest,
+  { root, loader }: ServedModel,
+): Promise<{ name: string; content: Buffer }[]> {
+  const stated = model.artifacts.find(({ path }) => path === below(root, 'MLmodel'));
+  if (loader !== 'mlflow' || !stated) return [];
+  const text = await buffer(readVerified(models.getBlockBlobClient(modelPath(stated.path)), stated));
+  const described = describeService(model.name, readSignature(text.toString('utf8')));
+  return described.map(({ file, content }) => ({ name: file, content: Buffer.from(content) }));
 }
 
 async function modelLayer(
@@ -175,7 +198,6 @@ function platformOf({ config }: BaseImage): PythonPlatform {
 }
 
 const HOME = 'opt/edge-train';
-/** By path, as in the layer. */
 const SCRIPTS = [
   'bad_input.py',
   'logging.json',

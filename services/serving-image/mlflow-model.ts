@@ -46,15 +46,29 @@ export function readFlavors(text: string): Record<string, Record<string, string>
   );
 }
 
-/** What an MLmodel file says that the model takes: MLflow's list of columns or tensors; undefined where it states none. */
-export function readInputSignature(text: string): unknown {
-  const { signature } = (parseYaml(text, { maxAliasCount: 0 }) ?? {}) as { signature?: { inputs?: unknown } | null };
-  try {
-    return JSON.parse(String(signature?.inputs)) as unknown;
-  } catch {
-    return undefined;
-  }
+/** MLflow's own lists, parsed; undefined where the model states none. */
+export interface StatedSignature {
+  /** Of columns or of tensors. */
+  readonly inputs?: unknown;
+  readonly outputs?: unknown;
+  readonly params?: unknown;
 }
+
+/** What an MLmodel file says that the model takes and answers. */
+export function readSignature(text: string): StatedSignature {
+  const { signature } = (parseYaml(text, { maxAliasCount: 0 }) ?? {}) as { signature?: Record<string, unknown> | null };
+  const parsed = (part: string): unknown => {
+    try {
+      return JSON.parse(String(signature?.[part])) as unknown;
+    } catch {
+      return undefined;
+    }
+  };
+  return { inputs: parsed('inputs'), outputs: parsed('outputs'), params: parsed('params') };
+}
+
+/** Its `inputs` alone. */
+export const readInputSignature = (text: string): unknown => readSignature(text).inputs;
 
 /**
  * The lines of a model's requirements.txt, each a plain requirement: what a script wrote must not choose where the

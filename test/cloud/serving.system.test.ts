@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { modelFiles, startCloud, type ModelKind, type TestCloud } from './cloud.ts';
+import { misfits, schemasOf, validDescription, type Description } from '../support/openapi.ts';
 import { docker, keepVersion, serve, type Served } from './serve-image.ts';
 
 /** What a service answers: images built from released models, run by Docker. */
@@ -10,10 +11,15 @@ before(async () => {
 });
 after(async () => cloud?.close());
 
-async function build(kind: ModelKind) {
-  const request = await keepVersion(cloud, await modelFiles(kind), 1, kind);
-  return { ...request, image: await cloud.activities.buildImage({ ...request, repository: `edge-train/${kind}` }) };
+type Files = Awaited<ReturnType<typeof modelFiles>>;
+
+async function build(kind: ModelKind, { name = kind as string, change = (files: Files) => files } = {}) {
+  const request = await keepVersion(cloud, change(await modelFiles(kind)), 1, name);
+  return { ...request, image: await cloud.activities.buildImage({ ...request, repository: `edge-train/${name}` }) };
 }
+
+const withFile = (path: string, change: (text: string) => string) => (files: Files) =>
+  files.map((file) => (file.path === path ? { path, content: Buffer.from(change(file.content.toString())) } : file));
 
 const COLUMNS = ['length', 'width', 'count'];
 const ROW = [2, 1, 3];
@@ -73,6 +79,15 @@ const WRONG: readonly (readonly [what: string, sent: unknown, path: string])[] =
   ['one number for all', { instances: 5 }, 'instances'],
 ];
 
+/** Of those, what a description’s schema of the body cannot say. */
+const BEYOND_SCHEMAS = [
+  'a column too few',
+  'a column twice',
+  'an index of others',
+  'the second of two rows',
+  'lists of two lengths',
+];
+
 interface Refusal {
   readonly status: number;
   readonly error?: { readonly code: string; readonly problems: { path: string; message: string }[] };
@@ -82,6 +97,31 @@ async function ask({ url }: Served, sent: unknown, method = 'POST'): Promise<Ref
   const body = (sent as { raw?: string | Buffer } | null)?.raw ?? JSON.stringify(sent);
   const answer = await fetch(`${url}/score`, { method, ...(method === 'GET' ? {} : { body: body as string }) });
   return { status: answer.status, ...((await answer.json()) as { error?: Refusal['error'] }) };
+}
+
+async function describedBy({ url }: Served): Promise<Record<'2' | '3' | '3.1', Description>> {
+  const get = async (query: string) => {
+    const answer = await fetch(`${url}/swagger.json${query}`);
+    assert.deepEqual([answer.status, answer.headers.get('content-type')], [200, 'application/json']);
+    return validDescription(await answer.text());
+  };
+  const all = { '2': await get(''), '3': await get('?version=3'), '3.1': await get('?version=3.1') };
+  assert.deepEqual([all['2'].swagger, all['3'].openapi, all['3.1'].openapi], ['2.0', '3.0.3', '3.1.0']);
+  return all;
+}
+
+/** Each description is valid, its example is answered, and the answer is what it says. */
+async function assertDescribed(served: Served): Promise<Record<'2' | '3' | '3.1', Description>> {
+  const all = await describedBy(served);
+  for (const description of Object.values(all)) {
+    const { example } = schemasOf(description)['ServiceInput'] ?? {};
+    assert.ok(example, 'it has an example');
+    const { status, body } = await served.score(example);
+    assert.equal(status, 200, JSON.stringify(body));
+    assert.equal(misfits(all['3.1'], 'ServiceInput', example), '');
+    assert.equal(misfits(all['3.1'], 'ServiceOutput', body), '');
+  }
+  return all;
 }
 
 describe('a model with columns', () => {
@@ -145,11 +185,52 @@ describe('a model with columns', () => {
     );
     assert.doesNotMatch(await docker('logs', served.container), /not used|colour|datta/);
   });
+
+  it('describes itself at /swagger.json in three versions of OpenAPI: what it takes is answered, what it does not is 400', async () => {
+    const { '2': second, '3.1': newest } = await assertDescribed(served);
+    const record = schemasOf(second)['ServiceInput']?.properties?.['input_data']?.items;
+    assert.deepEqual(Object.keys(record?.properties ?? {}), COLUMNS);
+    assert.deepEqual(record?.['required'], COLUMNS);
+    const written = WRONG.filter(([, sent]) => (sent as { raw?: unknown } | null)?.raw === undefined);
+    const fitting = written.filter(([, sent]) => misfits(newest, 'ServiceInput', sent) === '');
+    assert.deepEqual(
+      fitting.map(([what]) => what),
+      BEYOND_SCHEMAS,
+    );
+    const failures = [];
+    for (const [path, method] of [
+      ['/swagger.json?version=4', 'GET'],
+      ['/swagger.json', 'POST'],
+      ['/nowhere', 'GET'],
+    ] as const) {
+      const answer = await fetch(`${served.url}${path}`, { method });
+      failures.push([answer.status, typeof ((await answer.json()) as { message?: unknown }).message]);
+    }
+    assert.deepEqual(failures, [
+      [404, 'string'],
+      [405, 'string'],
+      [404, 'string'],
+    ]);
+  });
 });
 
+const DECLARED = `
+from inference_schema.parameter_types.standard_py_parameter_type import StandardPythonParameterType
+from inference_schema.schema_decorators import input_schema
+
+
+def init():
+    pass
+
+
+@input_schema("data", StandardPythonParameterType([{"length": 2.5, "width": 1}]))
+def run(data):
+    return [sum(row.values()) for row in data]
+`;
+
 describe('a model of another kind', () => {
-  async function serving(context: TestContext, kind: ModelKind): Promise<Served> {
-    const served = await serve(cloud, (await build(kind)).image);
+  async function serving(context: TestContext, ...kind: Parameters<typeof build>): Promise<Served> {
+    const served = await serve(cloud, (await build(...kind)).image);
     context.after(() => served.close());
     return served;
   }
@@ -169,6 +250,7 @@ describe('a model of another kind', () => {
       [0.561689, 0.327151],
     );
     assert.equal((await ask(served, rows('a', 1))).error?.problems[0]?.path, 'input_data[0][0]');
+    await assertDescribed(served);
   });
 
   it('ONNX: tensors by name, of the signature’s shape and kind', async (context) => {
@@ -196,11 +278,65 @@ describe('a model of another kind', () => {
       const { status, error } = await ask(served, sent);
       assert.deepEqual([status, error?.problems[0]?.path], [400, path], JSON.stringify(sent));
     }
+    const { '3.1': newest } = await assertDescribed(served);
+    assert.notEqual(misfits(newest, 'ServiceInput', { inputs: { x: [[1, 2, 3]] } }), '');
+  });
+
+  it('columns that may be missing and parameters: both as the signature has them, and so described', async (context) => {
+    const optional =
+      ', {"type": "boolean", "name": "old", "required": false}, {"type": "string", "name": "note", "required": false}';
+    const change = withFile('MLmodel', (text) =>
+      text
+        .replace(/(inputs: '.*)]'/, `$1${optional}]'`)
+        .replace('params: null', `params: '[{"name": "factor", "type": "double", "default": 1.0, "shape": null}]'`),
+    );
+    const served = await serving(context, 'pyfunc', { name: 'optional', change });
+    const record = { length: 2, width: 1, count: 3 };
+    for (const more of [{}, { old: true, note: 'a' }, { old: null, note: null }])
+      assert.deepEqual(await served.score({ input_data: [{ ...record, ...more }], params: { factor: 2 } }), {
+        status: 200,
+        body: [31],
+      });
+    const { '3.1': newest } = await assertDescribed(served);
+    assert.equal(misfits(newest, 'ServiceInput', { input_data: [record], params: {} }), '');
+    assert.notEqual(misfits(newest, 'ServiceInput', { input_data: [record], params: { depth: 1 } }), '');
+    assert.equal(
+      (await ask(served, { input_data: [{ ...record, old: 1 }] })).error?.problems[0]?.path,
+      'input_data[0].old',
+    );
+  });
+
+  it('no signature: any table, and a description that says no more', async (context) => {
+    const change = withFile('MLmodel', (text) => text.replace(/^signature:\n( .*\n)+/m, ''));
+    const served = await serving(context, 'pyfunc', { name: 'unsigned', change });
+    const body = { input_data: [{ length: 2, width: 1, count: 3 }] };
+    assert.deepEqual(await served.score(body), { status: 200, body: [31] });
+    const all = await describedBy(served);
+    assert.equal(schemasOf(all['2'])['ServiceInput']?.example, undefined);
+    assert.equal(misfits(all['3.1'], 'ServiceInput', body), '');
+    assert.equal((await ask(served, { input_data: [{ length: 2 }] })).status, 400);
   });
 
   it('a user’s own score.py, as Azure ML has it', async (context) => {
     const served = await serving(context, 'own-script');
     const { status, body } = await served.score({ data: [{ length: 2, width: 1 }] });
     assert.deepEqual([status, body], [200, [1]]);
+    const { definitions } = (await (await fetch(`${served.url}/swagger.json`)).json()) as Description;
+    assert.deepEqual(
+      definitions?.['ServiceInput'],
+      { type: 'object', example: {} },
+      'the server’s own: nothing is known',
+    );
+  });
+
+  it('a user’s own score.py that declares its schemas describes itself by these', async (context) => {
+    const served = await serving(context, 'own-script', {
+      name: 'declared',
+      change: withFile('score.py', () => DECLARED),
+    });
+    const { definitions } = (await (await fetch(`${served.url}/swagger.json`)).json()) as Description;
+    const { example } = definitions?.['ServiceInput'] ?? {};
+    assert.deepEqual(example, { data: [{ length: 2.5, width: 1 }] });
+    assert.deepEqual(await served.score(example), { status: 200, body: [3.5] });
   });
 });
