@@ -58,7 +58,7 @@ describe('an image of a model version', () => {
     assert.ok(elsewhere.uploadedBytes < 20_000, `${elsewhere.uploadedBytes} bytes: layers are mounted, not sent`);
   });
 
-  it('is the same digest under another time zone, locale, umask, home and user, and with its files in another order', async () => {
+  it('is the same digest under another clock, time zone, locale, umask, home and user, and with its files in another order', async () => {
     const request = { ...(await version(await modelFiles(), 1, 'same')), repository: 'edge-train/same' };
     const { digest } = await cloud.activities.buildImage(request);
     // What was remembered of each layer goes, and in another repository there is none: all is made anew. The lock stays.
@@ -262,7 +262,7 @@ describe('an image of a model version', () => {
   });
 });
 
-/** In a process of another user, with a home, a time zone, a locale and a umask of its own. */
+/** In a process of another user, with a clock, a home, a time zone, a locale and a umask of its own. */
 async function buildElsewhere(
   cloud: TestCloud,
   { plan, release, environment }: Evidence,
@@ -270,9 +270,7 @@ async function buildElsewhere(
 ): Promise<string> {
   const { info } = cloud.sandbox;
   const { loginServer, audience = '', ca = '' } = cloud.registry;
-  const uv = join(home, 'uv');
-  await copyFile(join(ROOT, '.tools', 'uv'), uv);
-  await chmod(uv, 0o755);
+  const uv = await uvOfThen(home);
   const request: Elsewhere = {
     azure: { ...info.azure, clientSecret: (await readFile(info.azure.clientSecretFile, 'utf8')).trim(), ca },
     registry: { loginServer, audience, ca },
@@ -296,7 +294,14 @@ async function buildElsewhere(
   };
   const child = spawn(
     'sh',
-    ['-c', 'umask 077; exec "$0" "$@"', process.execPath, join(import.meta.dirname, 'build-elsewhere.ts')],
+    [
+      '-c',
+      'umask 077; exec "$0" "$@"',
+      process.execPath,
+      '--import',
+      here('other-clock.ts'),
+      here('build-elsewhere.ts'),
+    ],
     {
       ...{ uid: 65534, gid: 65534, cwd: home, stdio: ['pipe', 'pipe', 'inherit'] },
       env: { PATH: process.env['PATH'], HOME: home, TMPDIR: home, TZ: 'Pacific/Kiritimati', LC_ALL: 'tr_TR.UTF-8' },
@@ -305,6 +310,26 @@ async function buildElsewhere(
   child.stdin.end(JSON.stringify(request));
   return text(child.stdout);
 }
+
+/** A uv whose files are of another time than now: what it laid out is as old as the century. */
+async function uvOfThen(home: string): Promise<string> {
+  await copyFile(join(ROOT, '.tools', 'uv'), join(home, 'uv-itself'));
+  const uv = join(home, 'uv');
+  await writeFile(
+    uv,
+    `#!/bin/sh
+"${home}/uv-itself" "$@" || exit
+while [ $# -gt 0 ]; do
+  if [ "$1" = --target ]; then find "$2" -exec touch --date 2001-01-01 {} +; fi
+  shift
+done
+`,
+  );
+  for (const file of [uv, join(home, 'uv-itself')]) await chmod(file, 0o755);
+  return uv;
+}
+
+const here = (name: string): string => join(import.meta.dirname, name);
 
 /** All of a plan that the cloud worker reads. */
 const deploymentOf = (model: string, version?: number, digest?: string): DeploymentPlan =>
