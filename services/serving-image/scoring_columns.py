@@ -12,22 +12,34 @@ class Columns:
     """`schema` is MLflow's of columns, or None where the model states none: then any column will do."""
 
     def __init__(self, schema):
-        self.specs = schema.inputs if schema is not None else []
         self.names = schema.input_names() if schema is not None and schema.has_input_names() else None
+        self.specs = {spec.name: spec for spec in schema.inputs} if self.names else {}
         self.required = set(schema.required_input_names()) if self.names else set()
 
     def frame(self, value, path):
         """From pandas' split form, a list of records, or a list of rows; checked against the signature. Raises BadInput."""
         if isinstance(value, dict):
-            table, place = self.split(value, path)
-        elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
-            table, place = pd.DataFrame(value, dtype=object), lambda row, name: f"{path}[{row}].{name}"
-            self.check_records(table, value, place)
-        elif isinstance(value, list) and value and all(isinstance(row, list) for row in value):
-            table, place = self.rows(value, None, path)
-        else:
-            raise BadInput(problem(path, "must be a non-empty list of records or rows, or {columns, data}"))
-        return self.typed(table, place, path)
+            return self.split(value, path)
+        if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+            return self.records(value, path)
+        if isinstance(value, list) and value and all(isinstance(row, list) for row in value):
+            return self.rows(value, None, path, path)
+        raise BadInput(problem(path, "must be a non-empty list of records or rows, or {columns, data}"))
+
+    def records(self, records, path):
+        if not self.names:
+            return pd.DataFrame(records, dtype=object).infer_objects()
+        given = set().union(*records)
+
+        def place(row, name):
+            return f"{path}[{row}].{name}"
+
+        for name in self.names:
+            # A record that lacks a column is not a record with null in it.
+            lacking = [n for n, record in enumerate(records) if name not in record] if name in given else []
+            if lacking:
+                raise BadInput(*(problem(place(n, name), "is required") for n in lacking))
+        return self.typed({name: [record[name] for record in records] for name in self.names if name in given}, place, path)
 
     def split(self, value, path):
         unknown = sorted(set(value) - {"columns", "index", "data"})
@@ -43,60 +55,66 @@ class Columns:
         index = value.get("index")
         if index is not None and not (isinstance(index, list) and len(index) == len(data)):
             raise BadInput(problem(f"{path}.index", f"must be a list of {len(data)}, one for each row"))
-        return self.rows(data, columns, f"{path}.data")
+        return self.rows(data, columns, f"{path}.data", path)
 
-    def rows(self, data, columns, path):
+    def rows(self, data, columns, path, whole):
         names = columns if columns is not None else self.names
         width = len(names) if names else len(data[0])
         wrong = [n for n, row in enumerate(data) if len(row) != width]
         if wrong:
             raise BadInput(*(problem(f"{path}[{n}]", f"has {len(data[n])} values, and {width} are expected") for n in wrong))
-        index = {name: n for n, name in enumerate(names or [])}
-        return pd.DataFrame(data, columns=names or None, dtype=object), lambda row, name: f"{path}[{row}][{index.get(name)}]"
-
-    def check_records(self, table, records, place):
-        """A record that lacks a column is not a record with null in it."""
-        for name in self.names or []:
-            if name in table.columns:
-                lacking = [n for n, record in enumerate(records) if name not in record]
-                if lacking:
-                    raise BadInput(*(problem(place(n, name), "is required") for n in lacking))
-
-    def typed(self, table, place, path):
         if not self.names:
-            return table.infer_objects()
-        absent = [name for name in self.names if name in self.required and name not in table.columns]
+            return pd.DataFrame(data, columns=names or None, dtype=object).infer_objects()
+
+        def place(row, name):
+            return f"{path}[{row}][{names.index(name)}]"
+
+        return self.typed(dict(zip(names, zip(*data))), place, whole)
+
+    def typed(self, given, place, path):
+        """A frame of the columns that are given, in the signature's order; all are made before it, since pandas is slow by column."""
+        absent = [name for name in self.names if name in self.required and name not in given]
         if absent:
             raise BadInput(*(problem(path, f"the column {json.dumps(name)} is missing", column=name) for name in absent))
-        table = table[[name for name in self.names if name in table.columns]].copy()
-        problems = []
-        for spec in self.specs:
-            if spec.name in table.columns:
-                problems += column(table, spec, place)
+        columns, problems = {}, []
+        for name, spec in self.specs.items():
+            if name in given:
+                wrong = misfits(given[name], spec)
+                problems += [refusal(place(n, name), spec, given[name][n]) for n in wrong]
+                if not problems:
+                    columns[name] = array(given[name], spec)
         if problems:
             raise BadInput(*problems)
-        return table
+        return pd.DataFrame(columns, copy=False)
 
 
-def column(table, spec, place):
-    kind = getattr(spec.type, "name", "")
-    if kind not in CHECKS:
-        return []
-    fits, dtype = CHECKS[kind]
-    values = table[spec.name].tolist()
-    wrong = [n for n, value in enumerate(values) if not (fits(value) or (value is None and nullable(kind, spec)))]
-    if wrong:
-        return [
-            problem(place(n, spec.name), f"must be {kind}, and is {json.dumps(values[n])[:80]}", column=spec.name)
-            for n in wrong
-        ]
-    if dtype is not None:
-        table[spec.name] = pd.Series([np.nan if value is None else value for value in values], dtype=dtype)
-    return []
+def kind(spec):
+    """Nested types have no name."""
+    return getattr(spec.type, "name", "")
 
 
-def nullable(kind, spec):
-    return kind in ("double", "float", "string") or not getattr(spec, "required", True)
+def misfits(values, spec):
+    fits, _ = CHECKS.get(kind(spec), ANYTHING)
+    wrong = [n for n, value in enumerate(values) if not fits(value)]
+    return [n for n in wrong if values[n] is not None or not nullable(spec)] if wrong else wrong
+
+
+def nullable(spec):
+    """pandas has no whole number that is missing: a column of these is left out altogether, or has none missing."""
+    if kind(spec) in ("long", "integer"):
+        return False
+    return kind(spec) in ("double", "float", "string") or not spec.required
+
+
+def refusal(path, spec, value):
+    return problem(path, f"must be {kind(spec)}, and is {json.dumps(value)[:80]}", column=spec.name)
+
+
+def array(values, spec):
+    _, dtype = CHECKS.get(kind(spec), ANYTHING)
+    if dtype is None or (dtype == "bool" and None in values):
+        return pd.Series(values, dtype=object)
+    return np.array([np.nan if value is None else value for value in values], dtype=dtype)
 
 
 def number(value):
@@ -122,3 +140,5 @@ CHECKS = {
     "boolean": (lambda value: isinstance(value, bool), "bool"),
     "string": (lambda value: isinstance(value, str), None),
 }
+# Nested types, and times: MLflow checks and converts them.
+ANYTHING = (lambda value: True, None)

@@ -48,12 +48,15 @@ export function toValues(stated: unknown): Values {
 /** `params` of an MLflow signature, parsed from its JSON. */
 export const toParameters = (stated: unknown): readonly Parameter[] => z.array(Parameter).safeParse(stated).data ?? [];
 
-/** One value of a column. What is missing is null: in numbers and texts, and wherever a column may be missing altogether. */
+/**
+ * One value of a column. What is missing is null: in numbers and texts, and wherever a column may be missing altogether,
+ * but in whole numbers, of which pandas has none that is missing.
+ */
 export function columnSchema(column: Column, dialect: Dialect): JsonSchema {
   const schema = typeSchema(column, dialect);
-  return ['double', 'float', 'string'].includes(column.type)
-    ? dialect.orNull(schema)
-    : orMissing(column, schema, dialect);
+  if (['long', 'integer'].includes(column.type)) return schema;
+  const isNullable = ['double', 'float', 'string'].includes(column.type);
+  return isNullable ? dialect.orNull(schema) : orMissing(column, schema, dialect);
 }
 
 /** A record: one value by column. */

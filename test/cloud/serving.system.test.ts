@@ -283,8 +283,10 @@ describe('a model of another kind', () => {
   });
 
   it('columns that may be missing and parameters: both as the signature has them, and so described', async (context) => {
-    const optional =
-      ', {"type": "boolean", "name": "old", "required": false}, {"type": "string", "name": "note", "required": false}';
+    const optional = ['boolean old', 'string note', 'long whole']
+      .map((column) => column.split(' '))
+      .map(([type, name]) => `, ${JSON.stringify({ type, name, required: false })}`)
+      .join('');
     const change = withFile('MLmodel', (text) =>
       text
         .replace(/(inputs: '.*)]'/, `$1${optional}]'`)
@@ -300,10 +302,15 @@ describe('a model of another kind', () => {
     const { '3.1': newest } = await assertDescribed(served);
     assert.equal(misfits(newest, 'ServiceInput', { input_data: [record], params: {} }), '');
     assert.notEqual(misfits(newest, 'ServiceInput', { input_data: [record], params: { depth: 1 } }), '');
-    assert.equal(
-      (await ask(served, { input_data: [{ ...record, old: 1 }] })).error?.problems[0]?.path,
-      'input_data[0].old',
-    );
+    for (const [name, value] of [
+      ['old', 1],
+      ['whole', null],
+    ] as const) {
+      const body = { input_data: [{ ...record, [name]: value }] };
+      const { status, error } = await ask(served, body);
+      assert.deepEqual([status, error?.problems[0]?.path], [400, `input_data[0].${name}`]);
+      assert.notEqual(misfits(newest, 'ServiceInput', body), '', 'its description knows it');
+    }
   });
 
   it('no signature: any table, and a description that says no more', async (context) => {
