@@ -10,7 +10,8 @@ export interface HttpsRequest {
   readonly url: string;
   readonly method: HttpMethods;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | Buffer;
+  /** Of a stream the length is not told. */
+  readonly body?: string | Buffer | (() => NodeJS.ReadableStream);
   readonly abortSignal?: AbortSignal;
   readonly timeout: number;
   /** Leave the body of a 200 unread, as `readableStreamBody`. */
@@ -31,7 +32,9 @@ export function httpsSender(ca?: string): HttpsSender {
       ...rest,
       headers: createHttpHeaders({
         ...headers,
-        ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+        ...(body === undefined || typeof body === 'function'
+          ? {}
+          : { 'content-length': String(Buffer.byteLength(body)) }),
       }),
       ...(body === undefined ? {} : { body }),
       ...(abortSignal ? { abortSignal } : {}),

@@ -114,7 +114,7 @@ async function isThere(blob: BlockBlobClient, expected: Expected): Promise<boole
 async function* download(blob: BlockBlobClient): AsyncGenerator<Buffer> {
   try {
     const { readableStreamBody } = await blob.download(0, undefined, { maxRetryRequests: 3 });
-    for await (const chunk of readableStreamBody ?? []) yield Buffer.from(chunk as Uint8Array);
+    for await (const chunk of readableStreamBody ?? []) yield chunk as Buffer;
   } catch (error) {
     if ((error as { name?: string }).name === 'AbortError') throw error;
     throw toServiceError(error, `reading ${placeOf(blob)}`);

@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { ServiceError } from '../errors.ts';
 import { digestOf } from '../oci-image/image.ts';
 import type { RegistrySession } from './session.ts';
+import { ChunkReader } from './chunk-reader.ts';
 
 /** Bytes that can be read again from the start: an upload whose session the registry lost begins anew. */
 export type BlobSource = () => AsyncIterable<Buffer>;
@@ -12,8 +13,6 @@ export interface BlobDescriptor {
   readonly size: number;
 }
 
-/** Half of what registries take for one chunk, and enough that the round trip does not show. */
-const CHUNK = 16 * 2 ** 20;
 const ATTEMPTS = 3;
 
 export async function hasBlob(session: RegistrySession, repository: string, digest: string): Promise<boolean> {
@@ -35,7 +34,7 @@ export async function mountBlob(
   });
   const location = response.headers.get('location');
   // 202: the registry opened an upload instead, which is given up.
-  if (response.status === 202 && location) await session.send({ method: 'DELETE', target: location, accept: ANY });
+  if (response.status === 202 && location) await cancel(session, location);
   return response.status === 201;
 }
 
@@ -47,12 +46,16 @@ export async function* readBlob(session: RegistrySession, repository: string, di
     accept: [200],
     stream: true,
   });
-  for await (const chunk of response.readableStreamBody ?? []) yield Buffer.from(chunk as Uint8Array);
+  for await (const chunk of response.readableStreamBody ?? []) yield chunk as Buffer;
 }
 
 /**
- * Sends a blob in one pass: its digest is known only when its last byte has left. Where an answer was lost, the registry
- * is asked how far it got; where it forgot the upload, it begins anew. A blob that the last PUT committed is found by HEAD.
+ * Sends a blob in one pass, each byte as soon as it is read: its digest is known only when its last byte has left. A chunk is
+ * one PATCH without a length or a range, which ACR takes as "a stream of data without completing the upload"
+ * (https://learn.microsoft.com/rest/api/containerregistry/blob/upload) and which Docker pushes whole layers by. Where an
+ * answer was lost, the registry is asked how far it got, and the upload goes on from there; where it forgot the upload, it
+ * begins anew. A blob that the last PUT committed is found by HEAD. An upload that is given up is taken away.
+ * @throws what the source throws
  */
 export async function uploadBlob(
   session: RegistrySession,
@@ -89,18 +92,27 @@ async function uploadOnce(
   source: BlobSource,
   progress: (sentBytes: number) => void,
 ): Promise<BlobDescriptor> {
-  const hash = createHash('sha256');
-  let size = 0;
+  const reader = new ChunkReader(source());
   let location = await start(session, repository);
-  for await (const chunk of oneAhead(inChunks(source(), CHUNK))) {
-    hash.update(chunk);
-    location = await sendChunk(session, location, chunk, size);
-    size += chunk.length;
-    progress(size);
+  try {
+    for (let end = 0; await reader.next(); end = reader.end) {
+      location = await sendChunk(session, location, reader, end);
+      progress(reader.end);
+    }
+    const digest = reader.digest();
+    await finish(session, repository, location, digest);
+    return { digest, size: reader.end };
+  } catch (error) {
+    await cancel(session, location).catch(() => {}); // the registry takes away by itself what is left for long
+    throw error;
+  } finally {
+    await reader.close();
   }
-  const digest = `sha256:${hash.digest('hex')}`;
-  await finish(session, repository, location, digest);
-  return { digest, size };
+}
+
+/** Gives an upload up. */
+async function cancel(session: RegistrySession, location: string): Promise<void> {
+  await session.send({ method: 'DELETE', target: location, accept: ANY });
 }
 
 async function start(session: RegistrySession, repository: string): Promise<string> {
@@ -113,26 +125,30 @@ async function start(session: RegistrySession, repository: string): Promise<stri
   return locationOf(response.headers.get('location'));
 }
 
-async function sendChunk(session: RegistrySession, location: string, chunk: Buffer, offset: number): Promise<string> {
-  const patch = (target: string) =>
-    session.send({
+/** Sends what the reader's chunk holds and will hold; once more from where the registry is, if the answer was lost. */
+async function sendChunk(
+  session: RegistrySession,
+  location: string,
+  reader: ChunkReader,
+  start: number,
+): Promise<string> {
+  const patch = async (target: string, from: number) => {
+    const response = await session.send({
       method: 'PATCH',
       target,
-      body: chunk,
-      headers: {
-        'content-type': 'application/octet-stream',
-        'content-range': `${offset}-${offset + chunk.length - 1}`,
-      },
+      body: () => Readable.from(reader.read(from)),
+      headers: { 'content-type': 'application/octet-stream' },
       accept: [202],
     });
+    return locationOf(response.headers.get('location'));
+  };
   try {
-    return locationOf((await patch(location)).headers.get('location'));
+    return await patch(location, start);
   } catch (error) {
     if (isFinal(error)) throw error;
     const { received, target } = await progressOf(session, location);
-    if (received === offset + chunk.length) return target;
-    if (received !== offset) throw new UploadLost();
-    return locationOf((await patch(target)).headers.get('location'));
+    if (received < start || received > reader.end) throw new UploadLost();
+    return await patch(target, received);
   }
 }
 
@@ -176,25 +192,6 @@ export async function* inChunks(source: AsyncIterable<Buffer>, size: number): As
     held += piece.length;
   }
   if (held > 0) yield Buffer.concat(parts);
-}
-
-/** What comes next is read while what came is dealt with; no more than that is held. */
-async function* oneAhead<T>(source: AsyncIterable<T>): AsyncIterable<T> {
-  const iterator = source[Symbol.asyncIterator]();
-  const read = () => {
-    const next = iterator.next();
-    next.catch(() => {}); // told when it is asked for
-    return next;
-  };
-  let next = read();
-  try {
-    for (let { done, value } = await next; !done; { done, value } = await next) {
-      next = read();
-      yield value as T;
-    }
-  } finally {
-    await iterator.return?.();
-  }
 }
 
 class UploadLost extends ServiceError {

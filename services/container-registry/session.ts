@@ -24,7 +24,8 @@ export interface RegistryRequest {
   /** A path of the registry, or a URL that it gave (`Location`), which must be its own. */
   readonly target: string;
   readonly headers?: Record<string, string>;
-  readonly body?: Buffer;
+  /** A stream is made anew for each try. */
+  readonly body?: Buffer | (() => NodeJS.ReadableStream);
   /** Statuses that are answers here and not errors. */
   readonly accept: readonly number[];
   readonly stream?: boolean;

@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { after, before, beforeEach, describe, it, type TestContext } from 'node:test';
+import { ClientSecretCredential } from '@azure/identity';
+import { serverCertificate } from '../../sandbox/server/certificate-authority.ts';
+import { readBlob, uploadBlob, type BlobSource } from '../../services/container-registry/blobs.ts';
+import { RegistrySession, type Registry } from '../../services/container-registry/session.ts';
+import { startFixture, trust, type Fixture } from '../sandbox/fixture.ts';
+import { machinesDouble } from '../sandbox/machines-double.ts';
+import { startDockerRegistry, type Upstream } from '../sandbox/upstream.ts';
+
+const MIB = 2 ** 20;
+/** Three chunks. */
+const CONTENT = randomBytes(40 * MIB);
+const DIGEST = `sha256:${createHash('sha256').update(CONTENT).digest('hex')}`;
+
+/** In pieces as a line gives them; `cut`: after so many bytes something else happens. */
+const source = (cut?: { at: number; error: Error }): BlobSource =>
+  async function* () {
+    for (let at = 0; at < CONTENT.length; at += 50_000) {
+      if (cut !== undefined && at >= cut.at) throw cut.error;
+      yield CONTENT.subarray(at, at + 50_000);
+    }
+  };
+
+describe('a blob’s upload to a registry that forgets what it has not answered', () => {
+  let [upstream, sandbox, session] = [] as unknown as [Upstream, Fixture, RegistrySession];
+  let repository = '';
+  let tests = 0;
+  before(async () => {
+    upstream = await startDockerRegistry();
+    sandbox = await startFixture(machinesDouble(), (config) => ({ ...config, dockerRegistry: { url: upstream.url } }));
+    trust(sandbox.ca);
+    const { tenant, clientId, clientSecret } = sandbox.config.azure;
+    const credential = new ClientSecretCredential(tenant, clientId, clientSecret, {
+      authorityHost: sandbox.azure,
+      disableInstanceDiscovery: true,
+    });
+    const loginServer = `127.0.0.1:${sandbox.config.ports.registry}`;
+    session = new RegistrySession({
+      ...{ loginServer, credential, audience: 'https://containerregistry.azure.net', ca: sandbox.ca },
+    });
+  });
+  beforeEach(() => {
+    repository = `edge/cut-${(tests += 1)}`;
+  });
+  after(async () => {
+    await sandbox?.[Symbol.asyncDispose]();
+    await upstream?.[Symbol.asyncDispose]();
+  });
+
+  const once = (method: string, more: object) =>
+    sandbox.fault({ ...{ route: `${method} /v2/**/blobs/uploads/**`, front: 'registry' }, ...more } as never);
+
+  /** What is there afterwards, and what was asked for it. */
+  async function seen() {
+    const pieces: Buffer[] = [];
+    for await (const piece of readBlob(session, repository, DIGEST)) pieces.push(piece);
+    assert.ok(Buffer.concat(pieces).equals(CONTENT), 'the blob is what was sent');
+    const all = await sandbox.admin<{ method: string; path: string; status?: number; bodyBytes: number }[]>(
+      'GET',
+      '/requests?front=registry',
+    );
+    const ours = all.filter(({ path, status }) => path.startsWith(`/v2/${repository}/blobs/uploads`) && status !== 401);
+    const of = (method: string) => ours.filter((each) => each.method === method);
+    const taken = of('PATCH').filter(({ status }) => status === 202);
+    return {
+      ...{ left: (await uploadsLeft()).length, begun: of('POST').length },
+      committed: of('PUT').length,
+      bytes: taken.reduce((sum, { bodyBytes }) => sum + bodyBytes, 0),
+    };
+  }
+  /** Bytes of uploads that were neither committed nor given up. */
+  const uploadsLeft = async () => {
+    const folder = join(upstream.directory, 'data/docker/registry/v2/repositories', repository, '_uploads');
+    const paths = await readdir(folder, { recursive: true });
+    return paths.filter((path) => path.endsWith('/data'));
+  };
+
+  it('sends each byte once', async () => {
+    const progress: number[] = [];
+    const sent = await uploadBlob(session, repository, source(), (bytes) => progress.push(bytes));
+    assert.deepEqual(sent, { digest: DIGEST, size: CONTENT.length });
+    assert.deepEqual(await seen(), { left: 0, begun: 1, committed: 1, bytes: CONTENT.length });
+    assert.deepEqual(progress, [16 * MIB, 32 * MIB, 40 * MIB]);
+  });
+
+  for (const [where, more] of [
+    ['is cut between two chunks', { moment: 'before', action: 'drop' }],
+    ['has a chunk refused for a while', { moment: 'before', action: { status: 503, code: 'Busy' } }],
+  ] as const)
+    it(`goes on where it was when it ${where}`, async () => {
+      await once('PATCH', { ...more, skip: 1 });
+      assert.equal((await uploadBlob(session, repository, source())).digest, DIGEST);
+      assert.deepEqual(await seen(), { left: 0, begun: 1, committed: 1, bytes: CONTENT.length });
+    });
+
+  it('is not committed twice when the answer to the commit is lost', async () => {
+    await once('PUT', { moment: 'after', action: 'drop' });
+    assert.equal((await uploadBlob(session, repository, source())).digest, DIGEST);
+    assert.deepEqual(await seen(), { left: 0, begun: 1, committed: 1, bytes: CONTENT.length });
+  });
+
+  for (const moment of ['during', 'after'])
+    it(`begins anew when a chunk is cut ${moment} it`, async () => {
+      await once('PATCH', { moment, action: 'drop', skip: 1 });
+      assert.equal((await uploadBlob(session, repository, source())).digest, DIGEST);
+      const { begun, committed } = await seen();
+      assert.deepEqual([begun, committed], [2, 1]);
+    });
+
+  it('fails with the source’s own error, and is taken away', async () => {
+    const error = new Error('the model is not what was released');
+    for (const at of [0, 100_000, 20 * MIB])
+      await assert.rejects(uploadBlob(session, repository, source({ at, error })), error);
+    assert.deepEqual(await uploadsLeft(), []);
+  });
+});
+
+it('a blob’s upload goes on from the byte that the registry names', async (context) => {
+  for (const cut of [2, 5_000_000, 16 * MIB, 30_000_000]) {
+    const { registry, taken } = await startKeeping(context, cut);
+    const sent = await uploadBlob(new RegistrySession(registry), 'edge/kept', source());
+    assert.deepEqual(sent, { digest: DIGEST, size: CONTENT.length });
+    assert.ok(Buffer.concat(taken.pieces).equals(CONTENT), `cut at ${cut}`);
+    assert.deepEqual([taken.begun, taken.cuts], [1, 1], 'not a byte was sent twice');
+  }
+});
+
+interface Taken {
+  pieces: Buffer[];
+  begun: number;
+  cuts: number;
+}
+
+/** A registry that keeps each byte it got, of a chunk that was cut too, and cuts the line once after so many. */
+async function startKeeping(context: TestContext, cut: number): Promise<{ registry: Registry; taken: Taken }> {
+  const folder = await mkdtemp(join(tmpdir(), 'edge-train-registry-'));
+  context.after(() => rm(folder, { recursive: true }));
+  const ca = join(folder, 'ca.pem');
+  const certificate = await serverCertificate({ ca, own: folder }, ['127.0.0.1']);
+  const taken: Taken = { pieces: [], begun: 0, cuts: 0 };
+  let size = 0;
+  const keep = (request: IncomingMessage, response: ServerResponse) => {
+    request.on('error', () => {});
+    request.on('data', (piece: Buffer) => {
+      const kept = taken.cuts === 0 && size + piece.length >= cut ? piece.subarray(0, cut - size) : piece;
+      taken.pieces.push(Buffer.from(kept));
+      size += kept.length;
+      if (taken.cuts > 0 || size < cut) return;
+      taken.cuts += 1;
+      request.pause();
+      request.socket.destroy();
+    });
+    request.on('end', () => answer(response, 202));
+  };
+  const answer = (response: ServerResponse, status: number) =>
+    response
+      .writeHead(status, { location: '/v2/edge/kept/blobs/uploads/1', range: `0-${Math.max(0, size - 1)}` })
+      .end();
+  const server = createServer(certificate, (request, response) => {
+    if (request.method === 'PATCH') return keep(request, response);
+    if (request.method === 'POST') taken.begun += 1;
+    void text(request).then(() => answer(response, { GET: 204, PUT: 201 }[request.method ?? ''] ?? 202));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  context.after(() => server.close());
+  const loginServer = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { registry: { loginServer, audience: '', ca: await readFile(ca, 'utf8') }, taken };
+}
