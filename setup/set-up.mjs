@@ -11,6 +11,7 @@ import { missingPython } from './python.mjs';
 import { missingRegistry, quietRegistry } from './registry.mjs';
 import { registryTools } from './registry-tools.mjs';
 import { installSystemPrograms } from './system-packages.mjs';
+import { missingSkopeo } from './skopeo.mjs';
 import { sshAudit } from './ssh-audit.mjs';
 import { temporal } from './temporal.mjs';
 import { temporalServer } from './temporal-server.mjs';
@@ -57,7 +58,7 @@ async function findMissing(tests) {
     ...missingRegistry(),
     ...(needed('mmdebstrap') ? missingMmdebstrap() : []),
     ...(needed('python3') ? await missingPython() : []),
-    ...(tests === 'all' ? missingChromium() : []),
+    ...(tests === 'all' ? [...missingChromium(), ...missingSkopeo()] : []),
   ];
   return { programs, parts };
 }

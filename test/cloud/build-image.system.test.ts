@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { chmod, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import type { DeploymentPlan } from '../../domain/deployment.ts';
 import { ImageGrant } from '../../domain/grant.ts';
 import type { Evidence } from '../../domain/model-version.ts';
@@ -20,6 +24,7 @@ import type { ImageManifest } from '../../services/oci-image/image.ts';
 import { generateMachineKey, generateSigningKey, openSeal } from '../../services/signing.ts';
 import type { Elsewhere } from './build-elsewhere.ts';
 import { modelFiles, receiptKey, receiptOf, startCloud, uvEnvironment, type TestCloud } from './cloud.ts';
+import { refreshToken, TOKEN_USER } from './registry-token.ts';
 import { keepVersion, versionOf } from './serve-image.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -73,6 +78,33 @@ describe('an image of a model version', () => {
       assert.ok(manifest, 'it was pushed there');
     } finally {
       await rm(home, { recursive: true, force: true });
+    }
+  });
+
+  it('is taken by skopeo: described as it is, and copied with every byte that its manifest names', async () => {
+    const { evidence, version: first } = await version(await modelFiles(), 1, 'copied');
+    const { digest } = await cloud.activities.buildImage({ evidence, version: first, repository: 'team/copied' });
+    const skopeo = await skopeoOf(cloud);
+    const place = `docker://${cloud.registry.loginServer}/team/copied`;
+
+    const raw = await skopeo('inspect', '--raw', `${place}@${digest}`);
+    assert.equal(`sha256:${createHash('sha256').update(raw).digest('hex')}`, digest);
+    const { layers, config } = JSON.parse(raw) as ImageManifest;
+    const told = JSON.parse(await skopeo('inspect', `${place}:v1`)) as Record<string, unknown>;
+    assert.deepEqual([told['Digest'], told['RepoTags']], [digest, ['v1']]);
+    assert.deepEqual([told['Os'], told['Architecture']], ['linux', process.arch === 'arm64' ? 'arm64' : 'amd64']);
+    assert.deepEqual(
+      told['Layers'],
+      layers.map((layer) => layer.digest),
+    );
+    assert.equal((told['Labels'] as Record<string, string>)['dev.edge-train.release'], evidence.release.digest);
+
+    const folder = join(cloud.directory, 'copied');
+    await skopeo('copy', '--quiet', `${place}@${digest}`, `dir:${folder}`);
+    for (const blob of [config, ...layers]) {
+      const hash = createHash('sha256');
+      await pipeline(createReadStream(join(folder, blob.digest.replace('sha256:', ''))), hash);
+      assert.equal(`sha256:${hash.digest('hex')}`, blob.digest);
     }
   });
 
@@ -261,6 +293,20 @@ describe('an image of a model version', () => {
     );
   });
 });
+
+/** Logged in as Docker would be, and trusting this registry; its answer is what it printed. */
+async function skopeoOf({ registry, directory }: TestCloud): Promise<(...args: string[]) => Promise<string>> {
+  const [trusted, login] = [join(directory, 'trusted'), join(directory, 'login.json')];
+  await mkdir(trusted);
+  await writeFile(join(trusted, 'ca.crt'), registry.ca ?? '');
+  const auth = Buffer.from(`${TOKEN_USER}:${await refreshToken(registry)}`).toString('base64');
+  await writeFile(login, JSON.stringify({ auths: { [registry.loginServer]: { auth } } }), { mode: 0o600 });
+  return async (verb, ...args) => {
+    const certificates = verb === 'copy' ? '--src-cert-dir' : '--cert-dir';
+    const all = ['--insecure-policy', verb, '--authfile', login, certificates, trusted, ...args];
+    return (await promisify(execFile)('skopeo', all, { maxBuffer: 2 ** 24 })).stdout;
+  };
+}
 
 /** In a process of another user, with a clock, a home, a time zone, a locale and a umask of its own. */
 async function buildElsewhere(
