@@ -147,7 +147,7 @@ export async function modelFiles(kind: ModelKind = 'pyfunc'): Promise<{ path: st
 }
 
 /** Models that this room keeps, by what they are made with. */
-export type ModelKind = 'pyfunc' | 'lightgbm' | 'onnx' | 'own-script';
+export type ModelKind = 'pyfunc' | 'lightgbm' | 'onnx' | 'own-script' | 'pytorch';
 
 export const newJob = (): string => randomBytes(10).toString('hex');
 
