@@ -17,8 +17,9 @@ const run = promisify(execFile);
 
 /**
  * How long it takes until the image of a new model is in the registry, its packages being there: against `curl` that puts the
- * same bytes there, and `docker build` and `docker push` of the same layers; then again with nothing changed. And how much
- * memory this process had at most beyond what it had before. `npm run bench image [PAIRS] [MIB]`.
+ * same bytes there, two `curl` that bring them from where the model is kept to there, and `docker build` and `docker push` of the
+ * same layers; then again with nothing changed. And how much memory this process had at most beyond what it had before.
+ * `npm run bench image [PAIRS] [MIB]`.
  */
 async function main(pairs: number, mebibytes: number): Promise<void> {
   const cloud = await startCloud({ base: true });
@@ -34,24 +35,27 @@ async function main(pairs: number, mebibytes: number): Promise<void> {
     const samples = [];
     for (let pair = 0; pair < pairs; pair += 1) {
       const weights = randomBytes(mebibytes * MIB);
-      const { build, read } = await prepared(cloud, weights, pair + 2);
+      const { build, read, url } = await prepared(cloud, weights, pair + 2);
       const memory = watchMemory();
       const ours = await timed(build);
       const peak = memory.stop();
       const again = await timed(build);
       const reading = await timed(read);
       const curl = await timed(async () => put(cloud, folder, weights));
+      const moved = await timed(async () => put(cloud, folder, weights, url));
       const docker = await timed(() =>
         dockerBuild(folder, access, environment, `${loginServer}/docker/bench:v${pair}`),
       );
-      samples.push({ ours, again, reading, curl, docker, peak, sent: again.value.uploadedBytes });
+      samples.push({ ours, again, reading, curl, moved, docker, peak, sent: again.value.uploadedBytes });
     }
     printFigures(`${pairs} of ${mebibytes} MiB, seconds`, samples, {
       'build and push': ({ ours }) => ours.seconds,
       'reading alone': ({ reading }) => reading.seconds,
       'curl PUT': ({ curl }) => curl.seconds,
+      'curl GET and PUT': ({ moved }) => moved.seconds,
       'docker build and push': ({ docker }) => docker.seconds,
       'ours / curl': ({ ours, curl }) => ours.seconds / curl.seconds,
+      'ours / curl GET and PUT': ({ ours, moved }) => ours.seconds / moved.seconds,
       'docker / ours': ({ ours, docker }) => docker.seconds / ours.seconds,
       'nothing changed': ({ again }) => again.seconds,
       'bytes sent again': ({ sent }) => sent,
@@ -68,16 +72,17 @@ async function main(pairs: number, mebibytes: number): Promise<void> {
 async function prepared(cloud: TestCloud, weights: Buffer, number: number) {
   const files = [...(await modelFiles()), { path: 'data/weights.bin', content: weights }];
   const request = { ...(await keepVersion(cloud, files, number, 'bench')), repository: 'edge-train/bench' };
+  const path = modelPath('bench', request.evidence.plan.job, 'data/weights.bin');
   const read = async () => {
-    const path = modelPath('bench', request.evidence.plan.job, 'data/weights.bin');
     const { readableStreamBody } = await cloud.release.container('edge-train-models').getBlobClient(path).download();
     for await (const piece of readableStreamBody ?? []) void piece;
   };
-  return { build: () => cloud.activities.buildImage(request), read };
+  const { url } = cloud.release.sas({ container: 'edge-train-models', blob: path, permissions: 'r' });
+  return { build: () => cloud.activities.buildImage(request), read, url };
 }
 
-/** The same bytes as one blob, in one request: the least that a push can cost. */
-async function put(cloud: TestCloud, folder: string, weights: Buffer): Promise<void> {
+/** The same bytes as one blob, in one request: the least that a push can cost. `from`: where they come from, instead of a file. */
+async function put(cloud: TestCloud, folder: string, weights: Buffer, from?: string): Promise<void> {
   const file = join(folder, 'weights.bin');
   await writeFile(file, weights);
   const { loginServer, ca } = cloud.registry;
@@ -101,11 +106,14 @@ async function put(cloud: TestCloud, folder: string, weights: Buffer): Promise<v
     `url = "${target.href}"`,
     `header = "authorization: Bearer ${access_token}"`,
     'header = "content-type: application/octet-stream"',
-    `upload-file = "${file}"`,
+    `upload-file = "${from === undefined ? file : '-'}"`,
     'silent\nshow-error\nfail\ninsecure\n',
   ];
   await writeFile(join(folder, 'curl.conf'), config.join('\n'), { mode: 0o600 });
-  await run('curl', ['--config', join(folder, 'curl.conf')]);
+  const source = `url = "${from}"\nsilent\nshow-error\nfail\ninsecure\n`;
+  await writeFile(join(folder, 'source.conf'), source, { mode: 0o600 });
+  const get = from === undefined ? '' : 'curl --config source.conf | ';
+  await run('sh', ['-c', `${get}curl --config curl.conf`], { cwd: folder });
 }
 
 /** The layer of the model on all that the serving image has. */
