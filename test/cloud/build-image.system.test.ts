@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { text } from 'node:stream/consumers';
@@ -102,8 +102,10 @@ describe('an image of a model version', () => {
     const folder = join(cloud.directory, 'copied');
     await skopeo('copy', '--quiet', `${place}@${digest}`, `dir:${folder}`);
     for (const blob of [config, ...layers]) {
+      const file = join(folder, blob.digest.replace('sha256:', ''));
+      assert.equal((await stat(file)).size, blob.size);
       const hash = createHash('sha256');
-      await pipeline(createReadStream(join(folder, blob.digest.replace('sha256:', ''))), hash);
+      await pipeline(createReadStream(file), hash);
       assert.equal(`sha256:${hash.digest('hex')}`, blob.digest);
     }
   });
