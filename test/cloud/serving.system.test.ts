@@ -324,6 +324,19 @@ describe('a model of another kind', () => {
     assert.equal((await ask(served, { input_data: [{ length: 2 }] })).status, 400);
   });
 
+  it('texts in a tensor, which NumPy calls objects', async (context) => {
+    const spec = JSON.stringify([{ name: 'words', type: 'tensor', 'tensor-spec': { dtype: 'object', shape: [-1] } }]);
+    const signed = withFile('MLmodel', (text) => text.replace(/(inputs: )'.*'/, `$1'${spec}'`));
+    const counting = withFile('code/sums.py', (text) =>
+      text.replace(/return sum\(.*/, "return [len(word) for word in frame['words']]"),
+    );
+    const served = await serving(context, 'pyfunc', { name: 'words', change: (files) => counting(signed(files)) });
+    const { status, body } = await served.score({ inputs: { words: ['one', 'three'] } });
+    assert.deepEqual([status, body], [200, { predictions: [3, 5] }]);
+    const { error } = await ask(served, { inputs: { words: [['one'], ['three']] } });
+    assert.equal(error?.problems[0]?.path, 'inputs.words');
+  });
+
   it('a user’s own score.py, as Azure ML has it', async (context) => {
     const served = await serving(context, 'own-script');
     const { status, body } = await served.score({ data: [{ length: 2, width: 1 }] });
