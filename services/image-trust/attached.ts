@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { STATEMENT_TYPE, type Envelope } from '../../domain/statement.ts';
+import { SIGNATURE_TYPE, STATEMENT_TYPE, type Envelope } from '../../domain/statement.ts';
 import type { ImageReader } from '../container-registry/content.ts';
 import { listReferrers, type Referrer } from '../container-registry/referrers.ts';
 import { ServiceError } from '../errors.ts';
@@ -63,6 +63,11 @@ export async function readAttached(reader: ImageReader, digest: string, keys: re
     }
   }
   return { statements, refused, receipts };
+}
+
+/** Whether something is attached that calls itself a signature. Nothing is verified. */
+export async function hasSignature(reader: ImageReader, digest: string): Promise<boolean> {
+  return (await listReferrers(reader, digest)).some((each) => hinted(each) === SIGNATURE_TYPE);
 }
 
 const isOurs = (type: string): boolean => type === RECEIPT_MEDIA_TYPE || type === BUNDLE_MEDIA_TYPE;

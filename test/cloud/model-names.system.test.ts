@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { aliasesIn } from '../../domain/model-alias.ts';
 import type { ModelChangeRequest, ModelChangeResult } from '../../domain/model-change.ts';
+import { SIGNATURE_TYPE } from '../../domain/statement.ts';
+import { attachAll } from '../../services/container-registry/attach.ts';
+import { sessionReader } from '../../services/container-registry/content.ts';
 import { findManifest } from '../../services/container-registry/manifests.ts';
+import { RegistrySession } from '../../services/container-registry/session.ts';
+import { bundleAttachment } from '../../services/image-trust/sigstore-bundle.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { startLightCloud, type LightCloud } from './light-cloud.ts';
 
@@ -171,4 +176,18 @@ test('a deployment finds what an alias names at that time', async () => {
   await assert.rejects(find('challenger'), type('NoSuchAlias'));
   await promote('deployed', 1);
   assert.equal((await find('champion')).version, 1);
+  // A run has registered the next version, and builds and signs its image: until then `latest` is what was.
+  await cloud.putVersion('deployed', 4);
+  assert.equal((await find('latest')).version, 3);
+  const fourth = await cloud.putImage('edge-train/deployed', 'v4');
+  const sign = async (tag: string) => {
+    const session = new RegistrySession(cloud.registry);
+    const stored = await sessionReader(session, 'edge-train/deployed').manifest(tag);
+    assert.ok(stored);
+    await attachAll(session, 'edge-train/deployed', stored, [bundleAttachment('{}', SIGNATURE_TYPE)]);
+  };
+  await sign('v3');
+  assert.equal((await find('latest')).version, 3, 'the newest that is signed');
+  await sign('v4');
+  assert.deepEqual([(await find('latest')).version, (await find('latest')).image.digest], [4, fourth]);
 });
