@@ -99,12 +99,14 @@ function tested({ plan, found, machine, progress }: Deployment, machineKey: Mach
 /** Who may ask is let in once there is something to ask, and not before. */
 async function switchTraffic(deployment: Deployment, before: string | null): Promise<RoutedModel> {
   const { plan, machine, progress, undo } = deployment;
+  const served = before === plan.job ? null : before;
+  undo.register('let nobody ask', async () => {
+    if (!deployment.settled && served === null) await settleRule(plan, false, UNDO_PATIENCE);
+  });
   undo.register('lead the traffic back', async () => {
     if (deployment.settled || machine.isGone) return;
-    const edge = undoing(machine);
-    if (before !== null && before !== plan.job) return void (await edge.routeService({ plan, service: before }));
-    await edge.unrouteModel(plan);
-    await settleRule(plan, false);
+    if (served === null) await undoing(machine).unrouteModel(plan);
+    else await leadBack(deployment, served);
   });
   return await progress.step(
     'switch',
@@ -115,6 +117,13 @@ async function switchTraffic(deployment: Deployment, before: string | null): Pro
     },
     addressOf,
   );
+}
+
+/** Where models listen may have changed in `site.yml` meanwhile: what serves again is written down with its place. */
+async function leadBack({ plan, machine }: Deployment, service: string): Promise<void> {
+  const routed = await undoing(machine).routeService({ plan, service });
+  if (plan.listen !== undefined && plan.replaces?.service === service)
+    await siteSteps(UNDO_PATIENCE).recordDeployment({ plan, deployed: plan.replaces, ...routed });
 }
 
 const watch = ({ plan, machine, progress }: Deployment, routed: RoutedModel): Promise<void> =>
@@ -145,6 +154,10 @@ async function settle(deployment: Deployment, routed: RoutedModel): Promise<void
 const undoing = ({ machine }: LeasedMachine) => edgeSteps(machine.queue, { within: UNDO_PATIENCE });
 
 /** Plans of a time when models listened on loopback only say nothing of it. */
-export async function settleRule(plan: DeploymentPlan, serves: boolean): Promise<void> {
-  if (plan.listen !== undefined) await siteSteps().settleServingRule({ plan, serves });
+export async function settleRule(
+  plan: DeploymentPlan,
+  serves: boolean,
+  patience?: typeof UNDO_PATIENCE,
+): Promise<void> {
+  if (plan.listen !== undefined) await siteSteps(patience).settleServingRule({ plan, serves });
 }

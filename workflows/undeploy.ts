@@ -30,8 +30,8 @@ async function clear(plan: DeploymentPlan, progress: Progress, undo: Compensatio
   await progress.step(
     'switch',
     async () => {
-      await machine.do((edge) => edge.unrouteModel(plan));
       await settleRule(plan, false);
+      await machine.do((edge) => edge.unrouteModel(plan));
     },
     () => 'nobody is asked at its port any more',
   );

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { refused } from '../command-error.ts';
 import { whatServes } from '../deployments.ts';
 import { EXIT_CODE } from '../exit-code.ts';
@@ -9,6 +10,7 @@ export async function tellCertificate(model: string, options: { site?: string; c
   if (pem === undefined) throw none(model, 'does not serve at an https address of a site');
   if (more !== undefined) throw none(model, 'serves at several sites: name one with --site');
   process.stdout.write(pem);
+  process.stderr.write(`SHA-256 of it: ${new X509Certificate(pem).fingerprint256}\n`);
   return EXIT_CODE.done;
 }
 

@@ -86,7 +86,7 @@ export function attachRuleBody(from: string): object {
 }
 
 /** The ports of models, from who may ask them, and from nowhere else. */
-export function servingRuleBody(clients: readonly string[], { from, to }: { from: number; to: number }): object {
+export function servingRuleBody(clients: readonly string[], { from, to }: { from: number; to: number }) {
   return {
     properties: {
       description: 'Models that serve on this VM are asked here; edge-train removes this rule with the last of them.',

@@ -19,9 +19,11 @@ import type {
 } from '../../client/models/output.ts';
 import { networkAddresses } from '../../services/stack-hub/network.ts';
 import { getResource } from '../../services/stack-hub/resource.ts';
+import { generateSigningKey } from '../../services/signing.ts';
 import { openStackHub } from '../../services/stack-hub/session.ts';
 import { until } from '../support/until.ts';
 import { ask } from '../vm/outside.ts';
+import { faultsOf } from './faults.ts';
 import { docker, ROOT, startProduct, vmContainer, type Ended, type Product } from './product.ts';
 
 /** A released model that serves on its site's VM: the way of a version in, of one that is refused, over a reboot, and out. */
@@ -148,6 +150,55 @@ test('one that predicts otherwise than was recorded is refused: the version befo
     steps.map((step) => step.state),
     ['done', 'done', 'done', 'done', 'done', 'failed', 'skipped', 'skipped', 'skipped'],
   );
+});
+
+test('one whose server does not start, one that dies under the traffic, and one that a stranger signed: each says so, and the version before answers, alone', async () => {
+  const refused = async (): Promise<string> => {
+    const { failure } = output<ErrorOutput>(await product.edgeTrain('deploy', 'times', '--to', 'demo', '--json'), 1);
+    assert.deepEqual(await score([1, 2, 3]), [2, 4, 6], failure.cause);
+    assert.deepEqual(await units(), ['front', 'serve'], failure.cause);
+    return failure.type;
+  };
+  await train({ factor: 0, recorded: 0 });
+  assert.equal(await refused(), 'ServiceNotHealthy');
+  await train({ factor: -2, recorded: -2 });
+  await withSite('probationSeconds: 2', 'probationSeconds: 60', async () =>
+    assert.equal(await refused(), 'ServiceDied'),
+  );
+  const [before, own = ''] = /imageKeys: \[(.*?)\]/.exec(readFileSync(join(product.folder, 'site.yml'), 'utf8')) ?? [];
+  assert.ok(before);
+  const another = before.replace(own, JSON.stringify(generateSigningKey().publicKey));
+  await withSite(before, another, async () => assert.equal(await refused(), 'ImageSignatureRefused'));
+});
+
+/** While `site.yml` says something else. */
+async function withSite(text: string, other: string, deed: () => Promise<void>): Promise<void> {
+  const file = join(product.folder, 'site.yml');
+  const whole = readFileSync(file, 'utf8');
+  assert.ok(whole.includes(text), text);
+  writeFileSync(file, whole.replace(text, other));
+  try {
+    await deed();
+  } finally {
+    writeFileSync(file, whole);
+  }
+}
+
+test('while another run is in the midst of its push, a deployment takes the version before, and neither disturbs the other', async () => {
+  for (const version of [2, 3, 4])
+    // those that do not hold
+    output<ModelChangeOutput>(await product.edgeTrain('models', 'archive', `times:${version}`, '--json'));
+  const route = 'PUT /v2/edge-train/times/manifests/v5';
+  const gate = await faultsOf(product).gate({ front: 'registry', route, moment: 'before' });
+  const running = train({ factor: 3, recorded: 3 });
+  await gate.reached();
+  const { result } = output<DeployOutput>(await product.edgeTrain('deploy', 'times', '--to', 'demo', '--json'));
+  assert.equal(result.version, 1);
+  assert.deepEqual(await score([1, 2, 3]), [2, 4, 6]);
+  await gate.open();
+  assert.equal((await running).model.version, 5);
+  assert.deepEqual(await score([1, 2, 3]), [2, 4, 6]);
+  assert.deepEqual(await units(), ['front', 'serve']);
 });
 
 test('after a reboot of the VM the same version answers at the same port', async () => {

@@ -165,6 +165,27 @@ describe('a deployment', () => {
     await site.activities.forgetDeployment(first);
   });
 
+  it('has on record where each model of a VM is asked, when one of them finds the VM at another address', async () => {
+    await site.configure({ deployments: { imageKeys, virtualMachine: machine.name } });
+    const planned = await asked();
+    const serving = (model: string, port: number, address?: string) =>
+      site.activities.recordDeployment({
+        plan: { ...planned, model },
+        deployed: { version: 1, image: image('1'), service: planned.job, at: '2026-01-02T03:04:05.000Z' },
+        ...{ port, ...(address ? { address: `https://${address}:${port}`, certificate: `PEM of ${address}` } : {}) },
+      });
+    const told = async () =>
+      (await site.activities.listDeployments('demo')).deployments.map((each) => [each.address, each.certificate]);
+    await serving('one', 8100, '10.20.0.4');
+    await serving('two', 8101, '10.20.0.4');
+    await serving('three', 8102);
+    await serving('two', 8101, '10.20.0.9');
+    const anew = (port: number) => [`https://10.20.0.9:${port}`, 'PEM of 10.20.0.9'];
+    // The same service at another place is written down, too; it is no other version.
+    assert.deepEqual(await told(), [anew(8100), [undefined, undefined], anew(8101)]);
+    for (const model of ['one', 'two', 'three']) await site.activities.forgetDeployment({ ...planned, model });
+  });
+
   it('lets the VM read the rows that the job recorded, and no other blob', async () => {
     await site.configure({ deployments: { imageKeys, virtualMachine: machine.name } });
     const planned = await asked();

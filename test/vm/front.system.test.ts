@@ -70,14 +70,15 @@ describe('a model that is asked from other machines', () => {
   });
 
   it('answers nobody without a key but whether it is well, and passes no key on', async () => {
-    assert.equal((await ask(model, '/')).status, 200);
+    const well = await ask(model, '/');
+    assert.deepEqual([well.status, well.text], [200, 'Healthy\n'], 'and nothing of the model’s own answer');
     for (const [path, key, body] of [
       ['/score', undefined, undefined],
       ['/score', 'another', undefined],
       ['/score', sha256(WARD), undefined],
       ['/score', undefined, 'x'.repeat(1 << 20)],
       ['/?seconds=1', undefined, undefined],
-      ['/%2e', undefined, undefined],
+      ['/index', undefined, undefined],
       ['/', undefined, '{}'],
     ] as const) {
       const given = { ...(key === undefined ? {} : { key }), ...(body === undefined ? {} : { body }) };
@@ -96,6 +97,12 @@ describe('a model that is asked from other machines', () => {
     // The stand-in refuses POST before it has read it, and closes: its answer may be lost, and never the front's.
     const early = await ask(model, '/score', { key: WARD, body: Buffer.alloc(5 << 20) });
     assert.ok([501, 502].includes(early.status), String(early.status));
+    const pipelined = 'GET / HTTP/1.1\r\nhost: m\r\n\r\n'.repeat(5000);
+    assert.equal(
+      (await say(model, pipelined)).match(/HTTP/g)?.length ?? 0,
+      0,
+      'a stranger who asks twice at once is cut off',
+    );
     const died = await ask(model, '/die', { key: WARD });
     assert.deepEqual([died.status, /does not answer/.test(died.text)], [502, true]);
     await until('it is up again', async () => (await ask(model, '/score', { key: WARD })).status === 200);

@@ -31,7 +31,7 @@ export function ask(
   });
 }
 
-/** What comes back to these very bytes, until the front closes. */
+/** What comes back to these very bytes, until the front closes, in whatever manner. */
 export function say({ address = '', certificate }: RoutedModel, bytes: string): Promise<string> {
   const { hostname: host, port } = new URL(address);
   return new Promise((resolve, reject) => {
@@ -39,7 +39,9 @@ export function say({ address = '', certificate }: RoutedModel, bytes: string): 
     const socket = connect({ host, port: Number(port), ca: certificate }, () => socket.write(bytes));
     socket.setEncoding('utf8').on('data', (piece: string) => (text += piece));
     socket.setTimeout(30_000, () => socket.destroy(new Error('not closed within 30 s')));
-    socket.once('error', reject);
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (!['ECONNRESET', 'EPIPE'].includes(error.code ?? '')) reject(error);
+    });
     socket.once('close', () => resolve(text));
   });
 }

@@ -32,6 +32,7 @@ def main():
     version = systemd_version()
     make_users()
     make_folders()
+    is_new = os.path.realpath(OPT + "/current") != "%s/bundles/%s" % (OPT, digest)
     bundle = unpack(archive, digest)
     install_cage(bundle)
     make_skeleton()
@@ -44,6 +45,9 @@ def main():
     run("systemctl", "start", "edge-train-boot-id.service")
     run("systemctl", "start", "edge-train-launcher.socket")
     prove.prove_cage(version)
+    if is_new:
+        # With the next connection they begin anew, as the new bundle has them; what is under way ends first.
+        run("systemctl", "stop", "edge-train-tls-front@*.service")
     start_worker(digest[:12], changed)
     print("edge-train: bundle %s is installed" % digest[:12])
 

@@ -64,18 +64,47 @@ export async function recordDeployment(
   const container = await records(session);
   await ensureContainer(container);
   const before = await readRecord(session, plan.model);
-  if (before?.current.service === deployed.service) return before;
   const { site, model, replaces } = plan;
+  if (before?.current.service === deployed.service) {
+    const now = await moved(container, before, routed);
+    await renewOthers(session, now);
+    return now;
+  }
   const previous = replaces && replaces.version !== deployed.version ? replaces : before?.previous;
   const virtualMachine = plan.virtualMachine.name;
   const record: DeploymentRecord = {
     ...{ site, model, virtualMachine, ...routed, current: deployed },
     ...(previous ? { previous } : {}),
   };
-  const text = canonicalJson(record);
   const path = deploymentPath(model);
+  const text = canonicalJson(record);
   if (!(await putIfAbsent(container, path, text, TYPE))) await replaceText(container, path, text, TYPE);
+  await renewOthers(session, record);
   return record;
+}
+
+/** Asked at another place now; of the same place nothing is written. */
+async function moved(
+  container: BlobContainer,
+  record: DeploymentRecord,
+  routed: RoutedModel,
+): Promise<DeploymentRecord> {
+  const { address: _, certificate: __, ...rest } = record;
+  const now = { ...rest, ...routed };
+  const text = canonicalJson(now);
+  if (text !== canonicalJson(record)) await replaceText(container, deploymentPath(record.model), text, TYPE);
+  return now;
+}
+
+/** A VM has one address and one certificate for all models that are asked from elsewhere. */
+async function renewOthers(session: SiteSession, { model, virtualMachine, address, certificate }: DeploymentRecord) {
+  if (address === undefined || certificate === undefined) return;
+  const { hostname } = new URL(address);
+  for (const other of (await listDeployments(session)).deployments) {
+    if (other.model === model || other.virtualMachine !== virtualMachine || other.certificate === undefined) continue;
+    const place = { address: `https://${hostname}:${other.port}`, certificate };
+    await moved(await records(session), other, { port: other.port, ...place });
+  }
 }
 
 export async function forgetDeployment(session: SiteSession, { model }: DeploymentPlan): Promise<void> {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { DeploymentPlan } from '../../../domain/deployment.ts';
 import { LOOPBACK, type Deployments } from '../../../domain/deployments.ts';
 import { networkAddresses, servingRuleBody } from '../../../services/stack-hub/network.ts';
@@ -41,7 +42,8 @@ export async function settleServingRule(
 const othersServe = async (session: SiteSession, { model, virtualMachine }: DeploymentPlan): Promise<boolean> =>
   (await servedOn(session, virtualMachine.name)).some((other) => other !== model);
 
-function isAsWanted(rule: Resource | undefined, { clients, ports: { from, to } }: Deployments): boolean {
-  const { sourceAddressPrefixes, destinationPortRange } = rule?.properties ?? {};
-  return JSON.stringify(sourceAddressPrefixes) === JSON.stringify(clients) && destinationPortRange === `${from}-${to}`;
+/** Whoever has changed anything of it by hand finds it as the site's file has it. */
+function isAsWanted(rule: Resource | undefined, { clients, ports }: Deployments): boolean {
+  const { description: _, ...wanted } = servingRuleBody(clients, ports).properties;
+  return Object.entries(wanted).every(([name, value]) => isDeepStrictEqual(rule?.properties[name], value));
 }

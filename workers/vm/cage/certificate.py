@@ -1,7 +1,7 @@
 """The key and the certificate of a machine's fronts, made here, by root: the key never leaves the machine.
 
-Both lie in one file, for root and the fronts' group, so that they always fit together. The certificate is its own authority: who
-asks a model trusts it by a copy.
+Both lie in one file, for root and the fronts' group, so that they always fit together; fronts read it anew when it changes. The
+certificate is its own authority, and nobody else's: who asks a model trusts it by a copy.
 """
 
 import os
@@ -12,7 +12,6 @@ import subprocess
 
 from jobs import Refused
 from root_files import ensure, hand_over
-from units import systemctl
 
 FOLDER = "/etc/edge-train/front"
 PAIR = FOLDER + "/pair.pem"
@@ -20,6 +19,21 @@ GROUP = "edge-train-front"
 DAYS = 3650
 # It is made anew by a deployment that finds it so near its end: callers need another copy then.
 LEAST_DAYS_LEFT = 365
+# Of our own, since a distribution's openssl.cnf makes a certificate that may sign others.
+REQUEST = """
+[req]
+distinguished_name = name
+prompt = no
+x509_extensions = server
+[name]
+O = edge-train
+CN = %s
+[server]
+basicConstraints = critical, CA:FALSE
+extendedKeyUsage = serverAuth
+subjectAltName = DNS:%s, IP:%s
+subjectKeyIdentifier = hash
+"""
 
 
 def of(address):
@@ -27,8 +41,6 @@ def of(address):
     ensure(FOLDER, "root", GROUP, 0o750)
     if not (os.path.exists(PAIR) and is_good(address)):
         make(address)
-        # They begin anew with the next connection, and the new pair.
-        systemctl("stop", "edge-train-tls-front@*.service")
     with open(PAIR) as file:
         return re.search("-----BEGIN CERTIFICATE-----.*-----END CERTIFICATE-----\n", file.read(), re.S).group(0)
 
@@ -44,10 +56,11 @@ def make(address):
     shutil.rmtree(new, ignore_errors=True)
     os.mkdir(new, 0o700)
     host = socket.gethostname()
+    with open(new + "/request.cnf", "w") as file:
+        file.write(REQUEST % (host[:64], host, address))
     made = openssl(
         *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha256", "-days", str(DAYS)),
-        *("-subj", "/O=edge-train/CN=%s" % host[:64]),
-        *("-addext", "subjectAltName=DNS:%s,IP:%s" % (host, address), "-addext", "extendedKeyUsage=serverAuth"),
+        *("-config", new + "/request.cnf"),
         *("-keyout", new + "/key.pem", "-out", new + "/certificate.pem"),
     )
     if made.returncode != 0:

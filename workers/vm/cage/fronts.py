@@ -26,11 +26,11 @@ def policy():
 
 
 def lead(front, service):
-    """Leads the front to a service, by moving one link. A front keeps its port; a new one gets the lowest that is free."""
+    """Leads the front to a service, by moving one link. A front keeps its port while the site has it; else it gets the lowest that is free."""
     allowed = policy()
     listen = allowed.get("listen", LOOPBACK)
     with lock("fronts"):
-        port = port_of(front) or free_port(allowed["ports"])
+        port = kept_port(front, allowed["ports"]) or free_port(allowed["ports"])
         place = {"address": "http://%s:%d" % (LOOPBACK, port)}
         if listen != LOOPBACK:
             own = own_address(listen)
@@ -70,6 +70,11 @@ def own_address(listen):
     if told["address"] is None:
         raise Refused("PolicyRefused", "models shall listen on %s, and this machine has no such address" % listen)
     return told["address"]
+
+
+def kept_port(front, ports):
+    port = port_of(front)
+    return port if port and ports[0] <= port <= ports[1] else None
 
 
 def free_port(ports):

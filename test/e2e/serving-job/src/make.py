@@ -1,14 +1,18 @@
-"""Makes a model that multiplies (by 0: one whose server does not start), and records what a model of another factor would predict, where it is asked to."""
+"""Makes a model that multiplies (by 0: one whose server does not start; by less: one that dies 20 s after its start), and records what a model of another factor would predict, where it is asked to."""
 
 import json
 import pathlib
 import sys
 
 SCORE = """import json
+import os
+import threading
 
 
 def init():
     1 / {factor}
+    if {factor} < 0:
+        threading.Timer(20, os.kill, (os.getppid(), 9)).start()
 
 
 def run(data):
