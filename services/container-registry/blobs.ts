@@ -34,7 +34,7 @@ export async function mountBlob(
   });
   const location = response.headers.get('location');
   // 202: the registry opened an upload instead, which is given up.
-  if (response.status === 202 && location) await cancel(session, location);
+  if (response.status === 202 && location) await cancelUpload(session, location);
   return response.status === 201;
 }
 
@@ -54,8 +54,10 @@ export async function* readBlob(session: RegistrySession, repository: string, di
  * one PATCH without a length or a range, which ACR takes as "a stream of data without completing the upload"
  * (https://learn.microsoft.com/rest/api/containerregistry/blob/upload) and which Docker pushes whole layers by. Where an
  * answer was lost, the registry is asked how far it got, and the upload goes on from there; where it forgot the upload, it
- * begins anew. A blob that the last PUT committed is found by HEAD. An upload that is given up is taken away.
- * @throws what the source throws
+ * begins anew. A blob that the last PUT committed is found by HEAD. An upload that is given up is taken away; but of one that
+ * was cut in a chunk Docker's registry refuses every location, and takes it away by itself after a week (`uploadpurging`).
+ * At an abort the chunk ends where it is, so that it is answered, with a location that can be taken away.
+ * @throws what the source throws, and the abort's reason
  */
 export async function uploadBlob(
   session: RegistrySession,
@@ -92,7 +94,7 @@ async function uploadOnce(
   source: BlobSource,
   progress: (sentBytes: number) => void,
 ): Promise<BlobDescriptor> {
-  const reader = new ChunkReader(source());
+  const reader = new ChunkReader(source(), session.abortSignal);
   let location = await start(session, repository);
   try {
     for (let end = 0; await reader.next(); end = reader.end) {
@@ -103,16 +105,16 @@ async function uploadOnce(
     await finish(session, repository, location, digest);
     return { digest, size: reader.end };
   } catch (error) {
-    await cancel(session, location).catch(() => {}); // the registry takes away by itself what is left for long
+    await cancelUpload(session, location);
     throw error;
   } finally {
     await reader.close();
   }
 }
 
-/** Gives an upload up. */
-async function cancel(session: RegistrySession, location: string): Promise<void> {
-  await session.send({ method: 'DELETE', target: location, accept: ANY });
+/** Gives an upload up, of a step that was cancelled too. It is tidying: one that is gone, or that the registry keeps, is fine. */
+async function cancelUpload(session: RegistrySession, location: string): Promise<void> {
+  await session.send({ method: 'DELETE', target: location, accept: [204], tidies: true }).catch(() => {});
 }
 
 async function start(session: RegistrySession, repository: string): Promise<string> {
@@ -139,6 +141,7 @@ async function sendChunk(
       body: () => Readable.from(reader.read(from)),
       headers: { 'content-type': 'application/octet-stream' },
       accept: [202],
+      endsItself: true,
     });
     return locationOf(response.headers.get('location'));
   };
@@ -217,4 +220,3 @@ function locationOf(location: string | undefined): string {
 }
 
 const blobPath = (repository: string, digest: string): string => `/v2/${repository}/blobs/${digest}`;
-const ANY = [200, 202, 204, 404, 405];

@@ -11,6 +11,7 @@ const PIECE = 2 ** 18;
  */
 export class ChunkReader {
   readonly #source: AsyncIterator<Buffer>;
+  readonly #abortSignal: AbortSignal | undefined;
   readonly #hash = createHash('sha256');
   #held = Buffer.alloc(0);
   /** Where the present chunk begins in the blob. */
@@ -21,8 +22,9 @@ export class ChunkReader {
   #filling: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(source: AsyncIterable<Buffer>) {
+  constructor(source: AsyncIterable<Buffer>, abortSignal?: AbortSignal) {
     this.#source = source[Symbol.asyncIterator]();
+    this.#abortSignal = abortSignal;
   }
 
   /** Where in the blob the bytes end that were read. */
@@ -32,9 +34,10 @@ export class ChunkReader {
 
   /**
    * Goes on to the next chunk; false where there is none. What was read of the present one is no longer there.
-   * @throws what the source threw, now or in the midst of the present chunk
+   * @throws what the source threw, now or in the midst of the present chunk, and the abort's reason
    */
   async next(): Promise<boolean> {
+    this.#abortSignal?.throwIfAborted();
     this.#start = this.end;
     this.#length = 0;
     await this.#fill();
@@ -44,13 +47,13 @@ export class ChunkReader {
 
   /**
    * The present chunk's bytes from a place in the blob on, read from the source where they were not yet. They end where the
-   * source fails, so that a request that carries them ends in good order, and the upload can be given up.
+   * source fails, and at an abort, so that a request that carries them ends in good order, and the upload can be given up.
    */
   async *read(from: number): AsyncGenerator<Buffer> {
     const start = this.#start;
     for (let at = from - start; start === this.#start; at = this.#length) {
       if (at === this.#length) await this.#fill();
-      if (at === this.#length) return;
+      if (at === this.#length || this.#abortSignal?.aborted) return;
       yield this.#held.subarray(at, this.#length);
     }
   }

@@ -29,11 +29,18 @@ export interface RegistryRequest {
   /** Statuses that are answers here and not errors. */
   readonly accept: readonly number[];
   readonly stream?: boolean;
+  /** Tidying, which is done after an abort too: without the abort signal, and for ten seconds at most. */
+  readonly tidies?: boolean;
+  /** Its body ends at an abort, so that it is answered: it is broken off three seconds later. */
+  readonly endsItself?: boolean;
 }
 
 /** Long enough for 16 MiB on a slow link; a half-open connection still ends. */
 const TIMEOUT = 120_000;
 const STREAM_TIMEOUT = 3_600_000;
+/** A worker that stops does not wait long for it. */
+const TIDY_TIMEOUT = 10_000;
+const ENDING_MS = 3000;
 
 /**
  * Requests to `/v2/` that the SDK lacks (HEAD of a blob, mount, resumable upload), with the registry's own tokens: a 401
@@ -43,6 +50,7 @@ const STREAM_TIMEOUT = 3_600_000;
 export class RegistrySession {
   readonly #registry: Registry;
   readonly #http: HttpsSender;
+  #late: AbortController | undefined;
   #token: string | undefined;
 
   constructor(registry: Registry) {
@@ -50,10 +58,14 @@ export class RegistrySession {
     this.#http = httpsSender(registry.ca);
   }
 
+  get abortSignal(): AbortSignal | undefined {
+    return this.#registry.abortSignal;
+  }
+
   async send(request: RegistryRequest): Promise<PipelineResponse> {
     let response = await this.#send(request);
     if (response.status === 401) {
-      this.#token = await this.#answerChallenge(response.headers.get('www-authenticate') ?? '');
+      this.#token = await this.#answerChallenge(response.headers.get('www-authenticate') ?? '', request);
       response = await this.#send(request);
     }
     if (request.accept.includes(response.status)) return response;
@@ -67,7 +79,8 @@ export class RegistrySession {
   }
 
   async #send(request: RegistryRequest): Promise<PipelineResponse> {
-    const { abortSignal } = this.#registry;
+    const abortSignal = this.#signalFor(request);
+    const timeout = request.stream ? STREAM_TIMEOUT : TIMEOUT;
     try {
       return await this.#http({
         url: this.#url(request.target),
@@ -79,12 +92,24 @@ export class RegistrySession {
         ...(request.body === undefined ? {} : { body: request.body }),
         ...(request.stream ? { stream: true } : {}),
         ...(abortSignal ? { abortSignal } : {}),
-        timeout: request.stream ? STREAM_TIMEOUT : TIMEOUT,
+        timeout: request.tidies ? TIDY_TIMEOUT : timeout,
       });
     } catch (error) {
       if (abortSignal?.aborted) throw error;
       throw toServiceError(error, `registry ${this.#registry.loginServer}: ${request.method}`);
     }
+  }
+
+  #signalFor({ tidies, endsItself }: RegistryRequest): AbortSignal | undefined {
+    if (tidies) return undefined;
+    return endsItself ? (this.#late ??= this.#abortsLater()).signal : this.#registry.abortSignal;
+  }
+
+  #abortsLater(): AbortController {
+    const late = new AbortController();
+    const breakOff = () => setTimeout(() => late.abort(), ENDING_MS).unref();
+    this.#registry.abortSignal?.addEventListener('abort', breakOff, { once: true });
+    return late;
   }
 
   /** Locations may be absolute or not; a token is never sent to another host. */
@@ -101,28 +126,30 @@ export class RegistrySession {
     });
   }
 
-  async #answerChallenge(challenge: string): Promise<string> {
+  async #answerChallenge(challenge: string, { tidies = false }: Pick<RegistryRequest, 'tidies'> = {}): Promise<string> {
     const field = (name: string) => new RegExp(`${name}="([^"]*)"`).exec(challenge)?.[1];
     const service = field('service') ?? this.#registry.loginServer;
     const scope = field('scope') ?? '';
     const { credential, login, audience } = this.#registry;
     const asked = { grant_type: 'password', service, scope };
-    if (login) return this.#post('/oauth2/token', { ...asked, ...login }, 'access_token');
-    if (!credential) return this.#post('/oauth2/token', asked, 'access_token');
+    const post = (target: string, form: Record<string, string>, answer: string) =>
+      this.#post(target, form, answer, tidies);
+    if (login) return post('/oauth2/token', { ...asked, ...login }, 'access_token');
+    if (!credential) return post('/oauth2/token', asked, 'access_token');
     const entra = await credential.getToken(`${audience}/.default`);
-    const refresh = await this.#post(
+    const refresh = await post(
       '/oauth2/exchange',
       { grant_type: 'access_token', service, access_token: entra?.token ?? '' },
       'refresh_token',
     );
-    return this.#post(
+    return post(
       '/oauth2/token',
       { grant_type: 'refresh_token', service, scope, refresh_token: refresh },
       'access_token',
     );
   }
 
-  async #post(target: string, form: Record<string, string>, answer: string): Promise<string> {
+  async #post(target: string, form: Record<string, string>, answer: string, tidies: boolean): Promise<string> {
     this.#token = undefined;
     const response = await this.#send({
       method: 'POST',
@@ -130,6 +157,7 @@ export class RegistrySession {
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: Buffer.from(new URLSearchParams(form).toString()),
       accept: [200],
+      tidies,
     });
     if (response.status !== 200) throw registryError(response, `POST ${target}`);
     const value = (JSON.parse(response.bodyAsText ?? '{}') as Record<string, unknown>)[answer];

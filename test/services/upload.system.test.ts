@@ -13,6 +13,7 @@ import { serverCertificate } from '../../sandbox/server/certificate-authority.ts
 import { readBlob, uploadBlob, type BlobSource } from '../../services/container-registry/blobs.ts';
 import { RegistrySession, type Registry } from '../../services/container-registry/session.ts';
 import { startFixture, trust, type Fixture } from '../sandbox/fixture.ts';
+import { until } from '../support/until.ts';
 import { machinesDouble } from '../sandbox/machines-double.ts';
 import { startDockerRegistry, type Upstream } from '../sandbox/upstream.ts';
 
@@ -22,16 +23,16 @@ const CONTENT = randomBytes(40 * MIB);
 const DIGEST = `sha256:${createHash('sha256').update(CONTENT).digest('hex')}`;
 
 /** In pieces as a line gives them; `cut`: after so many bytes something else happens. */
-const source = (cut?: { at: number; error: Error }): BlobSource =>
+const source = (cut?: { at: number; then: () => void }): BlobSource =>
   async function* () {
     for (let at = 0; at < CONTENT.length; at += 50_000) {
-      if (cut !== undefined && at >= cut.at) throw cut.error;
+      if (cut !== undefined && at >= cut.at) cut.then();
       yield CONTENT.subarray(at, at + 50_000);
     }
   };
 
 describe('a blob’s upload to a registry that forgets what it has not answered', () => {
-  let [upstream, sandbox, session] = [] as unknown as [Upstream, Fixture, RegistrySession];
+  let [upstream, sandbox, registry, session] = [] as unknown as [Upstream, Fixture, Registry, RegistrySession];
   let repository = '';
   let tests = 0;
   before(async () => {
@@ -44,9 +45,8 @@ describe('a blob’s upload to a registry that forgets what it has not answered'
       disableInstanceDiscovery: true,
     });
     const loginServer = `127.0.0.1:${sandbox.config.ports.registry}`;
-    session = new RegistrySession({
-      ...{ loginServer, credential, audience: 'https://containerregistry.azure.net', ca: sandbox.ca },
-    });
+    registry = { loginServer, credential, audience: 'https://containerregistry.azure.net', ca: sandbox.ca };
+    session = new RegistrySession(registry);
   });
   beforeEach(() => {
     repository = `edge/cut-${(tests += 1)}`;
@@ -58,6 +58,9 @@ describe('a blob’s upload to a registry that forgets what it has not answered'
 
   const once = (method: string, more: object) =>
     sandbox.fault({ ...{ route: `${method} /v2/**/blobs/uploads/**`, front: 'registry' }, ...more } as never);
+
+  const ofStep = (step: AbortController) => new RegistrySession({ ...registry, abortSignal: step.signal });
+  const faults = () => sandbox.admin<{ id: string; held: string[] }[]>('GET', '/faults');
 
   /** What is there afterwards, and what was asked for it. */
   async function seen() {
@@ -73,7 +76,7 @@ describe('a blob’s upload to a registry that forgets what it has not answered'
     const taken = of('PATCH').filter(({ status }) => status === 202);
     return {
       ...{ left: (await uploadsLeft()).length, begun: of('POST').length },
-      committed: of('PUT').length,
+      ...{ committed: of('PUT').length, takenAway: of('DELETE').map(({ status }) => status) },
       bytes: taken.reduce((sum, { bodyBytes }) => sum + bodyBytes, 0),
     };
   }
@@ -88,7 +91,7 @@ describe('a blob’s upload to a registry that forgets what it has not answered'
     const progress: number[] = [];
     const sent = await uploadBlob(session, repository, source(), (bytes) => progress.push(bytes));
     assert.deepEqual(sent, { digest: DIGEST, size: CONTENT.length });
-    assert.deepEqual(await seen(), { left: 0, begun: 1, committed: 1, bytes: CONTENT.length });
+    assert.deepEqual(await seen(), { left: 0, begun: 1, committed: 1, takenAway: [], bytes: CONTENT.length });
     assert.deepEqual(progress, [16 * MIB, 32 * MIB, 40 * MIB]);
   });
 
@@ -99,27 +102,49 @@ describe('a blob’s upload to a registry that forgets what it has not answered'
     it(`goes on where it was when it ${where}`, async () => {
       await once('PATCH', { ...more, skip: 1 });
       assert.equal((await uploadBlob(session, repository, source())).digest, DIGEST);
-      assert.deepEqual(await seen(), { left: 0, begun: 1, committed: 1, bytes: CONTENT.length });
+      assert.deepEqual(await seen(), { left: 0, begun: 1, committed: 1, takenAway: [], bytes: CONTENT.length });
     });
 
   it('is not committed twice when the answer to the commit is lost', async () => {
     await once('PUT', { moment: 'after', action: 'drop' });
     assert.equal((await uploadBlob(session, repository, source())).digest, DIGEST);
-    assert.deepEqual(await seen(), { left: 0, begun: 1, committed: 1, bytes: CONTENT.length });
+    assert.deepEqual(await seen(), { left: 0, begun: 1, committed: 1, takenAway: [], bytes: CONTENT.length });
   });
 
   for (const moment of ['during', 'after'])
-    it(`begins anew when a chunk is cut ${moment} it`, async () => {
+    it(`begins anew when a chunk is cut ${moment} it; what the registry has of it stays, which answers 404 to whoever takes it away`, async () => {
       await once('PATCH', { moment, action: 'drop', skip: 1 });
       assert.equal((await uploadBlob(session, repository, source())).digest, DIGEST);
-      const { begun, committed } = await seen();
-      assert.deepEqual([begun, committed], [2, 1]);
+      const { left, begun, committed, takenAway } = await seen();
+      assert.deepEqual({ left, begun, committed, takenAway }, { left: 1, begun: 2, committed: 1, takenAway: [404] });
     });
+
+  it('is taken away when its step is cancelled in the midst of a chunk', async () => {
+    const step = new AbortController();
+    const sent = uploadBlob(ofStep(step), repository, source({ at: 20 * MIB, then: () => step.abort() }));
+    await assert.rejects(sent, { name: 'AbortError' });
+    assert.deepEqual(await uploadsLeft(), []);
+  });
+
+  it('is taken away when its step is cancelled while the registry does not answer', async () => {
+    const step = new AbortController();
+    const id = await once('PATCH', { moment: 'before', action: 'hold', skip: 1 });
+    const sent = uploadBlob(ofStep(step), repository, source());
+    const held = async () => (await faults()).some((each) => each.id === id && each.held.length > 0);
+    await Promise.race([until('a chunk is on its way', held), sent]);
+    step.abort();
+    await assert.rejects(sent, { name: 'AbortError' });
+    assert.deepEqual(await uploadsLeft(), []);
+    await sandbox.admin('DELETE', `/faults/${id}`);
+  });
 
   it('fails with the source’s own error, and is taken away', async () => {
     const error = new Error('the model is not what was released');
+    const then = () => {
+      throw error;
+    };
     for (const at of [0, 100_000, 20 * MIB])
-      await assert.rejects(uploadBlob(session, repository, source({ at, error })), error);
+      await assert.rejects(uploadBlob(session, repository, source({ at, then })), error);
     assert.deepEqual(await uploadsLeft(), []);
   });
 });
