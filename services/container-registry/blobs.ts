@@ -13,6 +13,14 @@ export interface BlobDescriptor {
   readonly size: number;
 }
 
+/** What is told of an upload while it is under way. */
+export interface UploadWatcher {
+  /** After each chunk. */
+  readonly progress?: (sentBytes: number) => void;
+  /** All is sent, and nothing yet committed. What it throws ends the upload. */
+  readonly sent?: (blob: BlobDescriptor) => Promise<void>;
+}
+
 const ATTEMPTS = 3;
 
 export async function hasBlob(session: RegistrySession, repository: string, digest: string): Promise<boolean> {
@@ -63,11 +71,11 @@ export async function uploadBlob(
   session: RegistrySession,
   repository: string,
   source: BlobSource,
-  progress: (sentBytes: number) => void = () => {},
+  watcher: UploadWatcher = {},
 ): Promise<BlobDescriptor> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await uploadOnce(session, repository, source, progress);
+      return await uploadOnce(session, repository, source, watcher);
     } catch (error) {
       if (!(error instanceof UploadLost) || attempt === ATTEMPTS) throw error;
     }
@@ -92,18 +100,19 @@ async function uploadOnce(
   session: RegistrySession,
   repository: string,
   source: BlobSource,
-  progress: (sentBytes: number) => void,
+  { progress, sent }: UploadWatcher,
 ): Promise<BlobDescriptor> {
   const reader = new ChunkReader(source(), session.abortSignal);
   let location = await start(session, repository);
   try {
     for (let end = 0; await reader.next(); end = reader.end) {
       location = await sendChunk(session, location, reader, end);
-      progress(reader.end);
+      progress?.(reader.end);
     }
-    const digest = reader.digest();
-    await finish(session, repository, location, digest);
-    return { digest, size: reader.end };
+    const blob = { digest: reader.digest(), size: reader.end };
+    await sent?.(blob);
+    await finish(session, repository, location, blob.digest);
+    return blob;
   } catch (error) {
     await cancelUpload(session, location);
     throw error;

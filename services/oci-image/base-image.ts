@@ -89,7 +89,7 @@ async function uploadTar(
   const source = () => createReadStream(tarPath, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>;
   const known = await digestOfFile(source);
   if (await hasBlob(session, repository, known.digest)) return known;
-  return uploadBlob(session, repository, source, request.progress);
+  return uploadBlob(session, repository, source, request.progress ? { progress: request.progress } : {});
 }
 
 async function digestOfFile(source: () => AsyncIterable<Buffer>): Promise<BlobDescriptor> {

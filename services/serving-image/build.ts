@@ -96,7 +96,8 @@ async function bringBase(
   for (const { digest } of base.manifest.layers) {
     if (await hasBlob(session, repository, digest)) continue;
     if (await mountBlob(session, repository, { digest, from: base.repository })) continue;
-    sent += (await uploadBlob(session, repository, () => readBlob(session, base.repository, digest), progress)).size;
+    const source = () => readBlob(session, base.repository, digest);
+    sent += (await uploadBlob(session, repository, source, { progress })).size;
   }
   return sent;
 }

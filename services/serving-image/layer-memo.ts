@@ -1,6 +1,6 @@
 import type { ContainerClient } from '@azure/storage-blob';
 import { z } from 'zod';
-import { putIfAbsent, readText } from '../blob-storage.ts';
+import { putIfAbsent, readText, replaceText } from '../blob-storage.ts';
 import { hasBlob, mountBlob, uploadBlob, type BlobDescriptor, type BlobSource } from '../container-registry/blobs.ts';
 import type { RegistrySession } from '../container-registry/session.ts';
 
@@ -16,14 +16,16 @@ export interface LayerPlace {
 
 /**
  * A layer that is in the registry: what this content gave before is remembered, so a layer that is there is neither made
- * nor read nor sent; one of another repository is mounted. `sent` counts the bytes that had to be uploaded.
+ * nor read nor sent; one of another repository is mounted. It is remembered before it is committed, so that a worker which is
+ * killed in between does not send it again, and anew where the repository that was remembered has lost it. `sent` counts the
+ * bytes that had to be uploaded.
  */
 export async function ensureLayer(
   place: LayerPlace,
   key: string,
   withSource: <T>(use: (source: BlobSource) => Promise<T>) => Promise<T>,
 ): Promise<BlobDescriptor & { sent: number }> {
-  const { session, repository, memos } = place;
+  const { session, repository, memos, progress } = place;
   const path = `images/layers/${key}.json`;
   const text = await readText(memos, path);
   if (text !== undefined) {
@@ -32,8 +34,9 @@ export async function ensureLayer(
     if (from !== repository && (await mountBlob(session, repository, { digest, from })))
       return { digest, size, sent: 0 };
   }
-  const made = await withSource((source) => uploadBlob(session, repository, source, place.progress));
-  await putIfAbsent(memos, path, JSON.stringify({ ...made, repository }), 'application/json');
+  const sent = (blob: BlobDescriptor) =>
+    replaceText(memos, path, JSON.stringify({ ...blob, repository }), 'application/json');
+  const made = await withSource((source) => uploadBlob(session, repository, source, { progress, sent }));
   return { ...made, sent: made.size };
 }
 

@@ -89,7 +89,8 @@ describe('a blob’s upload to a registry that forgets what it has not answered'
 
   it('sends each byte once', async () => {
     const progress: number[] = [];
-    const sent = await uploadBlob(session, repository, source(), (bytes) => progress.push(bytes));
+    const told = { progress: (bytes: number) => void progress.push(bytes) };
+    const sent = await uploadBlob(session, repository, source(), told);
     assert.deepEqual(sent, { digest: DIGEST, size: CONTENT.length });
     assert.deepEqual(await seen(), { left: 0, begun: 1, committed: 1, takenAway: [], bytes: CONTENT.length });
     assert.deepEqual(progress, [16 * MIB, 32 * MIB, 40 * MIB]);
