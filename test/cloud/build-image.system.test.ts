@@ -139,7 +139,8 @@ describe('an image of a model version', () => {
         type,
       );
     await cloud.configure(() => {});
-    const fetched = await cloud.requests(({ method, path }) => method === 'GET' && path.endsWith(environment));
+    const blob = `/v2/edge-train/signed/blobs/${environment}`;
+    const fetched = await cloud.requests(({ method, path }) => method === 'GET' && path === blob);
     assert.equal(fetched, 0, 'the packages were read as their layer was sent');
 
     const verified = await verifyImage({
