@@ -7,6 +7,8 @@ import {
   generateBlobSASQueryParameters,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { blobPipeline, type BlobConnection } from './blob-pipeline.ts';
 import { ServiceError, toServiceError } from './errors.ts';
 
@@ -169,21 +171,17 @@ export async function readText(
   path: string,
   limit = 64 * 2 ** 20,
 ): Promise<string | undefined> {
-  const found = await findBlob(container, path);
-  if (!found) return undefined;
-  if (found.bytes > limit) {
-    throw toServiceError(
-      new Error(`it has ${found.bytes} bytes, and ${limit} are expected at most`),
-      `reading ${place(container.url)}/${path}`,
-    );
-  }
+  const doing = `reading ${place(container.url)}/${path}`;
   try {
-    const content = await container
-      .getBlobClient(path)
-      .downloadToBuffer(0, found.bytes, { conditions: { ifMatch: found.etag } });
-    return content.toString('utf8');
+    const blob = container.getBlobClient(path);
+    const { contentLength = 0, readableStreamBody } = await blob.download(0, undefined, { maxRetryRequests: 3 });
+    const body = readableStreamBody as Readable;
+    if (contentLength <= limit) return await text(body);
+    body.destroy();
+    throw toServiceError(new Error(`it has ${contentLength} bytes, and ${limit} are expected at most`), doing);
   } catch (error) {
-    throw blobError(error, container.url, `reading ${place(container.url)}/${path}`);
+    if (statusOf(error) === 404) return undefined;
+    throw blobError(error, container.url, doing);
   }
 }
 

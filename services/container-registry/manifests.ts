@@ -1,7 +1,8 @@
 import { ContainerRegistryContentClient, KnownManifestMediaType } from '@azure/container-registry';
 import { createHash } from 'node:crypto';
 import { ServiceError, toServiceError } from '../errors.ts';
-import type { Registry } from './session.ts';
+import { sessionReader } from './content.ts';
+import { RegistrySession, type Registry } from './session.ts';
 
 export interface FoundManifest {
   readonly digest: string;
@@ -34,9 +35,10 @@ export async function findManifest(
 export async function putManifest(
   registry: Registry,
   { repository, tag, content }: { repository: string; tag: string; content: Buffer },
+  session = new RegistrySession(registry),
 ): Promise<{ digest: string; sent: boolean }> {
   const digest = `sha256:${createHash('sha256').update(content).digest('hex')}`;
-  const there = await findManifest(registry, repository, tag);
+  const there = await sessionReader(session, repository).manifest(tag);
   if (there?.digest === digest) return { digest, sent: false };
   if (there) throw tagTaken(registry, `${repository}:${tag}`, there.digest, digest);
   try {

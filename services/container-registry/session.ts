@@ -50,6 +50,8 @@ const ENDING_MS = 3000;
 export class RegistrySession {
   readonly #registry: Registry;
   readonly #http: HttpsSender;
+  /** By the challenge: requests that go out at once are refused at once, and wait for the same token. */
+  readonly #answers = new Map<string, Promise<string>>();
   #late: AbortController | undefined;
   #token: string | undefined;
 
@@ -65,7 +67,7 @@ export class RegistrySession {
   async send(request: RegistryRequest): Promise<PipelineResponse> {
     let response = await this.#send(request);
     if (response.status === 401) {
-      this.#token = await this.#answerChallenge(response.headers.get('www-authenticate') ?? '', request);
+      this.#token = await this.#answerOnce(response.headers.get('www-authenticate') ?? '', request);
       response = await this.#send(request);
     }
     if (request.accept.includes(response.status)) return response;
@@ -124,6 +126,14 @@ export class RegistrySession {
       nextStep: 'Check registry.loginServer in cloud.yml: it must be the name that the registry itself uses.',
       retryable: false,
     });
+  }
+
+  #answerOnce(challenge: string, request: RegistryRequest): Promise<string> {
+    const answer =
+      this.#answers.get(challenge) ??
+      this.#answerChallenge(challenge, request).finally(() => this.#answers.delete(challenge));
+    this.#answers.set(challenge, answer);
+    return answer;
   }
 
   async #answerChallenge(challenge: string, { tidies = false }: Pick<RegistryRequest, 'tidies'> = {}): Promise<string> {

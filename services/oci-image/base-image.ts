@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { ServiceError } from '../errors.ts';
 import { readBlob, uploadBlob, hasBlob, type BlobDescriptor } from '../container-registry/blobs.ts';
-import { findManifest, putManifest } from '../container-registry/manifests.ts';
+import { sessionReader, type ImageReader } from '../container-registry/content.ts';
+import { putManifest } from '../container-registry/manifests.ts';
 import { RegistrySession, type Registry } from '../container-registry/session.ts';
 import { assembleImage, digestOf, type ImageConfig, type ImageManifest } from './image.ts';
 
@@ -53,10 +54,13 @@ export async function pushBaseImage(request: {
 }
 
 /** Reads `REPOSITORY@sha256:DIGEST` of `cloud.yml`, of an index the image for Linux on x86-64. */
-export async function readBaseImage(registry: Registry, reference: string): Promise<BaseImage> {
+export async function readBaseImage(
+  registry: Registry,
+  reference: string,
+  session = new RegistrySession(registry),
+): Promise<BaseImage> {
   const [repository = '', digest = ''] = reference.split('@');
-  const manifest = await readImageManifest(registry, repository, digest);
-  const session = new RegistrySession(registry);
+  const manifest = await readImageManifest(registry, sessionReader(session, repository), repository, digest);
   const pieces: Buffer[] = [];
   for await (const piece of readBlob(session, repository, manifest.config.digest)) pieces.push(piece);
   const content = Buffer.concat(pieces);
@@ -64,17 +68,24 @@ export async function readBaseImage(registry: Registry, reference: string): Prom
   return { repository, digest, manifest, config: JSON.parse(content.toString('utf8')) as ImageConfig };
 }
 
-async function readImageManifest(registry: Registry, repository: string, digest: string): Promise<ImageManifest> {
-  const found = await findManifest(registry, repository, digest);
+async function readImageManifest(
+  registry: Registry,
+  reader: ImageReader,
+  repository: string,
+  digest: string,
+): Promise<ImageManifest> {
+  const found = await reader.manifest(digest);
   const reference = `${repository}@${digest}`;
   if (!found) throw baseUnusable(registry, reference, 'it is not in the registry');
-  const manifest = found.manifest as Partial<ImageManifest> & { manifests?: PlatformDescriptor[] };
+  const manifest = JSON.parse(found.content.toString('utf8')) as Partial<ImageManifest> & {
+    manifests?: PlatformDescriptor[];
+  };
   if (manifest.layers && manifest.config) return manifest as ImageManifest;
   const fitting = manifest.manifests?.find(
     ({ platform }) => platform?.os === 'linux' && platform.architecture === 'amd64',
   );
   if (!fitting) throw baseUnusable(registry, reference, 'it is no image for Linux on x86-64');
-  return readImageManifest(registry, repository, fitting.digest);
+  return readImageManifest(registry, reader, repository, fitting.digest);
 }
 
 interface PlatformDescriptor extends BlobDescriptor {

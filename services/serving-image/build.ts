@@ -4,15 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { readText } from '../blob-storage.ts';
-import {
-  ensureBlob,
-  hasBlob,
-  mountBlob,
-  readBlob,
-  uploadBlob,
-  type BlobDescriptor,
-  type BlobSource,
-} from '../container-registry/blobs.ts';
+import { ensureBlob, hasBlob, mountBlob, readBlob, uploadBlob, type BlobSource } from '../container-registry/blobs.ts';
 import { putManifest } from '../container-registry/manifests.ts';
 import { RegistrySession, type Registry } from '../container-registry/session.ts';
 import { once, PYTHON_LABEL, readBaseImage, type BaseImage } from '../oci-image/base-image.ts';
@@ -24,7 +16,7 @@ import { readVerified } from '../verified-blob.ts';
 import type { Artifact } from '../../domain/release.ts';
 import { PACKAGES } from './environment-layer.ts';
 import { rememberPackages } from './image-packages.ts';
-import { ensureLayer, ensureText, type LayerPlace } from './layer-memo.ts';
+import { ensureLayers, ensureText, type LayerPlace, type WantedLayer } from './layer-memo.ts';
 import { MODEL_FOLDER, modelFiles } from './model-layer.ts';
 import { below, findServedModel, readRequirements, readSignature, type ServedModel } from './mlflow-model.ts';
 import { describeService } from './openapi.ts';
@@ -60,29 +52,28 @@ export async function buildServingImage(
   const session = new RegistrySession(registry);
   const place: LayerPlace = { session, repository, memos: request.models, progress };
   const served = findServedModel(model.artifacts);
-  const base = await readBaseImage(registry, request.base);
+  const base = await readBaseImage(registry, request.base, session);
   const target = platformOf(base);
 
   const carried = await bringBase(session, repository, base, progress);
-  const environment = await environmentLayer(request, place, served, target);
-  const script = await scriptLayer(request, place, served);
-  const weights = await modelLayer(request, place);
+  const [environment, script] = await Promise.all([
+    environmentLayer(request, served, target),
+    scriptLayer(request, served),
+  ]);
+  const layers = await ensureLayers(place, [environment, script, modelLayer(request)]);
 
   const image = assembleImage({
     base,
     platform: { os: base.config.os, architecture: base.config.architecture },
-    layers: [
-      { ...descriptor(environment), createdBy: `edge-train: packages of lock ${environment.lock}` },
-      { ...descriptor(script), createdBy: 'edge-train: entry script' },
-      { ...descriptor(weights), createdBy: `edge-train: model ${model.name}, release ${model.release}` },
-    ],
+    layers,
     config: runtimeConfig(request, served, environment.lock),
     annotations: { 'org.opencontainers.image.title': model.name, 'org.opencontainers.image.base.digest': base.digest },
   });
   const config = await ensureBlob(session, repository, image.config);
-  const { digest, sent } = await putManifest(registry, { repository, tag: request.tag, content: image.manifest });
-  const layers = carried + environment.sent + script.sent + weights.sent;
-  return { digest, uploadedBytes: layers + config.sent + (sent ? image.manifest.length : 0) };
+  const manifest = { repository, tag: request.tag, content: image.manifest };
+  const { digest, sent } = await putManifest(registry, manifest, session);
+  const uploaded = layers.reduce((sum, layer) => sum + layer.sent, carried + config.sent);
+  return { digest, uploadedBytes: uploaded + (sent ? image.manifest.length : 0) };
 }
 
 /** The base's layers are the registry's already: they are mounted, or copied where it does not mount. */
@@ -92,9 +83,10 @@ async function bringBase(
   base: BaseImage,
   progress: () => void,
 ): Promise<number> {
+  const digests = base.manifest.layers.map(({ digest }) => digest);
+  const there = await Promise.all(digests.map((digest) => hasBlob(session, repository, digest)));
   let sent = 0;
-  for (const { digest } of base.manifest.layers) {
-    if (await hasBlob(session, repository, digest)) continue;
+  for (const digest of digests.filter((_, i) => !there[i])) {
     if (await mountBlob(session, repository, { digest, from: base.repository })) continue;
     const source = () => readBlob(session, base.repository, digest);
     sent += (await uploadBlob(session, repository, source, { progress })).size;
@@ -104,30 +96,26 @@ async function bringBase(
 
 async function environmentLayer(
   { tool, models, modelPath, trainedWith }: ServingImageRequest,
-  place: LayerPlace,
   served: ServedModel,
   target: PythonPlatform,
-): Promise<BlobDescriptor & { sent: number; lock: string }> {
+): Promise<WantedLayer & { lock: string }> {
   const text = served.requirements === undefined ? '' : await readText(models, modelPath(served.requirements), 2 ** 20);
   const request = { requirements: readRequirements(text ?? ''), trainedWith, target };
   const lock = await ensureText(models, `images/locks/${packagesKey(request)}.txt`, () => lockPackages(tool, request));
   const digest = sha256(lock);
   const key = `environment-${sha256(JSON.stringify([1, digest, target]))}`;
-  let found: LayerPackages | undefined;
-  const watched = (source: BlobSource) => watchPackages(source, (packages) => (found = packages));
-  const layer = await ensureLayer(place, key, (use) =>
-    withPackages(tool, { lock, target }, (source) => use(watched(source))),
-  );
-  if (found) await rememberPackages(models, layer.digest, found);
-  return { ...layer, lock: digest };
+  const withSource: WantedLayer['withSource'] = async (send) => {
+    let found: LayerPackages | undefined;
+    const watched = (source: BlobSource) => watchPackages(source, (packages) => (found = packages));
+    const layer = await withPackages(tool, { lock, target }, (source) => send(watched(source)));
+    if (found) await rememberPackages(models, layer.digest, found);
+    return layer;
+  };
+  return { key, createdBy: `edge-train: packages of lock ${digest}`, lock: digest, withSource };
 }
 
 /** The entry script of MLflow models with the service's description, and what each service's server logs and how. */
-async function scriptLayer(
-  request: ServingImageRequest,
-  place: LayerPlace,
-  served: ServedModel,
-): Promise<BlobDescriptor & { sent: number }> {
+async function scriptLayer(request: ServingImageRequest, served: ServedModel): Promise<WantedLayer> {
   const scripts = await Promise.all(
     SCRIPTS.map(async (name) => ({ name, content: await readFile(join(import.meta.dirname, name)) })),
   );
@@ -138,7 +126,10 @@ async function scriptLayer(
     open: once(content),
   }));
   const key = sha256(JSON.stringify(contents.map(({ name, content }) => [name, sha256(content)])));
-  return ensureLayer(place, `score-${key}`, (use) => use(() => writeTar(files)));
+  return {
+    ...{ key: `score-${key}`, createdBy: 'edge-train: entry script' },
+    withSource: (send) => send(() => writeTar(files)),
+  };
 }
 
 /** Of an own score.py the server tells what the script itself declares. */
@@ -153,13 +144,13 @@ async function descriptions(
   return described.map(({ file, content }) => ({ name: file, content: Buffer.from(content) }));
 }
 
-async function modelLayer(
-  { models, modelPath, model }: ServingImageRequest,
-  place: LayerPlace,
-): Promise<BlobDescriptor & { sent: number }> {
+function modelLayer({ models, modelPath, model }: ServingImageRequest): WantedLayer {
   const files = modelFiles(models, modelPath, model.artifacts);
-  const key = `model-${sha256(JSON.stringify([MODEL_FOLDER, model.release]))}`;
-  return ensureLayer(place, key, (use) => use(() => writeTar(files)));
+  return {
+    key: `model-${sha256(JSON.stringify([MODEL_FOLDER, model.release]))}`,
+    createdBy: `edge-train: model ${model.name}, release ${model.release}`,
+    withSource: (send) => send(() => writeTar(files)),
+  };
 }
 
 function runtimeConfig({ model }: ServingImageRequest, served: ServedModel, lock: string) {
@@ -208,5 +199,4 @@ const SCRIPTS = [
   'scoring_tensors.py',
   'serving_log.py',
 ];
-const descriptor = ({ digest, size }: BlobDescriptor): BlobDescriptor => ({ digest, size });
 const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');

@@ -6,7 +6,7 @@ import { openAccount, type BlobContainer } from '../../services/blob-storage.ts'
 import { RegistrySession } from '../../services/container-registry/session.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { once } from '../../services/oci-image/base-image.ts';
-import { ensureLayer } from '../../services/serving-image/layer-memo.ts';
+import { ensureLayers, type WantedLayer } from '../../services/serving-image/layer-memo.ts';
 import { startFixture, trust, type Fixture } from '../sandbox/fixture.ts';
 import { machinesDouble } from '../sandbox/machines-double.ts';
 import { startAzurite, startDockerRegistry, type Upstream } from '../sandbox/upstream.ts';
@@ -40,8 +40,11 @@ describe('what is remembered of a layer', () => {
     await upstream?.[Symbol.asyncDispose]();
   });
 
-  const ensure = (repository: string, key: string, content: Buffer) =>
-    ensureLayer({ session, repository, memos, progress: () => {} }, key, (use) => use(once(content)));
+  const ensure = async (repository: string, key: string, content: Buffer) => {
+    const wanted: WantedLayer = { key, createdBy: 'a test', withSource: (send) => send(once(content)) };
+    const [layer] = await ensureLayers({ session, repository, memos, progress: () => {} }, [wanted]);
+    return layer!;
+  };
   const fault = (route: string, moment: 'before' | 'after') =>
     sandbox.fault({ route, moment, action: 'drop', front: 'registry' });
 
