@@ -112,10 +112,15 @@ function firstThatHolds<T, R>(candidates: readonly T[], check: (candidate: T) =>
 }
 
 function readProvenance({ predicate }: SignedStatement, refuse: Refuse): Provenance {
-  const parsed = Provenance.safeParse(predicate);
-  if (parsed.success) return parsed.data;
-  throw refuse('ProvenanceRefused', 'it is not written as edge-train writes it');
+  const { data: provenance } = Provenance.safeParse(predicate);
+  if (!provenance) throw refuse('ProvenanceRefused', 'it is not written as edge-train writes it');
+  const missing = STATED.find((name) => dependency(provenance, name) === undefined);
+  if (!missing) return provenance;
+  throw refuse('ProvenanceRefused', `it names no ${missing}, or more than one`);
 }
+
+/** What each image is made from and no receipt knows; what one knows is compared with it. */
+const STATED = ['job file', 'serving environment', 'base image'] as const;
 
 function requireExpected(provenance: Provenance, expected: VerifyRequest['expected'], refuse: Refuse): Provenance {
   if (!expected) return provenance;

@@ -8,7 +8,9 @@ import { plannedImage, pullServingImage } from '../../activities/edge/pull-servi
 import { verifySealed } from '../../activities/edge/verify-image.ts';
 import type { ImageGrant, SealedGrant } from '../../domain/grant.ts';
 import type { MachinePolicy } from '../../domain/machine-config.ts';
+import { BILL_OF_MATERIALS_TYPE, PROVENANCE_TYPE, SIGNATURE_TYPE } from '../../domain/statement.ts';
 import { pullToken } from '../../services/container-registry/pull-token.ts';
+import { RECEIPT_MEDIA_TYPE } from '../../services/image-trust/sigstore-bundle.ts';
 import { MODEL_FOLDER } from '../../services/serving-image/model-layer.ts';
 import { generateMachineKey, generateSigningKey, seal } from '../../services/signing.ts';
 import { modelFiles } from '../cloud/cloud.ts';
@@ -16,12 +18,15 @@ import {
   attachDocuments,
   attest,
   documentsOf,
+  flipped,
   KEYS,
   PULL_TOKEN,
   pushServingImage,
   readerOf,
   startRegistry,
   startUplink,
+  withPayload,
+  type Document,
   type TestImage,
   type TestRegistry,
 } from '../services/attested-image.ts';
@@ -110,6 +115,33 @@ describe('a VM that is to serve an image', () => {
     const { folder } = await machineWith(pushed, uplink);
     await writeFile(join(folder, 'environment.lock'), '{}');
     await assert.rejects(pull(), { type: 'ImageDiffers' });
+  });
+
+  it('refuses each document that was changed on its way, by the document’s own name', async (t) => {
+    const honest = await pushServingImage(at, { repository: 'edge-train/untouched' });
+    await attest(at, honest);
+    const documents = await documentsOf(at, honest.image);
+    const changedBit = ({ text }: Document) => withPayload(text, flipped);
+    const ofReceipt = ({ text }: Document) => text.replace('"payload":"e', '"payload":"f');
+    const cases: [what: string, change: (document: Document) => string, type: string, why: RegExp][] = [
+      [BILL_OF_MATERIALS_TYPE, changedBit, 'BillOfMaterialsRefused', /it was changed, or another key signed it/],
+      [PROVENANCE_TYPE, changedBit, 'ProvenanceRefused', /it was changed, or another key signed it/],
+      [SIGNATURE_TYPE, changedBit, 'ImageSignatureRefused', /it was changed, or another key signed it/],
+      [RECEIPT_MEDIA_TYPE, ofReceipt, 'AttachedReceiptRefused', /not the one that the provenance names/],
+    ];
+    const uplink = await startUplink(t);
+    for (const [index, [what, change, type, message]] of cases.entries()) {
+      const pushed = await pushServingImage(at, { repository: `edge-train/tampered-${index}` });
+      assert.equal(pushed.image.digest, honest.image.digest);
+      const changed = documents.map((each) => (each.type === what ? { ...each, text: change(each) } : each));
+      assert.notDeepEqual(changed, documents);
+      await attachDocuments(at, pushed.image, changed);
+      const { edge } = await machineWith(pushed, uplink);
+      const pull = { ...wanted(pushed), grants: [await granted(pushed, uplink)] };
+      await assert.rejects(pullServingImage(edge, pull), { type, class: 'policy', message }, what);
+      await attachDocuments(at, pushed.image, documents);
+      assert.deepEqual(await pullServingImage(edge, pull), { cached: true }, what);
+    }
   });
 
   it('refuses what was said of another image', async (t) => {

@@ -6,6 +6,8 @@ import { Spec, Validation } from '@cyclonedx/cyclonedx-library';
 import { bundleFromJSON } from '@sigstore/bundle';
 import { toSignedEntity, Verifier, type TrustMaterial } from '@sigstore/verify';
 import { BILL_OF_MATERIALS_TYPE, imageStatement, PROVENANCE_TYPE, SIGNATURE_TYPE } from '../../domain/statement.ts';
+import { canonicalRecipe } from '../../domain/training-plan.ts';
+import { VERSION } from '../../domain/version.ts';
 import { fallbackTag, listReferrers } from '../../services/container-registry/referrers.ts';
 import { pullReader } from '../../services/container-registry/pull-reader.ts';
 import { pullToken } from '../../services/container-registry/pull-token.ts';
@@ -27,9 +29,12 @@ import { refreshToken, TOKEN_USER } from '../cloud/registry-token.ts';
 import {
   attachDocuments,
   attest,
+  BASE_DIGEST,
+  CODE,
   documentsOf,
   flipped,
   KEYS,
+  LOCK,
   PULL_TOKEN,
   pushServingImage,
   readerOf,
@@ -179,6 +184,35 @@ describe('what an image’s statements say', () => {
     assert.equal(model.components.length, honest.evidence.release.artifacts.length);
   });
 
+  it('is a provenance of who made it and of what, each by one digest, and nothing else', () => {
+    const { plan, release, inputs, environment } = honest.evidence;
+    const made = (name: string, sha256: string) => ({ name, digest: { sha256 } });
+    assert.deepEqual(statementIn(documentOf(PROVENANCE_TYPE)).predicate, {
+      buildDefinition: {
+        buildType: 'https://edge-train.dev/serving-image/v1',
+        externalParameters: {
+          model: { name: plan.model.name, version: 1 },
+          image: { repository: 'edge-train/honest', tag: 'v1' },
+          ...{ site: 'demo', job: plan.job },
+        },
+        resolvedDependencies: [
+          made('receipt', honest.receipt.digest),
+          made('model', release.digest),
+          made('data', inputs.data.rootDigest),
+          made('code', CODE),
+          made('job file', digestOf(Buffer.from(canonicalRecipe(plan))).replace('sha256:', '')),
+          made('training environment', environment.lock),
+          made('serving environment', LOCK),
+          made('base image', BASE_DIGEST),
+        ],
+      },
+      runDetails: {
+        builder: { id: 'https://edge-train.dev/cloud-worker/v1', version: { 'edge-train': VERSION } },
+        metadata: { invocationId: `${plan.workflowId}/${plan.job}` },
+      },
+    });
+  });
+
   it('is what @sigstore/verify takes, and not with one bit changed', () => {
     for (const type of [SIGNATURE_TYPE, PROVENANCE_TYPE, BILL_OF_MATERIALS_TYPE]) {
       const { text } = documentOf(type);
@@ -231,6 +265,13 @@ describe('what an image’s statements say', () => {
     const receipt = receiptOf({ ...honest.evidence, ...change }, key === undefined ? {} : { key });
     return { text: canonicalJson(receipt.envelope), digest: receipt.digest };
   };
+  type Made = { name: string }[];
+  const madeFrom = (change: (dependencies: Made) => Made) =>
+    saying(PROVENANCE_TYPE, (predicate: { buildDefinition: { resolvedDependencies: Made } }) => {
+      const resolvedDependencies = change(predicate.buildDefinition.resolvedDependencies);
+      return { ...predicate, buildDefinition: { ...predicate.buildDefinition, resolvedDependencies } };
+    });
+  const madeWithout = (name: string) => madeFrom((all) => all.filter((each) => each.name !== name));
   const namingReceipt = (make: () => { text: string; digest: string }) => () => {
     const { text, digest } = make();
     const named = saying(PROVENANCE_TYPE, (predicate: { buildDefinition: { resolvedDependencies: object[] } }) => {
@@ -241,7 +282,8 @@ describe('what an image’s statements say', () => {
     return named().map((each) => (each.type === RECEIPT_MEDIA_TYPE ? { ...each, text } : each));
   };
 
-  const faults: [what: string, attached: () => Document[], type: string, why: RegExp][] = [
+  type AttachedFault = [what: string, attached: () => Document[], type: string, why: RegExp];
+  const faults: AttachedFault[] = [
     ['nothing', () => [], 'ImageUnsigned', /nothing is attached/],
     ['all but a signature', without(SIGNATURE_TYPE), 'ImageUnsigned', /is no signature/],
     [
@@ -270,6 +312,18 @@ describe('what an image’s statements say', () => {
       'ProvenanceRefused',
       /as edge-train writes it/,
     ],
+    ...['receipt', 'job file', 'serving environment', 'base image'].flatMap((name): AttachedFault[] => {
+      const why = new RegExp(`names no ${name}, or more than one`);
+      const twice = madeFrom((all) => [...all, ...all.filter((each) => each.name === name)]);
+      return [
+        [`a provenance that names no ${name}`, madeWithout(name), 'ProvenanceRefused', why],
+        [`a provenance that names the ${name} twice`, twice, 'ProvenanceRefused', why],
+      ];
+    }),
+    ...['model', 'data', 'code', 'training environment'].map((name): AttachedFault => {
+      const why = new RegExp(`its ${name} is not that of the receipt`);
+      return [`a provenance that names no ${name}`, madeWithout(name), 'ProvenanceRefused', why];
+    }),
     ['no SBOM', without(BILL_OF_MATERIALS_TYPE), 'BillOfMaterialsRefused', /none is attached/],
     ['an SBOM with one bit changed', changedBit(BILL_OF_MATERIALS_TYPE), 'BillOfMaterialsRefused', /changed/],
     ['another image’s SBOM', ofAnother(BILL_OF_MATERIALS_TYPE), 'BillOfMaterialsRefused', /another image/],

@@ -84,6 +84,9 @@ export async function startUplink(t: TestContext): Promise<string> {
   return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
 }
 
+/** What the images of these tests are said to be made from. */
+export const [BASE_DIGEST, LOCK, CODE] = ['a'.repeat(64), 'b'.repeat(64), 'c'.repeat(64)];
+
 export const signingKey = generateSigningKey();
 
 /** An image as buildServingImage makes one, of small layers; all that attestImage needs to know of it. */
@@ -104,7 +107,7 @@ export async function pushServingImage(
   }: { repository: string; changed?: boolean; number?: number; job?: string },
 ): Promise<TestImage> {
   const files = await modelFiles();
-  const evidence = evidenceOf(files, { job });
+  const evidence = evidenceOf(files, { job, code: { digest: CODE, bytes: 3, files: 1 } });
   const served = files.map((file, index) =>
     changed && index === 0 ? { ...file, content: flipped(file.content) } : file,
   );
@@ -127,8 +130,8 @@ export async function pushServingImage(
     },
     platform: { os: 'linux', architecture: 'amd64' },
     layers: layers.map((layer) => ({ ...layer, createdBy: 'test' })),
-    config: { Labels: { 'dev.edge-train.packages': 'b'.repeat(64) } },
-    annotations: { 'org.opencontainers.image.base.digest': `sha256:${'a'.repeat(64)}` },
+    config: { Labels: { 'dev.edge-train.packages': LOCK } },
+    annotations: { 'org.opencontainers.image.base.digest': `sha256:${BASE_DIGEST}` },
   });
   await push(config);
   const tag = `v${number}`;
