@@ -188,7 +188,7 @@ test('while another run is in the midst of its push, a deployment takes the vers
   for (const version of [2, 3, 4])
     // those that do not hold
     output<ModelChangeOutput>(await product.edgeTrain('models', 'archive', `times:${version}`, '--json'));
-  const route = 'PUT /v2/edge-train/times/manifests/v5';
+  const route = 'PUT /v2/**/manifests/v5';
   const gate = await faultsOf(product).gate({ front: 'registry', route, moment: 'before' });
   const running = train({ factor: 3, recorded: 3 });
   await gate.reached();
