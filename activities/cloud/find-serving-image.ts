@@ -7,6 +7,7 @@ import { RegistrySession } from '../../services/container-registry/session.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { hasSignature } from '../../services/image-trust/attached.ts';
 import { findModelVersion, readVersions, type FoundVersion } from '../../services/machine-learning/find-version.ts';
+import type { Workspace } from '../../services/machine-learning/workspace.ts';
 import type { Cloud } from './cloud.ts';
 import { imagePlace, notBuilt } from './version-image.ts';
 
@@ -20,15 +21,20 @@ export async function findServingImage(cloud: Cloud, plan: WantedVersion): Promi
   const { model, version, alias } = plan;
   const workspace = await cloud.workspace();
   const found = await findModelVersion(workspace, model, plan);
+  if (found.tags['site'] !== plan.site) throw anotherSite(plan, found.tags['site']);
   const isNamed = version !== undefined || (alias !== undefined && alias !== LATEST);
-  const offered = isNamed ? [found] : (await readVersions(workspace, model)).filter(({ archived }) => !archived);
+  const offered = isNamed ? [found] : await offeredVersions(workspace, plan);
   const chosen = await newestBuilt(cloud, model, offered);
   if (!chosen) throw notBuilt(imagePlace(cloud, model, found));
   const { image } = chosen;
-  if (chosen.tags['site'] !== plan.site) throw anotherSite(plan, chosen.tags['site']);
   if (plan.digest !== undefined && plan.digest !== image.digest)
     throw differs(`${image.registry}/${image.repository}:${image.tag}`);
   return { version: chosen.version, job: JobId.parse(chosen.tags['job']), image };
+}
+
+async function offeredVersions(workspace: Workspace, { model, site }: WantedVersion): Promise<FoundVersion[]> {
+  const versions = await readVersions(workspace, model);
+  return versions.filter(({ archived, tags }) => !archived && tags['site'] === site);
 }
 
 type Built = FoundVersion & Pick<ServingImage, 'image'>;

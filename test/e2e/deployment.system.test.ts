@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { Client, Connection } from '@temporalio/client';
 import type {
   DeploymentKeyOutput,
   DeployOutput,
@@ -10,6 +11,7 @@ import type {
   ErrorOutput,
   StatusOutput,
 } from '../../client/output.ts';
+import type { RunStatus } from '../../domain/run-status.ts';
 import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import type {
   ModelChangeOutput,
@@ -226,12 +228,15 @@ async function killedAtEachStep(run: Promise<unknown>): Promise<string[]> {
     () => true,
     () => true,
   );
-  const pause = () => new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 300));
-  const before = await runOf('deploy-demo-times');
+  const pause = () => new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 50));
+  const { address, namespace } = product.info.temporal;
+  const connection = await Connection.connect({ address });
+  const deployment = new Client({ connection, namespace }).workflow.getHandle('deploy-demo-times');
+  const { runId: before } = await deployment.describe();
   while (!(await Promise.race([over, pause()]))) {
-    const status = await product.edgeTrain('status', 'deploy-demo-times', '--json');
-    const { runId, steps = [] } = JSON.parse(status.stdout) as Partial<StatusOutput>;
-    const step = steps.find(({ state }) => state === 'running')?.name;
+    const { runId } = await deployment.describe();
+    const status = await deployment.query<RunStatus>('status').catch(() => undefined); // its worker is on its way
+    const step = status?.steps.find(({ state }) => state === 'running')?.name;
     if (runId === before || step === undefined || killed.includes(step)) continue;
     killed.push(step);
     const worker = JSON.parse(readFileSync(join(product.folder, 'worker.json'), 'utf8')) as { pid: number };
@@ -241,11 +246,9 @@ async function killedAtEachStep(run: Promise<unknown>): Promise<string[]> {
     const started = await product.edgeTrain('sandbox', 'start', '--state', product.folder);
     assert.equal(started.code, 0, started.stderr);
   }
+  await connection.close();
   return killed;
 }
-
-const runOf = async (workflowId: string) =>
-  (JSON.parse((await product.edgeTrain('status', workflowId, '--json')).stdout) as Partial<StatusOutput>).runId;
 
 test('where site.yml says so, it is asked from other machines: with TLS, by who has a key', async () => {
   const { key, sha256 } = output<DeploymentKeyOutput>(await product.edgeTrain('deployments', 'key', 'ward', '--json'));
