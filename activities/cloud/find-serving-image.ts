@@ -6,8 +6,12 @@ import { findManifest } from '../../services/container-registry/manifests.ts';
 import { RegistrySession } from '../../services/container-registry/session.ts';
 import { ServiceError } from '../../services/errors.ts';
 import { hasSignature } from '../../services/image-trust/attached.ts';
-import { findModelVersion, readVersions, type FoundVersion } from '../../services/machine-learning/find-version.ts';
-import type { Workspace } from '../../services/machine-learning/workspace.ts';
+import {
+  chooseVersion,
+  readModel,
+  type FoundVersion,
+  type ReadVersion,
+} from '../../services/machine-learning/find-version.ts';
 import type { Cloud } from './cloud.ts';
 import { imagePlace, notBuilt } from './version-image.ts';
 
@@ -19,11 +23,12 @@ import { imagePlace, notBuilt } from './version-image.ts';
  */
 export async function findServingImage(cloud: Cloud, plan: WantedVersion): Promise<ServingImage> {
   const { model, version, alias } = plan;
-  const workspace = await cloud.workspace();
-  const found = await findModelVersion(workspace, model, plan);
+  const read = await readModel(await cloud.workspace(), model);
+  const found = chooseVersion(read, plan);
   if (found.tags['site'] !== plan.site) throw anotherSite(plan, found.tags['site']);
   const isNamed = version !== undefined || (alias !== undefined && alias !== LATEST);
-  const offered = isNamed ? [found] : await offeredVersions(workspace, plan);
+  const isOffered = ({ archived, tags }: ReadVersion) => !archived && tags['site'] === plan.site;
+  const offered = isNamed ? [found] : read.versions.filter(isOffered);
   const chosen = await newestBuilt(cloud, model, offered);
   if (!chosen) throw notBuilt(imagePlace(cloud, model, found));
   const { image } = chosen;
@@ -32,23 +37,19 @@ export async function findServingImage(cloud: Cloud, plan: WantedVersion): Promi
   return { version: chosen.version, job: JobId.parse(chosen.tags['job']), image };
 }
 
-async function offeredVersions(workspace: Workspace, { model, site }: WantedVersion): Promise<FoundVersion[]> {
-  const versions = await readVersions(workspace, model);
-  return versions.filter(({ archived, tags }) => !archived && tags['site'] === site);
-}
-
 type Built = FoundVersion & Pick<ServingImage, 'image'>;
 
 /** The first that is signed, which is done last; where none is, the first that is built: who is to serve it says what it lacks. */
 async function newestBuilt(cloud: Cloud, model: string, versions: readonly FoundVersion[]): Promise<Built | undefined> {
   const registry = await cloud.registry();
+  const session = new RegistrySession(registry);
   let unsigned: Built | undefined;
   for (const found of versions) {
     const place = imagePlace(cloud, model, found);
     const manifest = await findManifest(registry, place.repository, place.tag);
     if (!manifest) continue;
     const built = { ...found, image: { ...place, digest: manifest.digest } };
-    const reader = sessionReader(new RegistrySession(registry), place.repository);
+    const reader = sessionReader(session, place.repository);
     if (versions.length === 1 || (await hasSignature(reader, manifest.digest))) return built;
     unsigned ??= built;
   }

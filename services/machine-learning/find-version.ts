@@ -38,10 +38,14 @@ export async function findModelVersion(
   model: string,
   wanted: WantedVersion,
 ): Promise<FoundVersion> {
+  return chooseVersion(await readModel(workspace, model), wanted);
+}
+
+/** A model with all of its versions. @throws ServiceError `NoSuchVersion` (input) where there is none */
+export async function readModel(workspace: Workspace, model: string): Promise<ReadModel> {
   const container = await findModel(workspace, model);
   if (!container) throw noSuch(workspace.name, `no model ${model}`);
-  const versions = await readVersions(workspace, model);
-  return chooseVersion({ workspace: workspace.name, model, container, versions }, wanted);
+  return { workspace: workspace.name, model, container, versions: await readVersions(workspace, model) };
 }
 
 /** The same, of what has been read. `archivedToo`: to be looked at. @throws ServiceError `NoSuchVersion`, `NoSuchAlias` (input) */
