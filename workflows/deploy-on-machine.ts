@@ -12,7 +12,7 @@ import {
 import type { MachineKey } from '../domain/virtual-machine.ts';
 import { Access } from './access.ts';
 import type { Compensation } from './compensation.ts';
-import { findImage, retiredText } from './deployment-steps.ts';
+import { findImage, retiredText, settleRule } from './deployment-steps.ts';
 import { describeMachine, Lease } from './lease.ts';
 import { LeasedMachine } from './leased-machine.ts';
 import type { Progress } from './status.ts';
@@ -152,12 +152,3 @@ async function settle(deployment: Deployment, routed: RoutedModel): Promise<void
 }
 
 const undoing = ({ machine }: LeasedMachine) => edgeSteps(machine.queue, { within: UNDO_PATIENCE });
-
-/** Plans of a time when models listened on loopback only say nothing of it. */
-export async function settleRule(
-  plan: DeploymentPlan,
-  serves: boolean,
-  patience?: typeof UNDO_PATIENCE,
-): Promise<void> {
-  if (plan.listen !== undefined) await siteSteps(patience).settleServingRule({ plan, serves });
-}

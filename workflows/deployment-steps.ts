@@ -1,6 +1,6 @@
-import type { ServingImage, WantedVersion } from '../domain/deployment.ts';
+import type { DeploymentPlan, ServingImage, WantedVersion } from '../domain/deployment.ts';
 import type { Progress } from './status.ts';
-import { cloudSteps } from './steps.ts';
+import { cloudSteps, siteSteps, type UNDO_PATIENCE } from './steps.ts';
 
 /** What deployments to a site and to the cloud do and say alike. */
 interface Replaced {
@@ -19,3 +19,12 @@ export const plannedText = (place: string, replaces: Replaced | undefined): stri
 
 export const retiredText = (replaces: Replaced | undefined): string =>
   replaces ? `version ${replaces.version} is gone` : 'nothing served before';
+
+/** Plans of a time when models listened on loopback only say nothing of it. */
+export async function settleRule(
+  plan: DeploymentPlan,
+  serves: boolean,
+  patience?: typeof UNDO_PATIENCE,
+): Promise<void> {
+  if (plan.listen !== undefined) await siteSteps(patience).settleServingRule({ plan, serves });
+}

@@ -1,6 +1,6 @@
 import type { DeployModelInput, DeploymentPlan, DeployModelResult } from '../domain/deployment.ts';
 import type { Compensation } from './compensation.ts';
-import { settleRule } from './deploy-on-machine.ts';
+import { settleRule } from './deployment-steps.ts';
 import { describeMachine, Lease } from './lease.ts';
 import { LeasedMachine } from './leased-machine.ts';
 import type { Progress } from './status.ts';
