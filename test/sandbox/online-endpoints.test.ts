@@ -124,17 +124,18 @@ test('what Azure would refuse is refused', async () => {
   await putEndpoint('heart-four');
   const id = await environment('e');
   for (const [why, refusal] of Object.entries({
-    'a name that begins with a digit': putEndpoint('4-heart'),
-    'a name of two letters': putDeployment('heart-four', 'v1', deployment(id)),
-    'traffic of 50 %': putEndpoint('heart-four', { blue: 50 }),
-    'traffic to what is not there': putEndpoint('heart-four', { blue: 100 }),
-    'an environment that is not there': putDeployment('heart-four', 'blue', deployment(`${id}9`)),
-    'an unknown size': putDeployment('heart-four', 'blue', deployment(id, { instanceType: 'Standard_Z1' })),
-    'another image for the same version': client.environmentVersions.createOrUpdate(group, workspace, 'heart', 'e', {
-      properties: { image: imageOf('f') },
-    }),
+    'a name that begins with a digit': () => putEndpoint('4-heart'),
+    'a name of two letters': () => putDeployment('heart-four', 'v1', deployment(id)),
+    'traffic of 50 %': () => putEndpoint('heart-four', { blue: 50 }),
+    'traffic to what is not there': () => putEndpoint('heart-four', { blue: 100 }),
+    'an environment that is not there': () => putDeployment('heart-four', 'blue', deployment(`${id}9`)),
+    'an unknown size': () => putDeployment('heart-four', 'blue', deployment(id, { instanceType: 'Standard_Z1' })),
+    'another image for the same version': () =>
+      client.environmentVersions.createOrUpdate(group, workspace, 'heart', 'e', {
+        properties: { image: imageOf('f') },
+      }),
   }))
-    await assert.rejects(refusal, { statusCode: 400 }, why);
+    await assert.rejects(refusal(), { statusCode: 400 }, why);
   await assert.rejects(putDeployment('heart-nine', 'blue', deployment(id)), { statusCode: 404 });
   const other = client.onlineEndpoints.beginCreateOrUpdate(group, workspace, 'heart-five', {
     ...endpoint(),
