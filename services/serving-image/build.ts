@@ -170,6 +170,8 @@ function runtimeConfig({ model }: ServingImageRequest, served: ServedModel, lock
       `AML_APP_ROOT=/${HOME}`,
       // Nothing of ours phones home; the Azure exporter would try.
       'AML_APP_INSIGHTS_ENABLED=false',
+      // Of MLflow too, what is logged is logged by logging.json.
+      'MLFLOW_CONFIGURE_LOGGING=false',
       'HOME=/tmp',
     ],
     Labels: {

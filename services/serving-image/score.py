@@ -16,9 +16,10 @@ import pandas as pd
 from azureml_inference_server_http.api.aml_request import rawhttp
 from azureml_inference_server_http.api.aml_response import AMLResponse
 from bad_input import BadInput, problem
+from gunicorn.http.errors import ParseException
 from mlflow.exceptions import MlflowException
 from scoring_input import InputReader
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 # What Azure ML's online endpoints take: https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas
 MOST_BYTES = 10 * 1024 * 1024
@@ -41,9 +42,8 @@ def run(request):
     form = ""
     if request.method != "POST":
         return refuse([problem("", f"{request.method} is not answered here: use POST")], 405)
-    request.max_content_length = MOST_BYTES
     try:
-        form, data, params = reader.read(request.get_data())
+        form, data, params = reader.read(body_of(request))
         predictions = model.predict(data, params=params) if params else model.predict(data)
     except BadInput as error:
         return refuse(error.problems)
@@ -57,6 +57,14 @@ def run(request):
         return refuse([problem(form, f"the model refuses this input: {error}")])
     answer = plain(predictions)
     return AMLResponse({"predictions": answer} if form not in ("", "input_data") else answer, 200, json_str=True)
+
+
+def body_of(request):
+    request.max_content_length = MOST_BYTES
+    try:
+        return request.get_data()
+    except (ParseException, OSError, ClientDisconnected):  # of chunks that are none, and of a body that ends too soon
+        raise BadInput(problem("", "the body cannot be read to its end")) from None
 
 
 def discard(stream):

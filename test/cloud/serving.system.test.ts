@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
+import { exec } from 'node:child_process';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, it, type TestContext } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { modelFiles, startCloud, type ModelKind, type TestCloud } from './cloud.ts';
 import { misfits, schemasOf, validDescription, type Description } from '../support/openapi.ts';
 import { docker, keepVersion, serve, type Served } from './serve-image.ts';
@@ -18,14 +23,14 @@ async function build(kind: ModelKind, { name = kind as string, change = (files: 
   return { ...request, image: await cloud.activities.buildImage({ ...request, repository: `edge-train/${name}` }) };
 }
 
-const withFile = (path: string, change: (text: string) => string) => (files: Files) =>
+const withFile = (path: string, change: (content: string) => string) => (files: Files) =>
   files.map((file) => (file.path === path ? { path, content: Buffer.from(change(file.content.toString())) } : file));
 
 const COLUMNS = ['length', 'width', 'count'];
 const ROW = [2, 1, 3];
 const split = (change: object) => ({ input_data: { columns: COLUMNS, data: [ROW], ...change } });
 const rows = (...row: unknown[]) => ({ input_data: [row] });
-const raw = (text: string | Buffer) => ({ raw: text });
+const raw = (content: string | Buffer) => ({ raw: content });
 
 /** What is sent, and the path that the answer names. Each is one that a caller has sent somewhere. */
 const WRONG: readonly (readonly [what: string, sent: unknown, path: string])[] = [
@@ -87,6 +92,25 @@ const BEYOND_SCHEMAS = [
   'the second of two rows',
   'lists of two lengths',
 ];
+
+/** What no client of HTTP sends: the bytes themselves. */
+const POST = 'POST /score HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n';
+const BROKEN: readonly (readonly [what: string, sent: string])[] = [
+  ['no request', 'GARBAGE datta\r\n\r\n'],
+  ['no header', `${POST}datta\r\n\r\n`],
+  ['a length that is none', `${POST}Content-Length: datta\r\n\r\n{}`],
+  ['chunks that are none', `${POST}Transfer-Encoding: chunked\r\n\r\ndatta\r\n{}\r\n`],
+  ['a chunk that ends too soon', `${POST}Transfer-Encoding: chunked\r\n\r\n40\r\n{}\r\n`],
+  ['a body that ends too soon', `${POST}Content-Length: 40\r\n\r\n{}`],
+];
+
+/** Sends these bytes and no more, and reads to the end. */
+async function exchange(url: string, sent: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.end(sent);
+  return text(socket);
+}
 
 interface Refusal {
   readonly status: number;
@@ -163,6 +187,7 @@ describe('a model with columns', () => {
     const long = await ask(served, raw(`{"input_data": [[${'1,'.repeat(6_000_000)}1]]}`));
     assert.deepEqual([long.status, long.error?.problems[0]?.path], [413, 'body']);
     assert.deepEqual(await served.score({ input_data: data }), { status: 200, body: predicted });
+    for (const [what, sent] of BROKEN) assert.match(await exchange(served.url, sent), /^HTTP\/1.1 400 /, what);
     const state = await docker('inspect', '--format', '{{.RestartCount}} {{.State.Running}}', served.container);
     assert.equal(state, '0 true');
   });
@@ -173,17 +198,16 @@ describe('a model with columns', () => {
     }[];
     assert.equal(inspected?.Config.User, '65532:65532');
     assert.equal(inspected?.Config.Labels['dev.edge-train.release'], built.evidence.release.digest);
-    const lines = (await docker('logs', served.container)).split('\n').filter((line) => line.startsWith('{'));
-    const told = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    const told = (await logged(served)).filter((line) => 'method' in line);
     assert.ok(told.length > WRONG.length, `${told.length} lines`);
     for (const line of told)
       assert.deepEqual(Object.keys(line), ['time', 'method', 'path', 'status', 'bytes', 'milliseconds']);
     assert.ok(told.some(({ method, path, status }) => method === 'POST' && path === '/score' && status === 413));
     assert.ok(
-      told.every(({ path }) => path === '/score'),
+      told.every(({ path }) => path === '/score' || path === null),
       'who asks for its health is not logged',
     );
-    assert.doesNotMatch(await docker('logs', served.container), /not used|colour|datta/);
+    assert.doesNotMatch(await everythingSaid(served), /not used|colour|datta/);
   });
 
   it('describes itself at /swagger.json in three versions of OpenAPI: what it takes is answered, what it does not is 400', async () => {
@@ -213,6 +237,41 @@ describe('a model with columns', () => {
     ]);
   });
 });
+
+/** Both streams. */
+const everythingSaid = ({ container }: Served): Promise<string> =>
+  promisify(exec)(`docker logs ${container} 2>&1`).then(({ stdout }) => stdout);
+
+/** What it says once its worker is up, whose logging is ours: lines of JSON only. */
+async function logged(served: Served): Promise<Record<string, unknown>[]> {
+  const lines = (await everythingSaid(served)).trimEnd().split('\n');
+  const first = lines.findIndex((line) => line.startsWith('{'));
+  return lines.slice(first).map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+/** Quotes its input where it fails, sleeps as it is told, and says things itself. */
+const TALKATIVE = `
+import json, logging, time
+
+ready = 0
+
+
+def init():
+    global ready
+    time.sleep(3)
+    ready = time.time()
+
+
+def run(raw_data):
+    data = json.loads(raw_data)
+    logging.warning("a word of the script")
+    print("printed", data)
+    time.sleep(data.get("seconds", 0))
+    try:
+        return {"ready": ready, "share": 1 / data["patient"]}
+    except ZeroDivisionError as error:
+        raise ValueError(f"no share for {data}") from error
+`;
 
 const DECLARED = `
 from inference_schema.parameter_types.standard_py_parameter_type import StandardPythonParameterType
@@ -347,6 +406,43 @@ describe('a model of another kind', () => {
       { type: 'object', example: {} },
       'the server’s own: nothing is known',
     );
+  });
+
+  it('a user’s own score.py that fails over an input: 500, and its log tells where and not what', async (context) => {
+    const served = await serving(context, 'own-script', {
+      name: 'talkative',
+      change: withFile('score.py', () => TALKATIVE),
+    });
+    assert.equal((await ask(served, { patient: 0, name: 'Fenwick' })).status, 500);
+    const { status, body } = await served.score({ patient: 2 });
+    assert.deepEqual([status, (body as { share: number }).share], [200, 0.5]);
+    const told = await logged(served);
+    const failure = told.find(({ level }) => level === 'error');
+    const { exceptions, message } = failure as { exceptions: { type: string; at: string }[]; message: string };
+    assert.equal(message, 'Encountered Exception');
+    assert.deepEqual(
+      exceptions.map(({ type }) => type),
+      ['UserScriptException', 'ValueError', 'ZeroDivisionError'],
+    );
+    assert.match(exceptions[1]?.at ?? '', /score\.py:21$/);
+    assert.equal(told.filter((line) => line['message'] === 'a word of the script').length, 2);
+    assert.doesNotMatch(await everythingSaid(served), /Fenwick|patient|share/);
+  });
+
+  it('is ready once its script is, and told to stop it answers what it was asked first', async (context) => {
+    const served = await serving(context, 'own-script', {
+      name: 'slow',
+      change: withFile('score.py', () => TALKATIVE),
+    });
+    const healthy = Date.now();
+    const asked = served.score({ patient: 2, seconds: 4 });
+    await pause(1000);
+    await docker('stop', '--time', '30', served.container);
+    const { status, body } = await asked;
+    const { ready, share } = body as { ready: number; share: number };
+    assert.deepEqual([status, share], [200, 0.5]);
+    assert.ok(healthy >= ready * 1000, 'it is healthy when its script has begun');
+    assert.equal(await docker('inspect', '--format', '{{.State.ExitCode}}', served.container), '0');
   });
 
   it('a user’s own score.py that declares its schemas describes itself by these', async (context) => {
