@@ -145,7 +145,7 @@ for (const [step, what, gate] of STEPS.slice(0, 2))
 const running = (step: string) => (run: Run) => run.reaches(`${step} runs`, () => run.stepIs(step, 'running'));
 
 test('while its environment is made: one KILLED run', async () => {
-  const pip = ['mlflow>=2.22,<3', 'scikit-learn~=1.5.0', 'pandas~=1.5.3', 'numpy<2', 'tabulate'];
+  const pip = ['mlflow-skinny>=2.22,<3', 'tabulate'];
   const environment = { conda_file: { dependencies: ['python=3.11', { pip }] } };
   assertOneKilled(await cancelled('environment', undefined, running('environment'), { environment }));
 });

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -32,6 +32,7 @@ export interface Product {
  */
 export async function startProduct({ codec = false, trackingServer = false } = {}): Promise<Product> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'edge-train-e2e-')));
+  keepCaches(folder);
   const close = guard(folder);
   const edgeTrain = (...args: string[]) => command([join(ROOT, 'client', 'main.ts'), ...args], folder);
   const product = (): Product => ({
@@ -52,6 +53,19 @@ export async function startProduct({ codec = false, trackingServer = false } = {
   }
   await close();
   throw new Error(`sandbox start ended with ${started.code}:\n${started.stdout}\n${started.stderr}`);
+}
+
+/** What the workers make and may lose outlives a test's product: else each would pack Node and fetch its packages anew. */
+function keepCaches(folder: string): void {
+  mkdirSync(join(folder, 'cache'));
+  for (const [name, kept] of [
+    ['bundle', 'bundles'],
+    ['uv', 'test-packages'],
+  ] as const) {
+    const place = join(ROOT, '.tools', kept);
+    mkdirSync(place, { recursive: true });
+    symlinkSync(place, join(folder, 'cache', name));
+  }
 }
 
 /** The site worker reads its file anew at each step. */

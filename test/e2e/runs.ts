@@ -19,7 +19,7 @@ export interface SlowJob {
   readonly code?: string;
   /** What the script does besides: one of its environment variables. */
   readonly wishes?: readonly ('RESUMES' | 'BULK' | 'GROWS')[];
-  /** Instead of the curated one. */
+  /** Instead of the job’s own. */
   readonly environment?: object;
 }
 
@@ -51,7 +51,8 @@ export class Runs {
     change('job.yml', 'seconds: 30', `seconds: ${job.seconds}`);
     const wishes = Object.fromEntries((job.wishes ?? []).map((wish) => [wish, 'yes']));
     change('job.yml', 'code: src', `code: src\nenvironment_variables: ${JSON.stringify(wishes)}`);
-    if (job.environment) change('job.yml', /^environment: .*$/m, `environment: ${JSON.stringify(job.environment)}`);
+    if (job.environment)
+      change('job.yml', /^environment:\n( .*\n)+/m, `environment: ${JSON.stringify(job.environment)}\n`);
     if (job.code) change('src/slow.py', '"""Writes', `# ${job.code}\n"""Writes`);
     const { machine: name, onOutOfMemory } = job;
     const virtualMachine = name ? { virtualMachine: { name, ...(onOutOfMemory ? { onOutOfMemory } : {}) } } : {};
