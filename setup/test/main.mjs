@@ -90,4 +90,6 @@ function stopSignal() {
 }
 
 await mkdir(tools, { recursive: true });
+// Some thousand programs are started, most of them from the same files: compiled code is kept, as bin/edge-train keeps it.
+process.env.NODE_COMPILE_CACHE ??= path.join(tools, 'compile-cache');
 process.exitCode = await main(process.argv.slice(2));
