@@ -79,7 +79,7 @@ test('a VM that is kept for the next is renewed too, and comes to rest when its 
   await (await harness.train(request(machine))).result();
   await ended(machine);
   const seconds = await idleSeconds(machine);
-  assert.ok(seconds >= 6 && seconds < 20, `${seconds} s`);
+  assert.ok(seconds >= 6 && seconds < 12, `${seconds} s`);
   assert.ok(world.count('renewCredential') >= 2, String(world.count('renewCredential')));
   assert.equal(world.count('deallocateVirtualMachine'), 1);
 });
