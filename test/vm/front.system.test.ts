@@ -53,8 +53,11 @@ describe('a model that is asked from other machines', () => {
     const { code, stderr } = await machine.install(withFronts(machine.config, listen, keys));
     assert.equal(code, 0, stderr);
   };
-  const told = async (path = '/score', key = WARD) =>
-    JSON.parse((await ask(model, path, { key })).text) as { service: string; told: string[] };
+  const told = async (path = '/score', key = WARD) => {
+    const { status, text } = await ask(model, path, { key });
+    assert.equal(status, 200, text);
+    return JSON.parse(text) as { service: string; told: string[] };
+  };
 
   it('is found at an address of the VM, by its certificate and no other', async () => {
     assert.equal(model.address, `https://${machine.address}:8100`);
