@@ -62,7 +62,9 @@ describe('a model that is asked from other machines', () => {
   it('is found at an address of the VM, by its certificate and no other', async () => {
     assert.equal(model.address, `https://${machine.address}:8100`);
     await assert.rejects(ask({ ...model, certificate: undefined } as never, '/'), /self-signed/);
-    await assert.rejects(ask(model, '/', { minVersion: 'TLSv1', maxVersion: 'TLSv1.1' }), /version|protocol/i);
+    // OpenSSL's own client offers these at that level only; the alert is the front's.
+    const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+    await assert.rejects(ask(model, '/', old), /alert protocol version/);
     const plain = await new Promise<string>((resolve) => {
       let text = '';
       const socket = connect(8100, machine.address, () => socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'));
