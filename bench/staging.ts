@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { RunStatus } from '../domain/run-status.ts';
 import { auditor } from '../test/e2e/auditor.ts';
-import { leanJob } from '../test/e2e/lean-job.ts';
 import { docker, startProduct, vmContainer, type Product } from '../test/e2e/product.ts';
+import { slowJob } from '../test/e2e/slow-job.ts';
 import { printFigures, timed } from './table.ts';
 
 const MIB = 2 ** 20;
@@ -50,8 +50,8 @@ async function upload(product: Product, name: string, mebibytes: number): Promis
 
 /** The time of the step that stages, as the run tells it. */
 async function stage(product: Product, data: string): Promise<number> {
-  using job = leanJob({ model: 'staging', virtualMachine: 'staging', size: 'Standard_DS2_v2', seconds: 0, data });
-  const script = join(dirname(job.file), 'src', 'lean.py');
+  using job = slowJob({ model: 'staging', machine: 'staging', size: 'Standard_DS2_v2', seconds: 0, data });
+  const script = join(job.folder, 'src', 'slow.py');
   const text = readFileSync(script, 'utf8');
   writeFileSync(script, text.replace('len(pathlib.Path(data).read_text().splitlines())', '0'));
   const ended = await product.edgeTrain('run', job.file, '--json');

@@ -11,8 +11,8 @@ import { DoctorReport } from '../../client/doctor.ts';
 import { virtualMachineWorkflowId } from '../../domain/resource-names.ts';
 import { startProductionTemporal, type ProductionTemporal } from '../support/production-temporal.ts';
 import { until } from '../support/until.ts';
-import { leanJob } from './lean-job.ts';
 import { docker, ROOT, startProduct, vmContainer, type Product } from './product.ts';
+import { slowJob } from './slow-job.ts';
 
 const MACHINE = 'guarded';
 /** The shortest life that `site.yml` takes; it is renewed at half of it. */
@@ -123,7 +123,7 @@ test(
 
 test('a VM trains with its own credential, which is renewed under the script', { timeout: 600_000 }, async () => {
   const server = temporal!;
-  using job = leanJob({ model: 'guarded', virtualMachine: MACHINE, seconds: MINUTES * 30 + 20 });
+  using job = slowJob({ model: 'guarded', machine: MACHINE, seconds: MINUTES * 30 + 20 });
   let failure: unknown;
   const run = product.train(job.file).catch((error: unknown) => {
     failure = error;

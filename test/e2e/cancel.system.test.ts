@@ -5,7 +5,8 @@ import { CancelledFailure } from '@temporalio/common';
 import { changes, listing } from './listing.ts';
 import { until } from '../support/until.ts';
 import { startProduct, type Product } from './product.ts';
-import { Runs, type Run, type SlowJob } from './runs.ts';
+import { Runs, type Run } from './runs.ts';
+import { withPackage, type SlowJob } from './slow-job.ts';
 
 /**
  * A run is held in the middle of a step and cancelled there. Afterwards everything that can be listed anywhere is as it
@@ -117,7 +118,9 @@ test('while its VM is made: the VM goes, and all that was made with it', async (
 });
 
 test('a run that is not cancelled leaves a VM, a version and an image for the others to find', async () => {
-  await (await runs.start({ model: 'steps', seconds: 1 })).handle.result();
+  // A package, so that the package cache is there too.
+  const environment = withPackage('packaging==25.0');
+  await (await runs.start({ model: 'steps', seconds: 1, environment })).handle.result();
   assert.equal((await runs.audit.virtualMachines()).length, 1);
   assert.equal((await runs.audit.modelVersions('steps')).length, 1);
 });

@@ -7,8 +7,8 @@ import { startCommand } from '../client/command.ts';
 import { until } from '../support/until.ts';
 import { openBrowser } from './browser.ts';
 import { histories } from './canary/histories.ts';
-import { leanJob } from './lean-job.ts';
 import { startProduct, type Product } from './product.ts';
+import { slowJob, withPackage } from './slow-job.ts';
 
 let product: Product;
 let run: { workflowId: string; runId: string };
@@ -16,10 +16,12 @@ before(async () => (product = await startProduct({ codec: true })));
 after(() => product?.close());
 
 /** What a run hands to Temporal, and says in it. None of it is a name that stays readable. */
-const WORDS = ['python lean.py', 'mlflow-skinny', 'datastores/hospital', 'wdbc.csv', 'edge-train-runs', 'rootDigest'];
+const PACKAGE = 'packaging==25.0';
+const WORDS = ['python slow.py', PACKAGE, 'datastores/hospital', 'wdbc.csv', 'edge-train-runs', 'rootDigest'];
 
 test('a run with encryption required trains to its end, and the server knows nothing of it but names', async () => {
-  using job = leanJob({ model: 'sealed', virtualMachine: 'sealed', seconds: 1 });
+  const environment = withPackage(PACKAGE);
+  using job = slowJob({ model: 'sealed', machine: 'sealed', seconds: 1, environment });
   const ended = await product.edgeTrain('run', job.file, '--json');
   assert.equal(ended.code, 0, `${ended.stdout}${ended.stderr}`);
   run = JSON.parse(ended.stdout) as typeof run;
@@ -97,7 +99,7 @@ test('the Temporal UI shows it to who has signed in at the codec server', async 
     const refused = answerOf(401);
     await page.goto(history);
     await refused;
-    assert.doesNotMatch(await page.locator('body').innerText(), /python lean\.py/);
+    assert.doesNotMatch(await page.locator('body').innerText(), /python slow\.py/);
 
     await page.goto(address);
     await page.getByLabel('Token').fill(readFileSync(join(product.folder, 'keys', 'codec-token'), 'utf8'));
@@ -106,7 +108,7 @@ test('the Temporal UI shows it to who has signed in at the codec server', async 
     const decoded = answerOf(200);
     await page.goto(history);
     await decoded;
-    await page.getByText('python lean.py').first().waitFor({ timeout: 30_000 });
+    await page.getByText('python slow.py').first().waitFor({ timeout: 30_000 });
   } finally {
     await close();
     serving.child.kill('SIGTERM');

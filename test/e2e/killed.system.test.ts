@@ -8,7 +8,8 @@ import { until } from '../support/until.ts';
 import { auditor } from './auditor.ts';
 import { faultsOf, type Gate } from './faults.ts';
 import { docker, EXAMPLE, startProduct, vmContainers, type Product } from './product.ts';
-import { leanJob, writtenSeconds, type LeanJob } from './lean-job.ts';
+import { secondsOf } from './runs.ts';
+import { slowJob, type SlowJob } from './slow-job.ts';
 
 const SECONDS = 8;
 /** The worker that follows a killed one must find the script at work, on a busy machine too. */
@@ -27,7 +28,7 @@ before(async () => {
 after(async () => product.close());
 
 test('the worker and the Temporal server, killed in provisioning, training and push: the run completes', async () => {
-  using job = leanJob({ model: 'killed-worker', virtualMachine: 'killed-a', seconds: SECONDS });
+  const job = { model: 'killed-worker', machine: 'killed-a', seconds: SECONDS };
   const made = await faults.gate({ front: 'stack-hub', route: 'PUT /**/virtualMachines/*', moment: 'after' });
   const push = await faults.gate({ front: 'registry', route: 'PUT /v2/**/manifests/*', moment: 'after' });
   const run = started(job);
@@ -39,14 +40,14 @@ test('the worker and the Temporal server, killed in provisioning, training and p
   await during(run, push.reached());
   await killWorkerAndTemporal(push);
 
-  await completedOnce(await run, job, { model: 'killed-worker', virtualMachine: 'killed-a' });
+  await completedOnce(await run, job);
 });
 
 test('the edge worker, killed in staging, training and upload: the run completes', async () => {
   const data = 'breast-cancer/another.csv'; // of the VM that is there, which has the other table in its cache
   const hospital = audit.siteAccount().container('hospital');
   await hospital.getBlockBlobClient(data).uploadFile(join(EXAMPLE, 'data', 'wdbc.csv'));
-  using job = leanJob({ model: 'killed-edge', virtualMachine: 'killed-a', seconds: LONG, data });
+  const job = { model: 'killed-edge', machine: 'killed-a', seconds: LONG, data };
   const staging = await faults.gate({ front: 'site-blob', route: `GET /**/${data}`, moment: 'during' });
   const upload = await faults.gate({
     front: 'release-blob',
@@ -62,11 +63,11 @@ test('the edge worker, killed in staging, training and upload: the run completes
   await during(run, upload.reached());
   await killEdgeWorker('killed-a', upload);
 
-  await completedOnce(await run, job, { model: 'killed-edge', virtualMachine: 'killed-a' });
+  await completedOnce(await run, job);
 });
 
 test('each of the sandbox’s own programs, killed while the run uses it: the run completes', async () => {
-  using job = leanJob({ model: 'killed-cloud', virtualMachine: 'killed-b', seconds: SECONDS });
+  const job = { model: 'killed-cloud', machine: 'killed-b', seconds: SECONDS + 1 };
   const made = await faults.gate({ front: 'stack-hub', route: 'PUT /**/virtualMachines/*', moment: 'after' });
   const run = started(job);
 
@@ -87,12 +88,13 @@ test('each of the sandbox’s own programs, killed while the run uses it: the ru
   await during(run, push.reached());
   await killProgram('docker-registry', push);
 
-  await completedOnce(await run, job, { model: 'killed-cloud', virtualMachine: 'killed-b' });
+  await completedOnce(await run, job);
 });
 
 /** `edge-train run`, which watches on whatever is killed under it. */
-function started(job: LeanJob): Promise<TrainModelResult> {
-  const run = product.train(job.file);
+function started(job: SlowJob): Promise<TrainModelResult> {
+  const files = slowJob(job);
+  const run = product.train(files.file).finally(() => files[Symbol.dispose]());
   run.catch(() => undefined); // awaited later; a failure before that must not end the process
   return run;
 }
@@ -154,20 +156,15 @@ async function container(machine: string): Promise<string | undefined> {
   return (await vmContainers(product)).find((name) => name.includes(`-${machine}-`));
 }
 
-async function completedOnce(
-  result: TrainModelResult,
-  job: LeanJob,
-  { model, virtualMachine }: { model: string; virtualMachine: string },
-): Promise<void> {
-  const seconds = await writtenSeconds(audit, result.job);
+async function completedOnce(result: TrainModelResult, { model, machine, seconds }: SlowJob): Promise<void> {
   assert.deepEqual(
-    seconds,
-    Array.from({ length: job.seconds }, (_, second) => second),
+    await secondsOf(audit, result.job),
+    Array.from({ length: seconds }, (_, second) => second),
     'no second was repeated',
   );
   for (const list of [await audit.virtualMachines(), await audit.computeTargets()]) {
     const names = list.map(({ name }) => name);
-    assert.equal(names.filter((name) => name === virtualMachine).length, 1, names.join(', '));
+    assert.equal(names.filter((name) => name === machine).length, 1, names.join(', '));
     assert.ok(
       names.every((name) => MACHINES.includes(name)),
       names.join(', '),

@@ -5,7 +5,8 @@ import type { BlobContainer } from '../../services/blob-storage.ts';
 import { auditor, type Recorded } from './auditor.ts';
 import { faultsOf } from './faults.ts';
 import { startProduct, type Product } from './product.ts';
-import { leanJob, writtenSeconds } from './lean-job.ts';
+import { secondsOf } from './runs.ts';
+import { slowJob, WITH_MLFLOW } from './slow-job.ts';
 
 const MODEL = 'lost';
 const FRONTS = ['azure', 'registry', 'release-blob', 'site-blob', 'stack-hub'];
@@ -24,7 +25,8 @@ after(async () => product.close());
 
 // What is not found again is made again and again: such a run would never end.
 test('a run completes although the answer to each of its changes is lost', { timeout: 600_000 }, async () => {
-  using job = leanJob({ model: MODEL, virtualMachine: 'lost', seconds: 3 });
+  const wishes = ['LOGS'] as const;
+  using job = slowJob({ model: MODEL, machine: 'lost', seconds: 3, wishes, environment: WITH_MLFLOW });
   const earlier = (await audit.requests()).length;
   const faults = faultsOf(product);
   const lost = { moment: 'after', action: 'drop' } as const;
@@ -37,7 +39,7 @@ test('a run completes although the answer to each of its changes is lost', { tim
   await faults.clear();
 
   changes = (await audit.requests()).slice(earlier).filter(({ method }) => method !== 'GET' && method !== 'HEAD');
-  assert.deepEqual(await writtenSeconds(audit, result.job), [0, 1, 2]);
+  assert.deepEqual(await secondsOf(audit, result.job), [0, 1, 2]);
 });
 
 test('no change was left out, at any front, and Azure was told none of them twice', () => {

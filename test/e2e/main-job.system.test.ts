@@ -12,9 +12,10 @@ import { publicKeyOf } from '../../services/signing.ts';
 import { until } from '../support/until.ts';
 import { auditor } from './auditor.ts';
 import { docker, EXAMPLE, ROOT, startProduct, vmContainer, type Product } from './product.ts';
+import { slowJob } from './slow-job.ts';
 
 const training = join(EXAMPLE, 'training.yml');
-const slowJob = join(ROOT, 'test', 'e2e', 'slow-job', 'job.yml');
+const slowJobFile = join(ROOT, 'test', 'e2e', 'slow-job', 'job.yml');
 let product: Product;
 let audit: ReturnType<typeof auditor>;
 let first: TrainModelResult;
@@ -188,7 +189,7 @@ test('a second start uses the same VM and gives version 2', async () => {
 
 test('two runs at once for one VM and one model name give versions 1 and 2', async () => {
   const run = (seconds: string) =>
-    product.train(variant(slowJob, 'seconds: 30', `seconds: ${seconds}`), '--site', 'demo', '--model', 'pair');
+    product.train(variant(slowJobFile, 'seconds: 30', `seconds: ${seconds}`), '--site', 'demo', '--model', 'pair');
   const both = await Promise.all([run('2'), run('3')]);
   assert.deepEqual(both.map(({ model }) => model.version).sort(), [1, 2]);
   assert.equal((await audit.modelVersions('pair')).length, 2);
@@ -197,7 +198,7 @@ test('two runs at once for one VM and one model name give versions 1 and 2', asy
 
 test('killed workers: the run completes with no human act, and no second of training is repeated', async () => {
   const before = await audit.runs();
-  const ending = product.train(slowJob, '--site', 'demo', '--model', 'killed');
+  const ending = product.train(slowJobFile, '--site', 'demo', '--model', 'killed');
   ending.catch(() => undefined); // awaited below; a failure before that must not end the process
   const vm = await vmContainer(product);
   const log = `for f in /var/lib/edge-train/jobs/*/logs/job.log; do cat "$f"; done 2>/dev/null || true`;
@@ -228,15 +229,12 @@ test('where the site asks for approval, the model leaves when an approver has si
   const policy = stringify({ approval: { approvers: { demo: publicKeyOf(key) } } }).replace(/^/gm, '  ');
   const siteFile = join(product.folder, 'site.yml');
   const before = readFileSync(siteFile, 'utf8');
-  writeFileSync(siteFile, before.replace('\nrelease:\n', `\nrelease:\n${policy.trimEnd()}\n`));
+  const withPolicy = before.replace('\nrelease:\n', `\nrelease:\n${policy.trimEnd()}\n`);
+  writeFileSync(siteFile, `${withPolicy}\nlimits: {trackingServer: false}\n`);
   try {
     // A VM of its own: it gets the policy as it is now, and obeys that, whatever a workflow says.
-    const file = variant(
-      training,
-      'model:\n  name: breast-cancer',
-      'virtualMachine:\n  name: approving\nmodel:\n  name: approved',
-    );
-    const started = await product.edgeTrain('run', file, '--detach', '--json');
+    using job = slowJob({ model: 'approved', machine: 'approving', seconds: 1 });
+    const started = await product.edgeTrain('run', job.file, '--detach', '--json');
     assert.equal(started.code, 0, started.stdout + started.stderr);
     const { workflowId } = JSON.parse(started.stdout) as { workflowId: string };
     const status = async () =>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
@@ -10,8 +10,8 @@ import { TrainModelResult } from '../../domain/train-model-result.ts';
 import { until } from '../support/until.ts';
 import { auditor } from './auditor.ts';
 import { faultsOf } from './faults.ts';
-import { leanJob } from './lean-job.ts';
 import { docker, ROOT, startProduct, vmContainers, type Product } from './product.ts';
+import { slowJob, WITH_MLFLOW } from './slow-job.ts';
 
 /** Numbers on their way from a script to Azure ML, while what carries them is killed. */
 /** Enough for two workers to come back in. */
@@ -35,8 +35,8 @@ after(async () => {
 });
 
 test('300 steps, the cloud’s and the edge’s worker killed among them: in Azure ML in order, none lost, none doubled', async () => {
-  using job = leanJob({ model: 'metrics', virtualMachine: MACHINE, seconds: SECONDS });
-  copyFileSync(join(ROOT, 'test', 'e2e', 'metrics-job', 'metrics.py'), join(dirname(job.file), 'src', 'lean.py'));
+  using job = slowJob({ model: 'metrics', machine: MACHINE, seconds: SECONDS, environment: WITH_MLFLOW });
+  copyFileSync(join(ROOT, 'test', 'e2e', 'metrics-job', 'metrics.py'), join(job.folder, 'src', 'slow.py'));
   const started = JSON.parse((await product.edgeTrain('run', job.file, '--detach', '--json')).stdout) as {
     workflowId: string;
   };
@@ -85,7 +85,7 @@ test('300 steps, the cloud’s and the edge’s worker killed among them: in Azu
       ['val/accuracy', STEPS - 1],
     ],
   );
-  await looksAtThem(workflowId, dirname(job.file));
+  await looksAtThem(workflowId, job.folder);
 });
 
 async function looksAtThem(workflowId: string, folder: string): Promise<void> {

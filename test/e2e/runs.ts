@@ -1,34 +1,19 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import type { RunStatus } from '../../domain/run-status.ts';
 import { auditor } from './auditor.ts';
 import { until } from '../support/until.ts';
-import { ROOT, vmContainers, type Product } from './product.ts';
+import { vmContainers, type Product } from './product.ts';
+import { slowJob, type SlowJob, type SlowJobFiles } from './slow-job.ts';
 
 export type Audit = ReturnType<typeof auditor>;
-
-export interface SlowJob {
-  readonly model: string;
-  readonly seconds: number;
-  readonly machine?: string;
-  readonly onOutOfMemory?: 'larger';
-  /** Makes its code another. */
-  readonly code?: string;
-  /** What the script does besides: one of its environment variables. */
-  readonly wishes?: readonly ('RESUMES' | 'BULK' | 'GROWS')[];
-  /** Instead of the job’s own. */
-  readonly environment?: object;
-}
 
 /** Runs of the slow job, each in its own folder, started by the command and looked after through Temporal's client. */
 export class Runs {
   readonly product: Product;
   readonly audit: Audit;
   readonly client: Client;
-  readonly #folders: string[] = [];
+  readonly #files: SlowJobFiles[] = [];
 
   private constructor(product: Product, client: Client) {
     this.product = product;
@@ -41,24 +26,11 @@ export class Runs {
     return new Runs(product, new Client({ connection: await Connection.connect({ address }), namespace }));
   }
 
-  /** A training.yml and its job: a line a second. Any `seconds` of its own makes a run its own. */
+  /** The training.yml of a slow job, which is removed with the runs. */
   file(job: SlowJob): string {
-    const folder = mkdtempSync(join(tmpdir(), 'edge-train-run-'));
-    this.#folders.push(folder);
-    cpSync(join(ROOT, 'test', 'e2e', 'slow-job'), folder, { recursive: true });
-    const change = (file: string, from: string | RegExp, to: string) =>
-      writeFileSync(join(folder, file), readFileSync(join(folder, file), 'utf8').replace(from, to));
-    change('job.yml', 'seconds: 30', `seconds: ${job.seconds}`);
-    const wishes = Object.fromEntries((job.wishes ?? []).map((wish) => [wish, 'yes']));
-    change('job.yml', 'code: src', `code: src\nenvironment_variables: ${JSON.stringify(wishes)}`);
-    if (job.environment)
-      change('job.yml', /^environment:\n( .*\n)+/m, `environment: ${JSON.stringify(job.environment)}\n`);
-    if (job.code) change('src/slow.py', '"""Writes', `# ${job.code}\n"""Writes`);
-    const { machine: name, onOutOfMemory } = job;
-    const virtualMachine = name ? { virtualMachine: { name, ...(onOutOfMemory ? { onOutOfMemory } : {}) } } : {};
-    const training = { site: 'demo', job: 'job.yml', model: { name: job.model }, ...virtualMachine };
-    writeFileSync(join(folder, 'training.yml'), JSON.stringify(training));
-    return join(folder, 'training.yml');
+    const files = slowJob(job);
+    this.#files.push(files);
+    return files.file;
   }
 
   async start(job: SlowJob): Promise<Run> {
@@ -69,7 +41,7 @@ export class Runs {
   }
 
   async close(): Promise<void> {
-    for (const folder of this.#folders) rmSync(folder, { recursive: true });
+    for (const files of this.#files) files[Symbol.dispose]();
     await this.client.connection.close();
   }
 }
@@ -95,19 +67,10 @@ export class Run {
   }
 
   /** What is on site of its log. */
-  async log(): Promise<string> {
-    const path = `runs/${await this.job()}/job.log`;
-    const blob = this.#runs.audit.siteAccount().container('edge-train-runs').getBlobClient(path);
-    if (!(await blob.exists())) return '';
-    // One request: a second would be refused where the log has grown in between.
-    const { readableStreamBody } = await blob.download();
-    return readableStreamBody ? await text(readableStreamBody) : '';
-  }
+  log = async (): Promise<string> => logOf(this.#runs.audit, await this.job());
 
   /** The seconds that the script counted, in the order of the log. */
-  async seconds(): Promise<number[]> {
-    return [...(await this.log()).matchAll(/^second (\d+)$/gm)].map((match) => Number(match[1]));
-  }
+  seconds = async (): Promise<number[]> => secondsOf(this.#runs.audit, await this.job());
 
   /** Waits for a line of the script. */
   async trains(second: number): Promise<void> {
@@ -144,6 +107,20 @@ export class Run {
     const statement = JSON.parse(Buffer.from(payload, 'base64').toString()) as { predicate: never };
     return statement.predicate;
   }
+}
+
+/** What the site keeps of a job's log. */
+async function logOf(audit: Audit, job: string): Promise<string> {
+  const blob = audit.siteAccount().container('edge-train-runs').getBlobClient(`runs/${job}/job.log`);
+  if (!(await blob.exists())) return '';
+  // One request: a second would be refused where the log has grown in between.
+  const { readableStreamBody } = await blob.download();
+  return readableStreamBody ? await text(readableStreamBody) : '';
+}
+
+/** The seconds that the slow job counted, in the order of its log. */
+export async function secondsOf(audit: Audit, job: string): Promise<number[]> {
+  return [...(await logOf(audit, job)).matchAll(/^second (\d+)$/gm)].map((match) => Number(match[1]));
 }
 
 /** The container that is this VM. */

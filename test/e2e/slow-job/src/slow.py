@@ -1,8 +1,8 @@
 """Writes a line a second, so that a test can see whether a second was repeated; then writes a small model.
-It needs one small package: environment and image are soon made, since what is tested goes on around them.
+It needs no package: environment and image are soon made, since what is tested goes on around them.
 
 With RESUMES it keeps a checkpoint of the second that comes next, and goes on from it. With BULK there is much to look through.
-With GROWS it needs for a moment more memory than the smallest VM has.
+With GROWS it needs for a moment more memory than the smallest VM has. With LOGS, which needs MLflow, it logs what it did.
 """
 
 import json
@@ -11,8 +11,6 @@ import pathlib
 import random
 import sys
 import time
-
-import mlflow
 
 SCORE = "def init():\n    pass\n\n\ndef run(data):\n    return data\n"
 
@@ -36,11 +34,15 @@ for second in range(resume(), seconds):
         os.replace(checkpoint + ".tmp", checkpoint)
     if "GROWS" in os.environ and second == 9:
         print(len(b"x" * (3300 << 20)), "bytes", flush=True)
-with mlflow.start_run():
-    mlflow.log_metric("seconds", seconds)
+if "LOGS" in os.environ:
+    import mlflow
+
+    with mlflow.start_run():
+        mlflow.log_param("seconds", seconds)
+        mlflow.log_metric("written", seconds)
 rows = len(pathlib.Path(data).read_text().splitlines())
 model.mkdir(parents=True, exist_ok=True)
 (model / "score.py").write_text(SCORE)
-(model / "rows.json").write_text(json.dumps({"rows": rows}))
+(model / "rows.json").write_text(json.dumps({"rows": rows, "seconds": seconds}))
 if "BULK" in os.environ:
     (model / "bulk.json").write_text(json.dumps([random.random() for _ in range(2_500_000)]))
