@@ -57,6 +57,8 @@ const VERSION = [
 ];
 const LASTING = [KILLED, GROUP, ...VERSION];
 
+/** With a package, so that the VM's cache of packages is there once a run went to its end. */
+const environment = withPackage('packaging==25.0');
 let count = 0;
 
 /** Cancels a run once `stands` says that it stands in the step. Returns how the listing changed, but for ALWAYS. */
@@ -68,7 +70,7 @@ async function cancelled(
 ): Promise<string[]> {
   const found = await listing(runs);
   if (gate) await admin('POST', '/faults', { ...gate, action: 'hold' });
-  const run = await runs.start({ model: 'steps', seconds: 1, code: `run ${++count}`, ...job });
+  const run = await runs.start({ model: 'steps', seconds: 1, environment, code: `run ${++count}`, ...job });
   await (stands ? stands(run) : run.reaches(`the gate of ${step}`, async () => (await held()).length > 0));
   const name = step === 'plan' ? '[0-9a-f]{20}' : await run.job();
   const { steps } = await run.status();
@@ -118,8 +120,6 @@ test('while its VM is made: the VM goes, and all that was made with it', async (
 });
 
 test('a run that is not cancelled leaves a VM, a version and an image for the others to find', async () => {
-  // A package, so that the package cache is there too.
-  const environment = withPackage('packaging==25.0');
   await (await runs.start({ model: 'steps', seconds: 1, environment })).handle.result();
   assert.equal((await runs.audit.virtualMachines()).length, 1);
   assert.equal((await runs.audit.modelVersions('steps')).length, 1);
@@ -149,8 +149,8 @@ const running = (step: string) => (run: Run) => run.reaches(`${step} runs`, () =
 
 test('while its environment is made: one KILLED run', async () => {
   const pip = ['mlflow-skinny>=2.22,<3', 'tabulate'];
-  const environment = { conda_file: { dependencies: ['python=3.11', { pip }] } };
-  assertOneKilled(await cancelled('environment', undefined, running('environment'), { environment }));
+  const another = { conda_file: { dependencies: ['python=3.11', { pip }] } };
+  assertOneKilled(await cancelled('environment', undefined, running('environment'), { environment: another }));
 });
 
 test('while its outputs are inspected: one KILLED run', async () => {
