@@ -47,10 +47,9 @@ export async function seed(
   let uploaded = 0;
   const files = filesBelow(path);
   for (const file of files) if (await upload(client, file, blobName(path, file))) uploaded += 1;
+  if (files.length === 0) return `container ${container} is there`;
   const of = files.length === 1 ? '1 file' : `${files.length} files`;
-  const content =
-    files.length === 0 ? 'nothing' : `${of} of ${path}, ${uploaded === 0 ? 'as before' : `${uploaded} new`}`;
-  return `container ${container} is seeded with ${content}`;
+  return `container ${container} is seeded with ${of} of ${path}, ${uploaded === 0 ? 'as before' : `${uploaded} new`}`;
 }
 
 async function upload(client: ContainerClient, file: string, name: string): Promise<boolean> {
