@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import traceback
+import warnings
 
 from flask import has_request_context
 
@@ -70,5 +71,13 @@ def place(error):
     frames = traceback.extract_tb(error.__traceback__)
     return {"type": type(error).__qualname__, "at": f"{frames[-1].filename}:{frames[-1].lineno}" if frames else None}
 
+
+def warn(message, category, filename, lineno, file=None, line=None):
+    """In place of Python's own, which prints plain text. What a warning says while a request is answered may quote the input too."""
+    said = f"{category.__name__} at {filename}:{lineno}"
+    logging.getLogger("py.warnings").warning(said if has_request_context() else f"{said}: {message}")
+
+
+warnings.showwarning = warn
 
 TIME = "%Y-%m-%dT%H:%M:%S%z"

@@ -162,9 +162,9 @@ async function logged(served: Served): Promise<Record<string, unknown>[]> {
   return lines.slice(first).map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-/** Quotes its input where it fails, sleeps as it is told, and says things itself. */
+/** Quotes its input where it warns and fails, sleeps as it is told, and says things itself. */
 const TALKATIVE = `
-import json, logging, time
+import json, logging, time, warnings
 
 ready = 0
 
@@ -172,6 +172,7 @@ ready = 0
 def init():
     global ready
     time.sleep(3)
+    warnings.warn("a word of its beginning")
     ready = time.time()
 
 
@@ -179,6 +180,7 @@ def run(raw_data):
     data = json.loads(raw_data)
     logging.warning("a word of the script")
     print("printed", data)
+    warnings.warn(f"odd: {data}")
     time.sleep(data.get("seconds", 0))
     try:
         return {"ready": ready, "share": 1 / data["patient"]}
@@ -337,7 +339,11 @@ describe('a model of another kind', () => {
       exceptions.map(({ type }) => type),
       ['UserScriptException', 'ValueError', 'ZeroDivisionError'],
     );
-    assert.match(exceptions[1]?.at ?? '', /score\.py:21$/);
+    assert.match(exceptions[1]?.at ?? '', /score\.py:23$/);
+    const warnings = told.flatMap(
+      ({ message }) => /^UserWarning at \S+score\.py:(.*)/.exec(String(message))?.[1] ?? [],
+    );
+    assert.deepEqual(warnings, ['10: a word of its beginning', '18', '18']);
     assert.equal(told.filter((line) => line['message'] === 'a word of the script').length, 2);
     assert.doesNotMatch(await everythingSaid(served), /Fenwick|patient|share/);
   });
