@@ -94,21 +94,32 @@ test('the Temporal UI shows it to who has signed in at the codec server', async 
       localStorage.setItem('includeCredentials', 'true');
       localStorage.setItem('overrideRemoteCodecConfiguration', 'true');
     }, address);
-    const answerOf = (status: number) =>
-      page.waitForResponse((each) => each.url().startsWith(`${address}/decode`) && each.status() === status);
-    const refused = answerOf(401);
-    await page.goto(history);
-    await refused;
+    /** Loads the history until what is to be seen on it, or asked by it, is: on a busy machine a page may never come to it. */
+    const shows = (what: string, seen: () => Promise<unknown>) =>
+      until(
+        what,
+        () => {
+          const there = seen().then(
+            () => true,
+            () => false,
+          );
+          return page.goto(history).then(() => there);
+        },
+        180,
+      );
+    const timeout = 40_000;
+    await shows('the UI is refused', () =>
+      page.waitForResponse((each) => each.url().startsWith(`${address}/decode`) && each.status() === 401, { timeout }),
+    );
     assert.doesNotMatch(await page.locator('body').innerText(), /python slow\.py/);
 
     await page.goto(address);
     await page.getByLabel('Token').fill(readFileSync(join(product.folder, 'keys', 'codec-token'), 'utf8'));
     await page.getByRole('button').click();
     await page.getByText('Signed in').waitFor();
-    const decoded = answerOf(200);
-    await page.goto(history);
-    await decoded;
-    await page.getByText('python slow.py').first().waitFor({ timeout: 30_000 });
+    await shows('what the codec server decoded', () => page.getByText('python slow.py').first().waitFor({ timeout }));
+  } catch (error) {
+    throw new Error(`the codec server said:\n${said}`, { cause: error });
   } finally {
     await close();
     serving.child.kill('SIGTERM');
