@@ -99,8 +99,11 @@ test('a version is verified, made, asked and given the traffic, though the worke
   const [made, ...others] = [`PUT ${endpoint}`, `PUT ${endpoint}/deployments/*`, 'POST /inference/**'];
   let at = await gate(made ?? '');
   const deploying = product.edgeTrain('deploy', 'times:1', '--to', 'cloud', '--json');
+  // One that has ended never comes to the next gate.
+  const over = deploying.then(({ stdout }) => assert.fail(`the deployment was over before: ${stdout}`));
+  over.catch(() => undefined);
   for (const route of [...others, `PUT ${endpoint}`, `PATCH ${endpoint}`, undefined]) {
-    await at.reached();
+    await Promise.race([at.reached(), over]);
     // Before the one is opened, lest the next is gone by.
     const next = route === undefined ? undefined : await gate(route);
     await killWorker(at);
