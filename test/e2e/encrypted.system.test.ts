@@ -82,7 +82,7 @@ test('the Temporal UI shows it to who has signed in at the codec server', async 
   writeFileSync(join(folder, 'temporal.toml'), readFileSync(join(product.folder, 'temporal.toml')));
   const serving = startCommand(['codec', 'serve', '--config', folder]);
   let said = '';
-  serving.child.stderr?.on('data', (text: string) => (said += text));
+  for (const out of [serving.child.stdout, serving.child.stderr]) out?.on('data', (text: string) => (said += text));
   const address = await until('it says where it is', () => /http:\/\/127\.0\.0\.1:\d+/.exec(said)?.[0]);
   const { page, close } = await openBrowser();
   try {
