@@ -31,3 +31,11 @@ export function faultsOf({ info }: Pick<Product, 'info'>) {
     },
   };
 }
+
+/** Waits for what is reached while this is under way: what ends before it comes to a gate never comes there. */
+export async function during(underWay: Promise<object>, reached: Promise<void>): Promise<void> {
+  const tooEarly = underWay.then((result) => {
+    throw new Error(`it was over before: ${JSON.stringify(result)}`);
+  });
+  await Promise.race([reached, tooEarly]);
+}

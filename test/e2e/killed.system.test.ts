@@ -6,7 +6,7 @@ import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import { sandboxProcesses } from '../../sandbox/supervisor/processes.ts';
 import { until } from '../support/until.ts';
 import { auditor } from './auditor.ts';
-import { faultsOf, type Gate } from './faults.ts';
+import { during, faultsOf, type Gate } from './faults.ts';
 import { docker, EXAMPLE, startProduct, vmContainers, type Product } from './product.ts';
 import { secondsOf } from './runs.ts';
 import { slowJob, type SlowJob } from './slow-job.ts';
@@ -97,14 +97,6 @@ function started(job: SlowJob): Promise<TrainModelResult> {
   const run = product.train(files.file).finally(() => files[Symbol.dispose]());
   run.catch(() => undefined); // awaited later; a failure before that must not end the process
   return run;
-}
-
-/** A run that ends before it comes to a gate never comes there. */
-async function during(run: Promise<TrainModelResult>, reached: Promise<void>): Promise<void> {
-  const tooEarly = run.then((result) => {
-    throw new Error(`the run was over before: ${JSON.stringify(result)}`);
-  });
-  await Promise.race([reached, tooEarly]);
 }
 
 async function written(machine: string, line: string): Promise<void> {

@@ -11,7 +11,7 @@ import type { TrainModelResult } from '../../domain/train-model-result.ts';
 import { publicKeyOf } from '../../services/signing.ts';
 import { until } from '../support/until.ts';
 import { auditor } from './auditor.ts';
-import { docker, EXAMPLE, ROOT, startProduct, vmContainer, type Product } from './product.ts';
+import { docker, EXAMPLE, ROOT, startProduct, vmContainer, withoutTrackingServer, type Product } from './product.ts';
 import { slowJob } from './slow-job.ts';
 
 const training = join(EXAMPLE, 'training.yml');
@@ -229,8 +229,8 @@ test('where the site asks for approval, the model leaves when an approver has si
   const policy = stringify({ approval: { approvers: { demo: publicKeyOf(key) } } }).replace(/^/gm, '  ');
   const siteFile = join(product.folder, 'site.yml');
   const before = readFileSync(siteFile, 'utf8');
-  const withPolicy = before.replace('\nrelease:\n', `\nrelease:\n${policy.trimEnd()}\n`);
-  writeFileSync(siteFile, `${withPolicy}\nlimits: {trackingServer: false}\n`);
+  writeFileSync(siteFile, before.replace('\nrelease:\n', `\nrelease:\n${policy.trimEnd()}\n`));
+  withoutTrackingServer(siteFile);
   try {
     // A VM of its own: it gets the policy as it is now, and obeys that, whatever a workflow says.
     using job = slowJob({ model: 'approved', machine: 'approving', seconds: 1 });

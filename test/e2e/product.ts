@@ -69,7 +69,7 @@ function keepCaches(folder: string): void {
 }
 
 /** The site worker reads its file anew at each step. */
-function withoutTrackingServer(siteFile: string): void {
+export function withoutTrackingServer(siteFile: string): void {
   writeFileSync(siteFile, `${readFileSync(siteFile, 'utf8')}\nlimits: {trackingServer: false}\n`);
 }
 
