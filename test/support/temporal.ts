@@ -15,10 +15,26 @@ export interface TemporalServer {
   stop(): Promise<void>;
 }
 
-/** A real Temporal server of the test's own, in a temporary folder, ready to be connected to; it knows `searchAttributes`. */
+/**
+ * A real Temporal server of the test's own, in a temporary folder, ready to be connected to; it knows `searchAttributes`.
+ * One that ends before it answers is started again: start-dev takes ports some time after it found them free, and goes on
+ * after what its server calls fatal until it panics. The sandbox starts its own again, too.
+ */
 export async function startTemporal(
   searchAttributes: readonly string[] = Object.values(SEARCH_ATTRIBUTE),
 ): Promise<TemporalServer> {
+  for (let tries = 3; ; tries -= 1) {
+    try {
+      return await startOnce(searchAttributes);
+    } catch (error) {
+      if (!(error instanceof EndedAtOnce) || tries === 1) throw error;
+    }
+  }
+}
+
+class EndedAtOnce extends Error {}
+
+async function startOnce(searchAttributes: readonly string[]): Promise<TemporalServer> {
   const folder = await mkdtemp(path.join(tmpdir(), 'edge-train-temporal-'));
   const port = await freePort();
   const server = spawn(CLI, [
@@ -30,8 +46,8 @@ export async function startTemporal(
     ...searchAttributes.flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
   ]);
   server.stdout.resume();
-  let complaints = '';
-  server.stderr.on('data', (chunk: Buffer) => (complaints = (complaints + chunk.toString()).slice(-2000)));
+  let complaints = ''; // its beginning: a panic is said first, and its stack after it
+  server.stderr.on('data', (chunk: Buffer) => (complaints = (complaints + chunk.toString()).slice(0, 2000)));
   const address = `127.0.0.1:${port}`;
   const stop = async () => {
     await ended(server);
@@ -50,7 +66,7 @@ async function answering(address: string, server: ChildProcess, complaints: () =
   await until(
     'the Temporal server answers',
     async () => {
-      if (server.exitCode !== null) throw new Error(`the Temporal server ended at once: ${complaints()}`);
+      if (server.exitCode !== null) throw new EndedAtOnce(`the Temporal server ended at once: ${complaints()}`);
       return describesNamespace(address).catch(() => false);
     },
     30,
