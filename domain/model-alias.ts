@@ -36,6 +36,10 @@ export type ModelAlias = z.infer<typeof ModelAlias>;
 /** One that was moved by the `model` workflow, and how it came to be. */
 export type MovedAlias = ModelAlias & z.infer<typeof Move>;
 
+/** `latest` is not written down, but reckoned from the versions; its record tells where it went, too. */
+const LatestMove = z.strictObject({ ...Move.shape, to: VersionNumber });
+export type LatestMove = z.infer<typeof LatestMove>;
+
 type Tags = Readonly<Record<string, string | null | undefined>>;
 
 /** What a model's tags say of its aliases, by name. A tag that somebody wrote by hand counts, and has no record. */
@@ -57,11 +61,20 @@ export const aliasTags = ({ alias, version, from, by, at }: MovedAlias): Record<
   [`alias.${alias}.moved`]: JSON.stringify({ ...(from === undefined ? {} : { from }), by, at }),
 });
 
-function recordIn(tags: Tags, alias: string | undefined): object {
+/** What the tags say of the last move of `latest`; undefined where it was never moved. */
+export const latestMoveIn = (tags: Tags): LatestMove | undefined => parsedRecord(LatestMove, tags, LATEST);
+
+/** The tag beside the aliases' own. It makes no alias of that name: `aliasesIn` does not tell it. */
+export const latestMoveTag = ({ to, from, by, at }: LatestMove): Record<string, string> => ({
+  [`alias.${LATEST}.moved`]: JSON.stringify({ to, ...(from === undefined ? {} : { from }), by, at }),
+});
+
+const recordIn = (tags: Tags, alias: string | undefined): object => parsedRecord(Move, tags, alias) ?? {};
+
+function parsedRecord<T>(schema: z.ZodType<T>, tags: Tags, alias: string | undefined): T | undefined {
   try {
-    const record = Move.safeParse(JSON.parse(tags[`alias.${alias}.moved`] ?? ''));
-    return record.success ? record.data : {};
+    return schema.safeParse(JSON.parse(tags[`alias.${alias}.moved`] ?? '')).data;
   } catch {
-    return {};
+    return undefined;
   }
 }

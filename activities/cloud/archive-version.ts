@@ -14,8 +14,8 @@ type Archiving = Extract<ModelChangeRequest['change'], { action: 'archive' | 're
  * restored. `latest` follows at once. Asking twice is one change.
  * @throws ServiceError `NoSuchModel`, `NoSuchVersion`, `VersionNamed` (input), `ModelOfAnotherSite` (policy)
  */
-export async function archiveVersion(cloud: Cloud, change: Archiving): Promise<ModelChangeResult> {
-  const { site, model, version, action } = change;
+export async function archiveVersion(cloud: Cloud, change: Archiving, at: string): Promise<ModelChangeResult> {
+  const { site, model, version, action, by } = change;
   const workspace = await cloud.workspace();
   const container = await modelOfSite(cloud, workspace, change);
   const versions = await readVersions(workspace, model);
@@ -33,7 +33,7 @@ export async function archiveVersion(cloud: Cloud, change: Archiving): Promise<M
     );
   if (there.archived !== (action === 'archive'))
     await archiveModelVersion(workspace, model, version, action === 'archive');
-  await followLatest(cloud, { site, model });
+  await followLatest(cloud, { site, model }, { by, at });
   return { site, model, version, archived: action === 'archive' };
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { aliasesIn } from '../../domain/model-alias.ts';
+import { aliasesIn, latestMoveIn } from '../../domain/model-alias.ts';
 import type { ModelChangeRequest, ModelChangeResult } from '../../domain/model-change.ts';
 import { SIGNATURE_TYPE } from '../../domain/statement.ts';
 import { attachAll } from '../../services/container-registry/attach.ts';
@@ -30,6 +30,7 @@ const container = async (model: string) => {
   return (await client.modelContainers.get(group, name, model)).properties;
 };
 const aliases = async (model: string) => aliasesIn((await container(model)).tags ?? {});
+const latestMove = async (model: string) => latestMoveIn((await container(model)).tags ?? {});
 const type = (expected: string) => (error: unknown) => {
   assert.ok(error instanceof ServiceError, String(error));
   assert.equal(error.type, expected, error.message);
@@ -162,6 +163,32 @@ test('latest is the newest version that is not archived, as soon as it has its i
   assert.equal((await follow('newest')).version, 3);
   assert.equal(await tagged('newest', 'latest'), third);
   assert.deepEqual(await aliases('newest'), [], 'nobody moved it');
+});
+
+test('who moved latest is told with the model: the run that made the image, or whoever archived the version', async () => {
+  await model('told', [1]);
+  await follow('told');
+  const asked = () => new Date(Date.UTC(2026, 0, 2, 3, minute)).toISOString();
+  const first = { to: 1, by: 'w', at: asked() };
+  assert.deepEqual(await latestMove('told'), first);
+  await cloud.putVersion('told', 2);
+  const count = await writes(/told/);
+  await follow('told');
+  assert.deepEqual(
+    [await latestMove('told'), await writes(/told/)],
+    [first, count],
+    'there is no image yet, so it stays',
+  );
+  await cloud.putImage('edge-train/told', 'v2');
+  await follow('told');
+  assert.deepEqual(await latestMove('told'), { to: 2, from: 1, by: 'w', at: asked() });
+  await change({ action: 'archive', site: 'demo', model: 'told', version: 2, by: 'ada@ward' });
+  const back = { to: 1, from: 2, by: 'ada@ward', at: asked() };
+  assert.deepEqual(await latestMove('told'), back);
+  await follow('told');
+  assert.deepEqual(await latestMove('told'), back, 'it stays where it is, and so does its record');
+  const tags = (await container('told')).tags ?? {};
+  assert.deepEqual([aliasesIn(tags), tags['site']], [[], 'demo']);
 });
 
 test('a deployment finds what an alias names at that time', async () => {

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AliasName, aliasesIn, aliasTags, findAlias, MovableAlias } from '../../domain/model-alias.ts';
+import {
+  AliasName,
+  aliasesIn,
+  aliasTags,
+  findAlias,
+  latestMoveIn,
+  latestMoveTag,
+  MovableAlias,
+} from '../../domain/model-alias.ts';
 import { DeployModelInput } from '../../domain/deployment.ts';
 
 const moved = { alias: 'champion', version: 3, from: 2, by: 'ada@ward', at: '2026-01-02T03:04:05.000Z' };
@@ -10,6 +18,15 @@ test('what the tags say of an alias is what was written', () => {
   assert.deepEqual(aliasesIn(tags), [{ ...moved, alias: 'blue', version: 1 }, moved]);
   assert.deepEqual(findAlias(tags, 'champion'), moved);
   assert.equal(findAlias(tags, 'green'), undefined);
+});
+
+test('the record of latest is one, and makes no alias', () => {
+  const move = { to: 3, from: 2, by: 'train-heart', at: '2026-01-02T03:04:05.000Z' };
+  const tags = { ...aliasTags(moved), ...latestMoveTag(move) };
+  assert.deepEqual([latestMoveIn(tags), aliasesIn(tags)], [move, [moved]]);
+  const { from: _, ...first } = move;
+  assert.deepEqual(latestMoveIn(latestMoveTag(first)), first);
+  for (const wrong of ['', '{"to":3}', 'x']) assert.equal(latestMoveIn({ 'alias.latest.moved': wrong }), undefined);
 });
 
 test('a tag that somebody wrote by hand counts, has no record, and breaks nothing', () => {
