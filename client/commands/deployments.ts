@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { config, examples, json, site, type Done } from './options.ts';
 
 /** Released models that serve at a site. */
@@ -35,12 +35,13 @@ export function addDeploymentCommands(program: Command, done: Done): void {
       .command(action)
       .description(what)
       .argument('<model>', 'the model')
-      .addOption(site('at which site; default: the only one of client.yml'))
-      .option('--cloud', 'in the cloud, and not at the site')
+      .option('--to <site|cloud>', 'where it serves, as deploy was told; default: the only site of client.yml')
+      .addOption(site('the same as --to SITE; for a model in the cloud: the site at which it was trained'))
+      .addOption(new Option('--cloud', 'the same as --to cloud').conflicts('to'))
       .option('--detach', 'start, and do not watch')
       .addOption(json('one JSON object at the end instead of progress'))
       .addOption(config())
-      .addHelpText('after', examples(`${action} breast-cancer`, `${action} breast-cancer --cloud`))
+      .addHelpText('after', examples(`${action} breast-cancer`, `${action} breast-cancer --to cloud`))
       .action(async (model: string, options) =>
         done(await (await import('../deploy.ts')).deploy(action, model, options)),
       );

@@ -142,7 +142,7 @@ test('a new version takes its place without one request lost, and a rollback goe
   assert.deepEqual(answers.at(0), [2]);
   assert.deepEqual(await score(result, [1, 2]), [3, 6]);
   assert.equal((await servers()).length, 1);
-  const back = await cloudCommand<DeployOutput>('rollback', 'times', '--cloud');
+  const back = await cloudCommand<DeployOutput>('rollback', 'times', '--to', 'cloud');
   assert.deepEqual([back.result.version, back.result.replaced], [1, 2]);
   assert.deepEqual(await score(back.result, [1]), [2]);
   assert.deepEqual(await listed(), [[true, 'times', 1, 2]]);
@@ -176,7 +176,7 @@ test('a version whose server does not start, or whose image another key signed: 
 });
 
 test('undeployed, nothing answers and nothing is left; again there is nothing to do', async () => {
-  const { result } = await cloudCommand<DeployOutput>('undeploy', 'times', '--cloud');
+  const { result } = await cloudCommand<DeployOutput>('undeploy', 'times', '--to', 'cloud');
   assert.deepEqual([result.version, result.replaced], [undefined, 1]);
   assert.deepEqual([await servers(), await listed()], [[], []]);
   const again = output<ErrorOutput>(await product.edgeTrain('undeploy', 'times', '--cloud', '--json'), 1);
@@ -198,5 +198,5 @@ test('a model with a signature is asked for predictions of rows that are made up
   const [body = ''] = bodies;
   const { data } = (JSON.parse(body) as { input_data: { data: number[][] } }).input_data;
   assert.deepEqual([...new Set(data.flat())], [0.5]);
-  await cloudCommand<DeployOutput>('undeploy', 'breast-cancer', '--cloud');
+  await cloudCommand<DeployOutput>('undeploy', 'breast-cancer', '--to', 'cloud');
 });

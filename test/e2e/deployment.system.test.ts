@@ -288,7 +288,7 @@ async function servingRules(): Promise<unknown[]> {
 }
 
 test('undeployed, nothing answers and nothing is left', async () => {
-  const { result } = output<DeployOutput>(await product.edgeTrain('undeploy', 'times', '--json'));
+  const { result } = output<DeployOutput>(await product.edgeTrain('undeploy', 'times', '--to', 'demo', '--json'));
   assert.equal(result.version, undefined);
   await assert.rejects(score([1]), /refused/i);
   assert.deepEqual(await servingRules(), [], 'nobody is let in any more');
