@@ -58,16 +58,16 @@ export const findAlias = (tags: Tags, alias: string): ModelAlias | undefined =>
 /** The tags that say where an alias points, and who moved it, when and from where. */
 export const aliasTags = ({ alias, version, from, by, at }: MovedAlias): Record<string, string> => ({
   [`alias.${alias}`]: String(version),
-  [`alias.${alias}.moved`]: JSON.stringify({ ...(from === undefined ? {} : { from }), by, at }),
+  ...recordTag(alias, { from, by, at }),
 });
 
 /** What the tags say of the last move of `latest`; undefined where it was never moved. */
 export const latestMoveIn = (tags: Tags): LatestMove | undefined => parsedRecord(LatestMove, tags, LATEST);
 
 /** The tag beside the aliases' own. It makes no alias of that name: `aliasesIn` does not tell it. */
-export const latestMoveTag = ({ to, from, by, at }: LatestMove): Record<string, string> => ({
-  [`alias.${LATEST}.moved`]: JSON.stringify({ to, ...(from === undefined ? {} : { from }), by, at }),
-});
+export const latestMoveTag = (move: LatestMove): Record<string, string> => recordTag(LATEST, move);
+
+const recordTag = (alias: string, move: object) => ({ [`alias.${alias}.moved`]: JSON.stringify(move) });
 
 const recordIn = (tags: Tags, alias: string | undefined): object => parsedRecord(Move, tags, alias) ?? {};
 
